@@ -1,0 +1,524 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ShowNodeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class NodeView(_message.Message):
+    __slots__ = ("node_id", "name", "version", "address", "state_folder", "certificate_expires_milliseconds", "confinement", "peer_count", "dataset_count", "waiting_count")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FOLDER_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    CONFINEMENT_FIELD_NUMBER: _ClassVar[int]
+    PEER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DATASET_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WAITING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    name: str
+    version: str
+    address: str
+    state_folder: str
+    certificate_expires_milliseconds: int
+    confinement: _containers.RepeatedScalarFieldContainer[str]
+    peer_count: int
+    dataset_count: int
+    waiting_count: int
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., address: _Optional[str] = ..., state_folder: _Optional[str] = ..., certificate_expires_milliseconds: _Optional[int] = ..., confinement: _Optional[_Iterable[str]] = ..., peer_count: _Optional[int] = ..., dataset_count: _Optional[int] = ..., waiting_count: _Optional[int] = ...) -> None: ...
+
+class ListServicesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListServicesReply(_message.Message):
+    __slots__ = ("services",)
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    services: _containers.RepeatedCompositeFieldContainer[ServiceView]
+    def __init__(self, services: _Optional[_Iterable[_Union[ServiceView, _Mapping]]] = ...) -> None: ...
+
+class ServiceView(_message.Message):
+    __slots__ = ("name", "version", "title", "adversary", "roles", "outputs", "parameters_schema", "fewest_parties", "most_parties")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    ADVERSARY_FIELD_NUMBER: _ClassVar[int]
+    ROLES_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    FEWEST_PARTIES_FIELD_NUMBER: _ClassVar[int]
+    MOST_PARTIES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    title: str
+    adversary: str
+    roles: _containers.RepeatedScalarFieldContainer[str]
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    parameters_schema: str
+    fewest_parties: int
+    most_parties: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., title: _Optional[str] = ..., adversary: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., parameters_schema: _Optional[str] = ..., fewest_parties: _Optional[int] = ..., most_parties: _Optional[int] = ...) -> None: ...
+
+class InviteRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Invitation(_message.Message):
+    __slots__ = ("id", "text", "words", "address", "expires_milliseconds", "state", "wrong_codes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WRONG_CODES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    text: str
+    words: str
+    address: str
+    expires_milliseconds: int
+    state: str
+    wrong_codes: int
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., words: _Optional[str] = ..., address: _Optional[str] = ..., expires_milliseconds: _Optional[int] = ..., state: _Optional[str] = ..., wrong_codes: _Optional[int] = ...) -> None: ...
+
+class ListInvitationsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListInvitationsReply(_message.Message):
+    __slots__ = ("invitations",)
+    INVITATIONS_FIELD_NUMBER: _ClassVar[int]
+    invitations: _containers.RepeatedCompositeFieldContainer[Invitation]
+    def __init__(self, invitations: _Optional[_Iterable[_Union[Invitation, _Mapping]]] = ...) -> None: ...
+
+class WithdrawInvitationRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class AcceptRequest(_message.Message):
+    __slots__ = ("invitation",)
+    INVITATION_FIELD_NUMBER: _ClassVar[int]
+    invitation: str
+    def __init__(self, invitation: _Optional[str] = ...) -> None: ...
+
+class Peer(_message.Message):
+    __slots__ = ("node_id", "name", "address", "state", "authentication_string", "confirmed_here", "confirmed_there", "reachable", "trouble", "remedy", "version", "last_seen_milliseconds", "outbox_count")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    AUTHENTICATION_STRING_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_HERE_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_THERE_FIELD_NUMBER: _ClassVar[int]
+    REACHABLE_FIELD_NUMBER: _ClassVar[int]
+    TROUBLE_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    OUTBOX_COUNT_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    name: str
+    address: str
+    state: str
+    authentication_string: str
+    confirmed_here: bool
+    confirmed_there: bool
+    reachable: bool
+    trouble: str
+    remedy: str
+    version: str
+    last_seen_milliseconds: int
+    outbox_count: int
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., authentication_string: _Optional[str] = ..., confirmed_here: _Optional[bool] = ..., confirmed_there: _Optional[bool] = ..., reachable: _Optional[bool] = ..., trouble: _Optional[str] = ..., remedy: _Optional[str] = ..., version: _Optional[str] = ..., last_seen_milliseconds: _Optional[int] = ..., outbox_count: _Optional[int] = ...) -> None: ...
+
+class ConfirmRequest(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    def __init__(self, peer: _Optional[str] = ...) -> None: ...
+
+class RejectRequest(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    def __init__(self, peer: _Optional[str] = ...) -> None: ...
+
+class ListPeersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListPeersReply(_message.Message):
+    __slots__ = ("peers",)
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    peers: _containers.RepeatedCompositeFieldContainer[Peer]
+    def __init__(self, peers: _Optional[_Iterable[_Union[Peer, _Mapping]]] = ...) -> None: ...
+
+class GetPeerRequest(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    def __init__(self, peer: _Optional[str] = ...) -> None: ...
+
+class MovePeerRequest(_message.Message):
+    __slots__ = ("peer", "address")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    address: str
+    def __init__(self, peer: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+
+class UnpairRequest(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    def __init__(self, peer: _Optional[str] = ...) -> None: ...
+
+class AddDatasetRequest(_message.Message):
+    __slots__ = ("name", "path", "query", "key", "normal_form", "replace")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NORMAL_FORM_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    path: str
+    query: str
+    key: _containers.RepeatedScalarFieldContainer[str]
+    normal_form: _containers.RepeatedScalarFieldContainer[str]
+    replace: bool
+    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., query: _Optional[str] = ..., key: _Optional[_Iterable[str]] = ..., normal_form: _Optional[_Iterable[str]] = ..., replace: _Optional[bool] = ...) -> None: ...
+
+class ColumnView(_message.Message):
+    __slots__ = ("name", "type", "null_count")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    NULL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    null_count: int
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., null_count: _Optional[int] = ...) -> None: ...
+
+class Dataset(_message.Message):
+    __slots__ = ("name", "peer_id", "peer_name", "source", "columns", "key", "normal_form", "row_count", "null_key_count", "duplicate_key_count", "fingerprint", "published_to", "added_milliseconds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PEER_ID_FIELD_NUMBER: _ClassVar[int]
+    PEER_NAME_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NORMAL_FORM_FIELD_NUMBER: _ClassVar[int]
+    ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NULL_KEY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_KEY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_TO_FIELD_NUMBER: _ClassVar[int]
+    ADDED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    peer_id: str
+    peer_name: str
+    source: str
+    columns: _containers.RepeatedCompositeFieldContainer[ColumnView]
+    key: _containers.RepeatedScalarFieldContainer[str]
+    normal_form: _containers.RepeatedScalarFieldContainer[str]
+    row_count: int
+    null_key_count: int
+    duplicate_key_count: int
+    fingerprint: str
+    published_to: _containers.RepeatedScalarFieldContainer[str]
+    added_milliseconds: int
+    def __init__(self, name: _Optional[str] = ..., peer_id: _Optional[str] = ..., peer_name: _Optional[str] = ..., source: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[ColumnView, _Mapping]]] = ..., key: _Optional[_Iterable[str]] = ..., normal_form: _Optional[_Iterable[str]] = ..., row_count: _Optional[int] = ..., null_key_count: _Optional[int] = ..., duplicate_key_count: _Optional[int] = ..., fingerprint: _Optional[str] = ..., published_to: _Optional[_Iterable[str]] = ..., added_milliseconds: _Optional[int] = ...) -> None: ...
+
+class ListDatasetsRequest(_message.Message):
+    __slots__ = ("peers",)
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    peers: bool
+    def __init__(self, peers: _Optional[bool] = ...) -> None: ...
+
+class ListDatasetsReply(_message.Message):
+    __slots__ = ("datasets",)
+    DATASETS_FIELD_NUMBER: _ClassVar[int]
+    datasets: _containers.RepeatedCompositeFieldContainer[Dataset]
+    def __init__(self, datasets: _Optional[_Iterable[_Union[Dataset, _Mapping]]] = ...) -> None: ...
+
+class GetDatasetRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class PublishDatasetRequest(_message.Message):
+    __slots__ = ("name", "peers")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    peers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., peers: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WithdrawDatasetRequest(_message.Message):
+    __slots__ = ("name", "peers")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    peers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., peers: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RemoveDatasetRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class RemoveDatasetReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SubmitParty(_message.Message):
+    __slots__ = ("node", "dataset", "role", "receives")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    RECEIVES_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    dataset: str
+    role: str
+    receives: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, node: _Optional[str] = ..., dataset: _Optional[str] = ..., role: _Optional[str] = ..., receives: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SubmitJobRequest(_message.Message):
+    __slots__ = ("service", "parameters", "parties", "grace_seconds", "most_seconds")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PARTIES_FIELD_NUMBER: _ClassVar[int]
+    GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MOST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    parameters: str
+    parties: _containers.RepeatedCompositeFieldContainer[SubmitParty]
+    grace_seconds: int
+    most_seconds: int
+    def __init__(self, service: _Optional[str] = ..., parameters: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[SubmitParty, _Mapping]]] = ..., grace_seconds: _Optional[int] = ..., most_seconds: _Optional[int] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = ("waiting",)
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    waiting: bool
+    def __init__(self, waiting: _Optional[bool] = ...) -> None: ...
+
+class ListJobsReply(_message.Message):
+    __slots__ = ("jobs",)
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[Job]
+    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ...) -> None: ...
+
+class GetJobRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class ApproveJobRequest(_message.Message):
+    __slots__ = ("id", "digest")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    digest: str
+    def __init__(self, id: _Optional[str] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class RejectJobRequest(_message.Message):
+    __slots__ = ("id", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    reason: str
+    def __init__(self, id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CancelJobRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class WatchJobRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetResultRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class JobParty(_message.Message):
+    __slots__ = ("rank", "name", "node_id", "role", "dataset", "row_count", "receives", "signed", "verdict", "reason", "here")
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RECEIVES_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    HERE_FIELD_NUMBER: _ClassVar[int]
+    rank: int
+    name: str
+    node_id: str
+    role: str
+    dataset: str
+    row_count: int
+    receives: _containers.RepeatedScalarFieldContainer[str]
+    signed: bool
+    verdict: str
+    reason: str
+    here: bool
+    def __init__(self, rank: _Optional[int] = ..., name: _Optional[str] = ..., node_id: _Optional[str] = ..., role: _Optional[str] = ..., dataset: _Optional[str] = ..., row_count: _Optional[int] = ..., receives: _Optional[_Iterable[str]] = ..., signed: _Optional[bool] = ..., verdict: _Optional[str] = ..., reason: _Optional[str] = ..., here: _Optional[bool] = ...) -> None: ...
+
+class DisclosureLine(_message.Message):
+    __slots__ = ("learner", "text")
+    LEARNER_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    learner: int
+    text: str
+    def __init__(self, learner: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class StageView(_message.Message):
+    __slots__ = ("name", "title")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    title: str
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ...) -> None: ...
+
+class ProgressView(_message.Message):
+    __slots__ = ("stage", "stage_title", "fraction", "rows_done", "rows_total", "bytes_sent", "bytes_received", "rounds", "remaining_seconds", "elapsed_seconds", "peers", "reconnecting")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    STAGE_TITLE_FIELD_NUMBER: _ClassVar[int]
+    FRACTION_FIELD_NUMBER: _ClassVar[int]
+    ROWS_DONE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    BYTES_SENT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    RECONNECTING_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    stage_title: str
+    fraction: float
+    rows_done: int
+    rows_total: int
+    bytes_sent: int
+    bytes_received: int
+    rounds: int
+    remaining_seconds: float
+    elapsed_seconds: float
+    peers: _containers.RepeatedCompositeFieldContainer[PeerProgress]
+    reconnecting: bool
+    def __init__(self, stage: _Optional[str] = ..., stage_title: _Optional[str] = ..., fraction: _Optional[float] = ..., rows_done: _Optional[int] = ..., rows_total: _Optional[int] = ..., bytes_sent: _Optional[int] = ..., bytes_received: _Optional[int] = ..., rounds: _Optional[int] = ..., remaining_seconds: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., peers: _Optional[_Iterable[_Union[PeerProgress, _Mapping]]] = ..., reconnecting: _Optional[bool] = ...) -> None: ...
+
+class PeerProgress(_message.Message):
+    __slots__ = ("rank", "stage_title", "fraction")
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    STAGE_TITLE_FIELD_NUMBER: _ClassVar[int]
+    FRACTION_FIELD_NUMBER: _ClassVar[int]
+    rank: int
+    stage_title: str
+    fraction: float
+    def __init__(self, rank: _Optional[int] = ..., stage_title: _Optional[str] = ..., fraction: _Optional[float] = ...) -> None: ...
+
+class JobEventView(_message.Message):
+    __slots__ = ("at_milliseconds", "state", "text")
+    AT_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    at_milliseconds: int
+    state: str
+    text: str
+    def __init__(self, at_milliseconds: _Optional[int] = ..., state: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Job(_message.Message):
+    __slots__ = ("id", "service", "service_title", "adversary", "state", "ended", "parameters", "parties", "disclosure", "digest", "record", "cause", "remedy", "progress", "events", "summary", "created_milliseconds", "expires_milliseconds", "stages", "contract")
+    class SummaryEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_TITLE_FIELD_NUMBER: _ClassVar[int]
+    ADVERSARY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PARTIES_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    service: str
+    service_title: str
+    adversary: str
+    state: str
+    ended: bool
+    parameters: str
+    parties: _containers.RepeatedCompositeFieldContainer[JobParty]
+    disclosure: _containers.RepeatedCompositeFieldContainer[DisclosureLine]
+    digest: str
+    record: str
+    cause: str
+    remedy: str
+    progress: ProgressView
+    events: _containers.RepeatedCompositeFieldContainer[JobEventView]
+    summary: _containers.ScalarMap[str, int]
+    created_milliseconds: int
+    expires_milliseconds: int
+    stages: _containers.RepeatedCompositeFieldContainer[StageView]
+    contract: str
+    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., service_title: _Optional[str] = ..., adversary: _Optional[str] = ..., state: _Optional[str] = ..., ended: _Optional[bool] = ..., parameters: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[JobParty, _Mapping]]] = ..., disclosure: _Optional[_Iterable[_Union[DisclosureLine, _Mapping]]] = ..., digest: _Optional[str] = ..., record: _Optional[str] = ..., cause: _Optional[str] = ..., remedy: _Optional[str] = ..., progress: _Optional[_Union[ProgressView, _Mapping]] = ..., events: _Optional[_Iterable[_Union[JobEventView, _Mapping]]] = ..., summary: _Optional[_Mapping[str, int]] = ..., created_milliseconds: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[StageView, _Mapping]]] = ..., contract: _Optional[str] = ...) -> None: ...
+
+class JobResult(_message.Message):
+    __slots__ = ("files", "row_counts")
+    class FilesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class RowCountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    ROW_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    files: _containers.ScalarMap[str, str]
+    row_counts: _containers.ScalarMap[str, int]
+    def __init__(self, files: _Optional[_Mapping[str, str]] = ..., row_counts: _Optional[_Mapping[str, int]] = ...) -> None: ...

@@ -1,0 +1,187 @@
+"""What a service declares: the one interface through which nodes know every joint computation.
+
+A node turns a signed contract into :class:`Terms`, asks the service to ``check`` and to ``disclose`` them,
+and runs it by giving a :class:`Task` to ``run``, which returns an :class:`Outcome`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from services.errors import ConfigError
+from services.progress import Progress
+from services.randomness import Rng
+from services.session import Session
+
+
+class Adversary(Enum):
+    """What a corrupt party may do without breaking the service's privacy."""
+
+    SEMI_HONEST = "semi-honest"
+    MALICIOUS = "malicious"
+
+
+class Parameters(BaseModel):
+    """The base of each service's parameters: frozen, strict, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a published table. ``type`` is the SQL type's name, such as BIGINT or VARCHAR."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetTerms:
+    """What a contract says of one party's dataset: all that the peers know of it."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    normal_form: tuple[str, ...]
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyTerms:
+    """One party of a contract. Its rank is its place in ``Terms.parties``."""
+
+    name: str
+    role: str
+    dataset: DatasetTerms | None
+    computes: bool
+    receives: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a contract asks of a service."""
+
+    parties: tuple[PartyTerms, ...]
+    parameters: Parameters
+
+    def rank_of(self, role: str) -> int:
+        """Return the rank of the only party in ``role``; ConfigError if there is not exactly one."""
+        ranks = [rank for rank, party in enumerate(self.parties) if party.role == role]
+        if len(ranks) != 1:
+            raise ConfigError(f"the contract names {len(ranks)} parties as {role}, one is needed")
+        return ranks[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One sentence of a disclosure: what ``learner`` learns, as a translatable template with its values.
+
+    ``about`` is the rank whose data the knowledge comes from, None if it concerns no one's data.
+    """
+
+    learner: int
+    about: int | None
+    template: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.template % self.values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A named part of a run; ``weight`` is its expected share of the time, relative to the other stages."""
+
+    name: str
+    title: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The key column of a dataset in normal form, row by row, as one contiguous buffer.
+
+    Shapes: offsets (n + 1,) int64, ascending from 0; data (offsets[n],) uint8. Key i is data[offsets[i]:offsets[i + 1]].
+    """
+
+    offsets: NDArray[np.int64] = field(repr=False)
+    data: NDArray[np.uint8] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+class Inputs(Protocol):
+    """This party's own dataset, as the worker opens it for a service."""
+
+    def read_keys(self) -> Keys:
+        """Read the key column; DatasetError if a key is null, repeated or malformed, naming row and column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """An output that is some rows of the party's own dataset. Shapes: rows (k,) int64, ascending row numbers from 0."""
+
+    rows: NDArray[np.int64] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one party gets from a run: named outputs, and figures about them that may be shown to its people."""
+
+    outputs: Mapping[str, Selection] = field(default_factory=dict)
+    summary: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """All that a service gets to run with, at one party."""
+
+    session: Session
+    terms: Terms
+    inputs: Inputs | None
+    rng: Rng
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One kind of joint computation, as nodes know it.
+
+    version:  of the messages; parties run a contract only if all know its version.
+    outputs:  names that a contract may let parties receive.
+    assign:   (rank of each receiver, party count) -> role of each rank, for a proposer who names none.
+    check:    raises ConfigError on terms that the service cannot run.
+    disclose: what each party will learn, beyond and including its output.
+    """
+
+    name: str
+    version: int
+    title: str
+    adversary: Adversary
+    party_counts: range
+    roles: tuple[str, ...]
+    parameters: type[Parameters]
+    outputs: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    assign: Callable[[tuple[int, ...], int], tuple[str, ...]]
+    check: Callable[[Terms], None]
+    disclose: Callable[[Terms], tuple[Statement, ...]]
+    run: Callable[[Task], Awaitable[Outcome]]
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the parameters."""
+        return self.parameters.model_json_schema()
+
+
+def by_name(*services: Service) -> Mapping[str, Service]:
+    """Index services by name; a repeated name is a bug."""
+    index: Final = {service.name: service for service in services}
+    if len(index) != len(services):
+        raise ValueError("two services have one name")
+    return index

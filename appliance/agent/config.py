@@ -1,0 +1,118 @@
+"""The agent's configuration: one TOML file, parsed once, passed down in pieces."""
+
+import difflib
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from services.errors import ConfigError
+
+FILE_NAME: Final = "coffer.toml"
+MAX_SOCKET_PATH_BYTES: Final = 107
+
+
+class ApplianceConfig(BaseModel):
+    """All that an operator may set. Sizes are in bytes, times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    state: Path
+    name: str = Field(
+        default_factory=lambda: socket.gethostname().split(".")[0] or "node",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
+    )
+    listen: str = "0.0.0.0:7443"
+    advertise: str = ""
+    pairing_port: int = Field(default=0, ge=0, le=65535)
+    allowed_uids: tuple[int, ...] = ()
+    worker_memory_bytes: int = Field(default=8 << 30, ge=256 << 20)
+    worker_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+
+    @field_validator("listen", "advertise")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if value and not (host and colon and port.isdecimal() and int(port) <= 65535):
+            raise ValueError("must be HOST:PORT")
+        return value
+
+    @property
+    def listen_host(self) -> str:
+        """The interface that the peer port is bound to."""
+        return self.listen.rpartition(":")[0]
+
+    @property
+    def listen_port(self) -> int:
+        """The peer port."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def pairing_listen(self) -> str:
+        """Where the pairing port opens while an invitation lives: the peer port plus one by default."""
+        return f"{self.listen_host}:{self.pairing_port or self.listen_port + 1}"
+
+    @property
+    def reachable_at(self) -> str:
+        """The address that peers are told: ``advertise``, or else the listening address."""
+        if self.advertise:
+            return self.advertise
+        if self.listen_host in ("0.0.0.0", "[::]"):  # noqa: S104 - compared, not bound
+            return f"{socket.getfqdn()}:{self.listen_port}"
+        return self.listen
+
+    @property
+    def api_socket(self) -> Path:
+        """The Unix socket at which local callers reach the agent."""
+        return self.state / "api.sock"
+
+
+def read_config(state: Path, given: Mapping[str, Any]) -> ApplianceConfig:
+    """Read the node's TOML file, if there is one, under the options ``given`` on the command line.
+
+    The file is $COFFER_CONFIG or ``coffer.toml`` in the state folder.
+
+    Raises: ConfigError naming the key, and the nearest known one if it is unknown.
+    """
+    named = os.environ.get("COFFER_CONFIG")
+    path = Path(named) if named else state / FILE_NAME
+    settings: dict[str, Any] = {}
+    if named and not path.is_file():
+        raise ConfigError(f"{path}: no such file", remedy="mend or unset COFFER_CONFIG")
+    if path.is_file():
+        settings = _parse_toml(path)
+    settings |= {key: value for key, value in given.items() if value is not None}
+    settings["state"] = state.absolute()
+    if isinstance(settings.get("allowed_uids"), list):
+        settings["allowed_uids"] = tuple(settings["allowed_uids"])
+    try:
+        config = ApplianceConfig(**settings)
+    except ValidationError as error:
+        raise _explained(error, path) from None
+    if len(os.fsencode(config.api_socket)) > MAX_SOCKET_PATH_BYTES:
+        raise ConfigError(
+            f"the path {config.api_socket} is too long for a Unix socket",
+            remedy="choose a state folder with a shorter path",
+        )
+    return config
+
+
+def _parse_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", remedy="mend the file; it is TOML") from None
+
+
+def _explained(error: ValidationError, path: Path) -> ConfigError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(key, ApplianceConfig.model_fields, n=1)
+        remedy = f'did you mean "{nearest[0]}"?' if nearest else f"remove it from {path}"
+        return ConfigError(f"unknown setting {key}", remedy=remedy)
+    return ConfigError(f"setting {key}: {first['msg'].lower()}", remedy=f"see {path} or the command line")

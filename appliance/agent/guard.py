@@ -6,13 +6,9 @@ from typing import Any
 import grpc
 from grpc.aio import AbortError, ServerInterceptor, ServicerContext
 
-from appliance.agent.permissions import Caller, admits
+from appliance.agent.permissions import Caller, NotAdmitted, admits
 from appliance.agent.refusals import conceal, refuse
-from services.errors import ConfigError, ServiceError
-
-
-class NotAdmitted(ConfigError):
-    """The caller may not make this call."""
+from services.errors import ServiceError
 
 
 # Says of a caller what kind it is, or raises NotAdmitted.

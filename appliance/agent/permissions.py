@@ -3,6 +3,8 @@
 from enum import Enum
 from typing import Final
 
+from services.errors import ConfigError
+
 
 class Caller(Enum):
     """The kinds of caller that an agent tells apart."""
@@ -11,6 +13,10 @@ class Caller(Enum):
     PAIRED = "a paired peer, known by its pinned identity key"
     CONFIRMING = "a peer whose pairing waits for an operator's confirmation"
     INVITED = "anyone who reaches the pairing port while an invitation lives"
+
+
+class NotAdmitted(ConfigError):
+    """The caller may not make this call."""
 
 
 _LOCAL: Final = frozenset({Caller.LOCAL})

@@ -6,11 +6,13 @@ from typing import Final, NoReturn
 import grpc
 from grpc.aio import ServicerContext
 
+from appliance.agent.permissions import NotAdmitted
 from services import errors
 
 log = logging.getLogger(__name__)
 
 STATUS: Final[dict[type[errors.ServiceError], grpc.StatusCode]] = {
+    NotAdmitted: grpc.StatusCode.PERMISSION_DENIED,
     errors.ConfigError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ProtocolError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.CheatingDetected: grpc.StatusCode.ABORTED,

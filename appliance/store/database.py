@@ -1,0 +1,131 @@
+"""The node's database: one SQLite file, one thread, one transaction for each piece of work."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import StaticPool
+
+from appliance.store.errors import (
+    FolderUnusable,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreUnwritable,
+)
+from appliance.store.schema import Row
+
+FILE_NAME: Final = "coffer.db"
+BUSY_SECONDS: Final = 10.0
+
+T = TypeVar("T")
+
+
+class Store:
+    """The node's facts on disk. What :meth:`run` has returned survives a crash and a power cut.
+
+    All work is done in one thread of its own, one piece after the other, so that no two pieces
+    ever meet and the event loop never waits for the disk.
+    """
+
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self._path = path
+        self._engine = engine
+        # Rows stay readable after the commit, in the thread that asked.
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the database of a state folder, made or migrated to this version if need be.
+
+        Raises: StoreNewer, StoreForeign, StoreDamaged, StoreFull, StoreUnwritable, FolderUnusable.
+        """
+        path = folder / FILE_NAME
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600, exist_ok=True)
+        except OSError as error:
+            raise FolderUnusable(folder, error.strerror or str(error)) from error
+        store = cls(path, _engine(path))
+        try:
+            Row.metadata.create_all(store._engine)
+        except DBAPIError as error:
+            store.close()
+            raise (store._trouble(error) or error) from error
+        return store
+
+    async def run(self, work: Callable[[Session], T]) -> T:
+        """Do ``work`` in one transaction: on disk when this returns, undone whole if it raises.
+
+        Work that has begun is done to the end, even if the caller is cancelled meanwhile.
+        Raises: StoreFull and other StoreErrors; whatever ``work`` raises.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+
+    def close(self) -> None:
+        """Finish the work that was asked for and close the file."""
+        self._thread.shutdown(wait=True)
+        self._engine.dispose()
+
+    def _work(self, work: Callable[[Session], T]) -> T:
+        try:
+            with self._sessions.begin() as session:
+                return work(session)
+        except DBAPIError as error:
+            trouble = self._trouble(error)
+            if trouble is None:
+                raise
+            raise trouble from error
+
+    def _trouble(self, error: DBAPIError) -> StoreError | None:
+        """Return what a failure of the file means; None for one that the work itself caused."""
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        cause = str(error.orig)
+        match None if code is None else code & 0xFF:
+            case sqlite3.SQLITE_FULL:
+                return StoreFull(self._path)
+            case (
+                sqlite3.SQLITE_IOERR
+                | sqlite3.SQLITE_READONLY
+                | sqlite3.SQLITE_CANTOPEN
+                | sqlite3.SQLITE_PERM
+                | sqlite3.SQLITE_BUSY
+            ):
+                return StoreUnwritable(self._path, cause)
+            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                return StoreDamaged(self._path, cause)
+            case _:
+                return None
+
+
+def _engine(path: Path) -> Engine:
+    """Return an engine with one connection, which only one thread at a time may use."""
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, record: object) -> None:
+    # The driver must not begin transactions by itself: it would begin them deferred.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -53,7 +53,7 @@ class ApplianceConfig(BaseModel):
 
     @property
     def pairing_listen(self) -> str:
-        """Where the pairing port opens while an invitation lives: the peer port plus one by default."""
+        """Where the pairing port opens, by invitation; the next after the peer port by default."""
         return f"{self.listen_host}:{self.pairing_port or self.listen_port + 1}"
 
     @property
@@ -115,4 +115,6 @@ def _explained(error: ValidationError, path: Path) -> ConfigError:
         nearest = difflib.get_close_matches(key, ApplianceConfig.model_fields, n=1)
         remedy = f'did you mean "{nearest[0]}"?' if nearest else f"remove it from {path}"
         return ConfigError(f"unknown setting {key}", remedy=remedy)
-    return ConfigError(f"setting {key}: {first['msg'].lower()}", remedy=f"see {path} or the command line")
+    return ConfigError(
+        f"setting {key}: {first['msg'].lower()}", remedy=f"see {path} or the command line"
+    )

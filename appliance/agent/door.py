@@ -1,9 +1,9 @@
 """The local API's front door: admits each connection under the uid that the kernel vouches for.
 
-gRPC does not tell a servicer who is at the other end of a Unix socket. So the door listens instead, asks the
-kernel (SO_PEERCRED), and passes the connection on to the agent's inner socket from an abstract address that
-carries the uid and an unguessable word; ``uid_of`` reads it back from ``context.peer()``. The inner socket lies
-in a folder that only the agent's own uid can enter.
+gRPC does not tell a servicer who is at the other end of a Unix socket. So the door listens
+instead, asks the kernel (SO_PEERCRED), and passes the connection on to the agent's inner socket
+from an abstract address that carries the uid and an unguessable word; ``uid_of`` reads it back
+from ``context.peer()``. The inner socket lies in a folder that only the agent's uid can enter.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Door:
         self._outer.unlink(missing_ok=True)
 
     def uid_of(self, peer: str) -> int | None:
-        """Return the uid behind a gRPC ``context.peer()``; None if it did not come through the door."""
+        """Return the uid behind a ``context.peer()``; None if it came another way."""
         return self._names.get(peer)
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

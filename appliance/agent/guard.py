@@ -1,19 +1,18 @@
 """Stands before every RPC: asks the permissions page, and turns errors into statuses."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
-from grpc.aio import AbortError, ServerInterceptor, ServicerContext
+from grpc.aio import AbortError, ServerInterceptor
 
 from appliance.agent.permissions import Caller, NotAdmitted, admits
-from appliance.agent.refusals import conceal, refuse
+from appliance.agent.refusals import Context, conceal, refuse
 from services.errors import ServiceError
 
-
 # Says of a caller what kind it is, or raises NotAdmitted.
-Identify = Callable[[ServicerContext], Caller]
-Handler = grpc.RpcMethodHandler[Any, Any]
+Identify = Callable[[Context], Caller]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class Guard(ServerInterceptor):
@@ -28,9 +27,9 @@ class Guard(ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> Handler | None:
         """Wrap the method's handler; an unknown method stays unimplemented."""
         handler = await continuation(handler_call_details)
         if handler is None:
@@ -49,8 +48,8 @@ class Guard(ServerInterceptor):
             wrapped = self._single(method, handler.unary_unary)
         return make(wrapped, handler.request_deserializer, handler.response_serializer)
 
-    def _single(self, method: str, behave: Any) -> Any:  # noqa: ANN401 - gRPC's own type
-        async def call(request: object, context: ServicerContext) -> object:
+    def _single(self, method: str, behave: Any) -> Any:
+        async def call(request: object, context: Context) -> object:
             try:
                 self._admit(method, context)
                 return await behave(request, context)
@@ -63,8 +62,8 @@ class Guard(ServerInterceptor):
 
         return call
 
-    def _streaming(self, method: str, behave: Any) -> Any:  # noqa: ANN401 - gRPC's own type
-        async def call(request: object, context: ServicerContext) -> AsyncIterator[object]:
+    def _streaming(self, method: str, behave: Any) -> Any:
+        async def call(request: object, context: Context) -> AsyncIterator[object]:
             try:
                 self._admit(method, context)
                 async for reply in behave(request, context):
@@ -78,7 +77,7 @@ class Guard(ServerInterceptor):
 
         return call
 
-    def _admit(self, method: str, context: ServicerContext) -> None:
+    def _admit(self, method: str, context: Context) -> None:
         caller = self._identify(context)
         if not admits(method, caller):
             raise NotAdmitted(f"{caller.value} may not call {method}")

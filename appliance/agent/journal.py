@@ -35,7 +35,7 @@ def tell_stopping() -> None:
 
 
 async def keep_watchdog_calm() -> None:
-    """Ping systemd's watchdog at half its period, from the event loop that does the work: a stuck loop is killed."""
+    """Ping systemd's watchdog at half its period, from the loop that does the work."""
     period_microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
     while period_microseconds:
         daemon.notify("WATCHDOG=1")

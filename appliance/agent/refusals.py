@@ -1,13 +1,15 @@
-"""How an error of ours becomes a gRPC status: one table, by class; what is not in it is INTERNAL with no text."""
+"""How an error becomes a gRPC status: one table, by class; an unlisted one is INTERNAL, no text."""
 
 import logging
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
 from grpc.aio import ServicerContext
 
 from appliance.agent.permissions import NotAdmitted
 from services import errors
+
+Context: TypeAlias = "ServicerContext[Any, Any]"
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +31,15 @@ def status_of(error: errors.ServiceError) -> grpc.StatusCode:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
-async def refuse(context: ServicerContext, error: errors.ServiceError, *, tell: bool) -> NoReturn:
-    """End the call with the error's status; a local caller is told all, a peer only the kind of error."""
+async def refuse(context: Context, error: errors.ServiceError, *, tell: bool) -> NoReturn:
+    """End the call with the error's status; a peer hears only its kind."""
     trailing: tuple[tuple[str, str | bytes], ...] = ((ERROR_KEY, type(error).__name__),)
     if tell:
         trailing += ((REMEDY_KEY, error.remedy.encode()),)
     await context.abort(status_of(error), error.what if tell else "", trailing)
 
 
-async def conceal(context: ServicerContext, method: str) -> NoReturn:
-    """End the call of an RPC that failed by a fault of ours; the traceback goes to the log alone."""
+async def conceal(context: Context, method: str) -> NoReturn:
+    """End an RPC that failed by a fault of ours; the traceback goes to the log alone."""
     log.exception("%s failed", method)
     await context.abort(grpc.StatusCode.INTERNAL, "the agent failed; its log says why")

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from appliance.agent.config import read_config
+from services.errors import ConfigError
+
+
+def test_defaults_need_no_file(tmp_path: Path) -> None:
+    config = read_config(tmp_path, {})
+
+    assert config.listen_port == 7443
+    assert config.pairing_listen == "0.0.0.0:7444"
+    assert config.api_socket == tmp_path / "api.sock"
+
+
+def test_command_line_overrides_the_file(tmp_path: Path) -> None:
+    (tmp_path / "coffer.toml").write_text('name = "filed"\nlisten = "127.0.0.1:1"\n')
+
+    config = read_config(tmp_path, {"listen": "127.0.0.1:2", "name": None})
+
+    assert (config.name, config.listen) == ("filed", "127.0.0.1:2")
+
+
+def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "coffer.toml").write_text('lisen = "127.0.0.1:1"\n')
+
+    with pytest.raises(ConfigError, match="unknown setting lisen") as caught:
+        read_config(tmp_path, {})
+
+    assert caught.value.remedy == 'did you mean "listen"?'
+
+
+@pytest.mark.parametrize("address", ["7443", "host:", ":1", "host:70000", "host:x"])
+def test_a_malformed_address_names_its_key(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigError, match=r"setting listen: .*host:port"):
+        read_config(tmp_path, {"listen": address})
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "coffer.toml").write_text("= 1")
+
+    with pytest.raises(ConfigError, match=r"coffer\.toml"):
+        read_config(tmp_path, {})
+
+
+def test_a_missing_file_named_by_the_environment_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COFFER_CONFIG", str(tmp_path / "none.toml"))
+
+    with pytest.raises(ConfigError, match="no such file"):
+        read_config(tmp_path, {})
+
+
+def test_a_state_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="too long for a Unix socket"):
+        read_config(tmp_path / ("x" * 120), {})

@@ -1,0 +1,186 @@
+"""The node's identity key: made once, never leaves the machine, behind an interface for a TPM."""
+
+import os
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from appliance.identity import certificates
+from appliance.identity.certificates import verify_signature
+from appliance.identity.errors import CertificateInvalid, IdentityUnusable, SignatureInvalid
+from appliance.identity.node_id import NodeId
+
+__all__ = ["FileKey", "IdentityKey", "verify_signature"]
+
+_RESTORE: Final = (
+    "restore the folder from a backup; or remove it to become a new node, which peers must pair"
+    " with anew"
+)
+
+
+class IdentityKey(Protocol):
+    """A key that can sign for this node, wherever it lives."""
+
+    @property
+    def public_der(self) -> bytes:
+        """The public key, DER SubjectPublicKeyInfo."""
+
+    @property
+    def node_id(self) -> NodeId:
+        """The node's id."""
+
+    @property
+    def certificate_der(self) -> bytes:
+        """The self-signed identity certificate that peers pin."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Return an ECDSA-SHA256 signature, DER."""
+
+    def issue_leaf(
+        self, public: ec.EllipticCurvePublicKey, not_before: datetime, not_after: datetime
+    ) -> bytes:
+        """Return a TLS certificate for ``public`` (DER)."""
+
+
+class FileKey:
+    """An identity key in a file that only its owner may read."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, certificate_der: bytes) -> None:
+        self._key = key
+        self._certificate_der = certificate_der
+        self._public_der = certificates.public_der_of(key.public_key())
+        self._node_id = NodeId.from_public_der(self._public_der)
+
+    @classmethod
+    def open_or_make(
+        cls, state: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> "FileKey":
+        """Read the key in the state folder's ``identity``, or make it at the first start.
+
+        Raises: IdentityUnusable if what lies there cannot be trusted or does not fit together.
+        """
+        folder = state / "identity"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_private(folder, 0o700)
+        key_path, certificate_path = folder / "identity.key", folder / "identity.crt"
+        if not key_path.exists():
+            if certificate_path.exists():
+                raise IdentityUnusable(f"the identity key {key_path} is gone", remedy=_RESTORE)
+            _write_durably(key_path, _private_pem(ec.generate_private_key(ec.SECP256R1())), 0o600)
+        key = _read_key(key_path)
+        if not certificate_path.exists():  # first start, or killed in the middle of it
+            made = certificates.make_identity_certificate(key, now())
+            _write_durably(certificate_path, certificates.pem_of(made), 0o644)
+        return cls(key, _read_certificate(certificate_path, key))
+
+    @property
+    def public_der(self) -> bytes:
+        """The public key, DER SubjectPublicKeyInfo."""
+        return self._public_der
+
+    @property
+    def node_id(self) -> NodeId:
+        """The node's id."""
+        return self._node_id
+
+    @property
+    def certificate_der(self) -> bytes:
+        """The self-signed identity certificate that peers pin."""
+        return self._certificate_der
+
+    def sign(self, data: bytes) -> bytes:
+        """Return an ECDSA-SHA256 signature, DER."""
+        return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+    def issue_leaf(
+        self, public: ec.EllipticCurvePublicKey, not_before: datetime, not_after: datetime
+    ) -> bytes:
+        """Return a TLS certificate for ``public`` (DER)."""
+        return certificates.make_leaf_certificate(self._key, public, not_before, not_after)
+
+    def __repr__(self) -> str:
+        return f"FileKey({self._node_id.short})"
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    _require_private(path, 0o600)
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise IdentityUnusable(
+            f"the identity key {path} cannot be read: {error.strerror}"
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise IdentityUnusable(f"the identity key {path} is damaged", remedy=_RESTORE) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise IdentityUnusable(f"the identity key {path} is not a P-256 key", remedy=_RESTORE)
+    return key
+
+
+def _read_certificate(path: Path, key: ec.EllipticCurvePrivateKey) -> bytes:
+    try:
+        der = x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(
+            serialization.Encoding.DER
+        )
+        _, public_der = certificates.identity_of(der)
+    except OSError as error:
+        raise IdentityUnusable(
+            f"the identity certificate {path} cannot be read: {error.strerror}"
+        ) from error
+    except (ValueError, CertificateInvalid, SignatureInvalid) as error:
+        raise IdentityUnusable(
+            f"the identity certificate {path} is damaged", remedy=_RESTORE
+        ) from error
+    if public_der != certificates.public_der_of(key.public_key()):
+        raise IdentityUnusable(
+            f"the identity certificate {path} belongs to another key than identity.key beside it",
+            remedy=_RESTORE,
+        )
+    return der
+
+
+def _require_private(path: Path, mode: int) -> None:
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise IdentityUnusable(f"{path} is a symbolic link", remedy="put the real thing there")
+    if status.st_uid != os.geteuid():
+        raise IdentityUnusable(
+            f"{path} belongs to user {status.st_uid}, but the node runs as user {os.geteuid()}",
+            remedy="start the node as its owner",
+        )
+    if stat.S_IMODE(status.st_mode) & ~mode:
+        raise IdentityUnusable(
+            f"{path} can be used by others (mode {stat.S_IMODE(status.st_mode):04o})",
+            remedy=f"if nobody else has read it: chmod {mode:o} {path}; else become a new node",
+        )
+
+
+def _write_durably(path: Path, content: bytes, mode: int) -> None:
+    """Write so that after a crash there is the whole file or none."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

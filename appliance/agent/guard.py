@@ -12,7 +12,7 @@ from services.errors import ServiceError
 
 # Says of a caller what kind it is, or raises NotAdmitted.
 Identify = Callable[[Context], Caller]
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class Guard(ServerInterceptor):
@@ -27,9 +27,9 @@ class Guard(ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> Handler:
         """Wrap the method's handler; an unknown method stays unimplemented."""
         handler = await continuation(handler_call_details)
         if handler is None:

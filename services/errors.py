@@ -31,7 +31,7 @@ class ProtocolError(ServiceError):
 
 
 class LocalProtocolError(ProtocolError):
-    """This node was about to break the rules of a protocol: a bug here."""
+    """We were about to break the rules of a protocol: a bug here."""
 
 
 class PeerProtocolError(ProtocolError):

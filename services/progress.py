@@ -7,7 +7,7 @@ class Progress(Protocol):
     """Receives a service's progress; implemented by the worker, and by doubles in tests."""
 
     def stage(self, name: str, total: int) -> None:
-        """Enter the stage ``name`` (one of the service's stages) with ``total`` units of work, rows mostly."""
+        """Enter the stage ``name`` (one of the service's stages) with ``total`` rows of work."""
 
     def advance(self, count: int) -> None:
         """Report that ``count`` more units of the present stage are done."""

@@ -1,7 +1,8 @@
 """What a service declares: the one interface through which nodes know every joint computation.
 
-A node turns a signed contract into :class:`Terms`, asks the service to ``check`` and to ``disclose`` them,
-and runs it by giving a :class:`Task` to ``run``, which returns an :class:`Outcome`.
+A node turns a signed contract into :class:`Terms`, asks the service to ``check`` and to
+``disclose`` them, and runs it by giving a :class:`Task` to ``run``, which returns an
+:class:`Outcome`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,7 +35,7 @@ class Parameters(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a published table. ``type`` is the SQL type's name, such as BIGINT or VARCHAR."""
+    """One column of a published table; ``type`` is the SQL type's name, such as BIGINT."""
 
     name: str
     type: str
@@ -70,7 +71,7 @@ class Terms:
     parameters: Parameters
 
     def rank_of(self, role: str) -> int:
-        """Return the rank of the only party in ``role``; ConfigError if there is not exactly one."""
+        """Return the rank of the one party in ``role``; ConfigError if there is not one."""
         ranks = [rank for rank, party in enumerate(self.parties) if party.role == role]
         if len(ranks) != 1:
             raise ConfigError(f"the contract names {len(ranks)} parties as {role}, one is needed")
@@ -79,7 +80,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One sentence of a disclosure: what ``learner`` learns, as a translatable template with its values.
+    """One sentence of a disclosure: what ``learner`` learns, as a translatable template.
 
     ``about`` is the rank whose data the knowledge comes from, None if it concerns no one's data.
     """
@@ -95,7 +96,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A named part of a run; ``weight`` is its expected share of the time, relative to the other stages."""
+    """A named part of a run; ``weight`` is its share of the time, relative to the others."""
 
     name: str
     title: str
@@ -106,7 +107,8 @@ class Stage:
 class Keys:
     """The key column of a dataset in normal form, row by row, as one contiguous buffer.
 
-    Shapes: offsets (n + 1,) int64, ascending from 0; data (offsets[n],) uint8. Key i is data[offsets[i]:offsets[i + 1]].
+    Shapes: offsets (n + 1,) int64, ascending from 0; data (offsets[n],) uint8.
+            Key i is data[offsets[i]:offsets[i + 1]].
     """
 
     offsets: NDArray[np.int64] = field(repr=False)
@@ -117,22 +119,25 @@ class Keys:
 
 
 class Inputs(Protocol):
-    """This party's own dataset, as the worker opens it for a service."""
+    """Our own dataset, as the worker opens it for a service."""
 
     def read_keys(self) -> Keys:
-        """Read the key column; DatasetError if a key is null, repeated or malformed, naming row and column."""
+        """Read the key column; DatasetError, naming row and column, if a key is unfit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """An output that is some rows of the party's own dataset. Shapes: rows (k,) int64, ascending row numbers from 0."""
+    """An output that is some rows of the party's own dataset.
+
+    Shapes: rows (k,) int64, ascending row numbers from 0.
+    """
 
     rows: NDArray[np.int64] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one party gets from a run: named outputs, and figures about them that may be shown to its people."""
+    """What one party gets from a run: named outputs, and figures that its people may see."""
 
     outputs: Mapping[str, Selection] = field(default_factory=dict)
     summary: Mapping[str, int] = field(default_factory=dict)
@@ -155,7 +160,7 @@ class Service:
 
     version:  of the messages; parties run a contract only if all know its version.
     outputs:  names that a contract may let parties receive.
-    assign:   (rank of each receiver, party count) -> role of each rank, for a proposer who names none.
+    assign:   (rank of each receiver, party count) -> role of each rank, if a proposer names none.
     check:    raises ConfigError on terms that the service cannot run.
     disclose: what each party will learn, beyond and including its output.
     """

@@ -18,7 +18,7 @@ class Party:
 class Session:
     """One run among parties, seen from the party ``rank``.
 
-    session_id: 32 bytes that all parties share (the hash of the signed contract); binds every transcript to this run.
+    session_id: 32 bytes that all parties share (the hash of the signed contract).
     channels:   the channel to each other party, by its rank.
     """
 

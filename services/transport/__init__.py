@@ -1,0 +1,1 @@
+"""What carries a channel's messages: a socket, a loopback for tests, and a meter around either."""

@@ -1,0 +1,52 @@
+"""A conversation with one peer in typed messages: all that a role may talk through."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from services import wire
+from services.errors import PeerProtocolError
+
+M = TypeVar("M")
+
+
+class Transport(Protocol):
+    """Carries whole messages to and from one peer, reliably and in order.
+
+    One task may send while another receives; two tasks must not send, or receive, at once.
+    """
+
+    @property
+    def peer(self) -> int:
+        """The rank of the peer at the far end."""
+
+    async def send(self, parts: Sequence[wire.Part]) -> None:
+        """Send one message given in parts; waits while the peer is slow. Raises PeerLost."""
+
+    async def receive(self, limit: int) -> memoryview:
+        """Return the next message; PeerLost, or PeerProtocolError if longer than ``limit``."""
+
+
+class Channel:
+    """One conversation with one peer."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @property
+    def peer(self) -> int:
+        """The rank of the peer."""
+        return self._transport.peer
+
+    async def send(self, message: object) -> None:
+        """Send a message; waits while the peer is slow to take it."""
+        await self._transport.send(wire.encode(message))
+
+    async def receive(self, message_type: type[M], *, rows: int = 0) -> M:
+        """Return the next message: of this type, with at most ``rows`` rows in each column."""
+        data = await self._transport.receive(wire.most_bytes(message_type, rows))
+        return wire.decode(message_type, data, sender=self.peer, rows=rows)
+
+    def require(self, condition: bool, what: str) -> None:
+        """Blame the peer for ``what`` unless the condition holds."""
+        if not condition:
+            raise PeerProtocolError(self.peer, what)

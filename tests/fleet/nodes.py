@@ -1,0 +1,198 @@
+"""Real nodes for whole-product tests: agents as processes, asked through their Unix sockets."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import grpc
+
+from appliance.api import agent_pb2 as pb
+from appliance.api import agent_pb2_grpc as stubs
+
+T = TypeVar("T")
+PATIENCE_SECONDS: Final = 30.0
+
+
+def free_port_pair() -> int:
+    """Return a port that is free on loopback together with the next one, the pairing port."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+def eventually(ask: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
+    """Return the first true answer of ``ask``; fail if none comes in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
+    return answer
+
+
+class Node:
+    """One agent process with its own state folder; it can be killed and started again."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self.state = folder / name
+        self.port = free_port_pair()
+        self.log = folder / f"{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        channel = grpc.insecure_channel(
+            f"unix:{self.state / 'api.sock'}",
+            options=[
+                ("grpc.initial_reconnect_backoff_ms", 50),
+                ("grpc.max_reconnect_backoff_ms", 200),
+            ],
+        )
+        self.node = stubs.NodeStub(channel)
+        self.peers = stubs.PeersStub(channel)
+        self.datasets = stubs.DatasetsStub(channel)
+        self.jobs = stubs.JobsStub(channel)
+
+    def start(self, *options: str) -> "Node":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "appliance.agent", "--state", str(self.state)),
+                    *("--name", self.name, "--listen", f"127.0.0.1:{self.port}", *options),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        eventually(self.answers)
+        return self
+
+    def answers(self) -> bool:
+        """Tell whether the agent serves; fail at once if it has died."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        try:
+            self.node.ShowNode(pb.ShowNodeRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask the agent to stop, as systemd would, and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def add(self, name: str, path: Path, key: str = "id", *normal_form: str) -> pb.Dataset:
+        return self.datasets.AddDataset(
+            pb.AddDatasetRequest(name=name, path=str(path), key=[key], normal_form=normal_form)
+        )
+
+    def job(self, job_id: str) -> pb.Job:
+        return self.jobs.GetJob(pb.GetJobRequest(id=job_id))
+
+    def workers(self) -> list[int]:
+        """Return the pids of the worker processes below this agent."""
+        import psutil
+
+        assert self.process is not None
+        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+
+
+@contextmanager
+def fleet(folder: Path, *names: str) -> Iterator[list[Node]]:
+    """Start a node for each name, and leave no process behind."""
+    nodes = [Node(folder, name) for name in names]
+    try:
+        for node in nodes:
+            node.start()
+        yield nodes
+    finally:
+        for node in nodes:
+            node.close()
+
+
+def pair(inviter: Node, guest: Node) -> None:
+    """Pair two nodes by invitation, with both operators' confirmation."""
+    invitation = inviter.peers.Invite(pb.InviteRequest())
+    met = guest.peers.Accept(pb.AcceptRequest(invitation=invitation.text))
+    seen = eventually(
+        lambda: next(
+            (
+                p
+                for p in inviter.peers.ListPeers(pb.ListPeersRequest()).peers
+                if p.name == guest.name and p.state == "confirming"
+            ),
+            None,
+        )
+    )
+    assert seen.authentication_string == met.authentication_string
+    inviter.peers.Confirm(pb.ConfirmRequest(peer=guest.name))
+    guest.peers.Confirm(pb.ConfirmRequest(peer=inviter.name))
+    for one, other in ((inviter, guest), (guest, inviter)):
+        eventually(lambda: one.peers.GetPeer(pb.GetPeerRequest(peer=other.name)).state == "paired")  # noqa: B023
+
+
+def publish(owner: Node, dataset: str, reader: Node) -> None:
+    """Publish a dataset to another node and wait until it is known there."""
+    owner.datasets.PublishDataset(pb.PublishDatasetRequest(name=dataset, peers=[reader.name]))
+    eventually(
+        lambda: any(
+            d.name == dataset and d.peer_name == owner.name
+            for d in reader.datasets.ListDatasets(pb.ListDatasetsRequest(peers=True)).datasets
+        )
+    )
+
+
+def submit(
+    proposer: Node, ours: str, peer: Node, theirs: str, *receivers: Node, **terms: Any
+) -> pb.Job:
+    """Propose an intersection whose result ``receivers`` get."""
+
+    def receives(node: Node) -> list[str]:
+        return ["intersection"] if node in receivers else []
+
+    return proposer.jobs.SubmitJob(
+        pb.SubmitJobRequest(
+            service="psi.intersect",
+            parameters="{}",
+            parties=[
+                pb.SubmitParty(dataset=ours, receives=receives(proposer)),
+                pb.SubmitParty(node=peer.name, dataset=theirs, receives=receives(peer)),
+            ],
+            **terms,
+        )
+    )
+
+
+def write_ids(path: Path, ids: range, column: str = "id") -> Path:
+    """Write a CSV of ids, each with a value that tells its row."""
+    lines = [f"{column},value", *(f"item-{i:08d},{i % 97}" for i in ids)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def pid_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,293 @@
+"""The typed client of a node's local API, over the agent's Unix socket.
+
+Every method is one RPC. What the agent refuses is raised as :class:`Refused`, with the agent's own
+words; an agent that cannot be reached is :class:`Unreachable`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+import grpc
+from google.protobuf.message import Message
+
+from appliance.api import agent_pb2 as pb
+from services.errors import ServiceError
+
+SOCKET_NAME: Final = "api.sock"
+REMEDY_KEY: Final = "coffer-remedy-bin"
+ERROR_KEY: Final = "coffer-error"
+
+_OPTIONS: Final = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+_MOST_SOCKET_PATH_BYTES: Final = 107
+
+Reply = TypeVar("Reply", bound=Message)
+
+
+class Refused(ServiceError):
+    """The agent refused what it was asked; ``error`` is the class name of the agent's own error."""
+
+    def __init__(self, what: str, *, remedy: str = "", error: str = "") -> None:
+        super().__init__(what, remedy=remedy)
+        self.error = error
+
+
+class Unreachable(ServiceError):
+    """No agent answers at the socket of this state folder."""
+
+
+class Client:
+    """Asks one node's agent. Use it as a context manager, or ``close`` it.
+
+    answer_seconds: how long to wait for answers, but for those that take as long as they take.
+    """
+
+    def __init__(self, state: Path, *, answer_seconds: float = 30.0) -> None:
+        self._answer_seconds = answer_seconds
+        self._state = state.absolute()
+        self._socket = self._state / SOCKET_NAME
+        self._channel = grpc.insecure_channel(f"unix:{quote(str(self._socket))}", options=_OPTIONS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; calls in flight end."""
+        self._channel.close()
+
+    # This node.
+
+    def show_node(self) -> pb.NodeView:
+        """Show who this node is and how it fares."""
+        return self._ask("Node/ShowNode", pb.ShowNodeRequest(), pb.NodeView)
+
+    def list_services(self) -> Sequence[pb.ServiceView]:
+        """List the services that this node can run."""
+        reply = self._ask("Node/ListServices", pb.ListServicesRequest(), pb.ListServicesReply)
+        return reply.services
+
+    # Peers.
+
+    def invite(self) -> pb.Invitation:
+        """Make an invitation; only this reply carries its secret text and words."""
+        return self._ask("Peers/Invite", pb.InviteRequest(), pb.Invitation)
+
+    def list_invitations(self) -> Sequence[pb.Invitation]:
+        """List the invitations of this node, without their secrets."""
+        request = pb.ListInvitationsRequest()
+        return self._ask("Peers/ListInvitations", request, pb.ListInvitationsReply).invitations
+
+    def withdraw_invitation(self, invitation_id: str) -> pb.Invitation:
+        """End an open invitation."""
+        request = pb.WithdrawInvitationRequest(id=invitation_id)
+        return self._ask("Peers/WithdrawInvitation", request, pb.Invitation)
+
+    def accept(self, invitation: str) -> pb.Peer:
+        """Enter an invitation of another node; the peer then waits for both confirmations."""
+        request = pb.AcceptRequest(invitation=invitation)
+        return self._ask("Peers/Accept", request, pb.Peer, patient=True)
+
+    def confirm(self, peer: str) -> pb.Peer:
+        """Say that both sides show the same authentication string."""
+        return self._ask("Peers/Confirm", pb.ConfirmRequest(peer=peer), pb.Peer)
+
+    def reject(self, peer: str) -> pb.Peer:
+        """Say that the authentication strings differ, or that the pairing is not wanted."""
+        return self._ask("Peers/Reject", pb.RejectRequest(peer=peer), pb.Peer)
+
+    def list_peers(self) -> Sequence[pb.Peer]:
+        """List the peers of this node."""
+        return self._ask("Peers/ListPeers", pb.ListPeersRequest(), pb.ListPeersReply).peers
+
+    def get_peer(self, peer: str) -> pb.Peer:
+        """Get one peer, by its name, its node id, or the id's first group."""
+        return self._ask("Peers/GetPeer", pb.GetPeerRequest(peer=peer), pb.Peer)
+
+    def move_peer(self, peer: str, address: str) -> pb.Peer:
+        """Tell this node a peer's new address."""
+        return self._ask("Peers/MovePeer", pb.MovePeerRequest(peer=peer, address=address), pb.Peer)
+
+    def unpair(self, peer: str) -> pb.Peer:
+        """Forget a peer and cut its connections."""
+        return self._ask("Peers/Unpair", pb.UnpairRequest(peer=peer), pb.Peer)
+
+    # Datasets.
+
+    def add_dataset(
+        self,
+        name: str,
+        *,
+        path: str = "",
+        query: str = "",
+        key: Sequence[str],
+        normal_form: Sequence[str] = (),
+        replace: bool = False,
+    ) -> pb.Dataset:
+        """Read a table through once and register it. It takes as long as the table is large."""
+        request = pb.AddDatasetRequest(
+            name=name, path=path, query=query, key=key, normal_form=normal_form, replace=replace
+        )
+        return self._ask("Datasets/AddDataset", request, pb.Dataset, patient=True)
+
+    def list_datasets(self, *, peers: bool = False) -> Sequence[pb.Dataset]:
+        """List this node's datasets, and with ``peers`` those that peers published to it."""
+        request = pb.ListDatasetsRequest(peers=peers)
+        return self._ask("Datasets/ListDatasets", request, pb.ListDatasetsReply).datasets
+
+    def get_dataset(self, name: str) -> pb.Dataset:
+        """Get one dataset by NAME, or PEER/NAME."""
+        return self._ask("Datasets/GetDataset", pb.GetDatasetRequest(name=name), pb.Dataset)
+
+    def publish_dataset(self, name: str, peers: Sequence[str]) -> pb.Dataset:
+        """Tell peers the name, schema and row count of a dataset; never a row."""
+        request = pb.PublishDatasetRequest(name=name, peers=peers)
+        return self._ask("Datasets/PublishDataset", request, pb.Dataset)
+
+    def withdraw_dataset(self, name: str, peers: Sequence[str]) -> pb.Dataset:
+        """Take back a publication; no peers named means all."""
+        request = pb.WithdrawDatasetRequest(name=name, peers=peers)
+        return self._ask("Datasets/WithdrawDataset", request, pb.Dataset)
+
+    def remove_dataset(self, name: str) -> None:
+        """Forget a dataset; its file stays as it is."""
+        request = pb.RemoveDatasetRequest(name=name)
+        self._ask("Datasets/RemoveDataset", request, pb.RemoveDatasetReply)
+
+    # Jobs.
+
+    def submit_job(
+        self,
+        service: str,
+        *,
+        parties: Sequence[pb.SubmitParty],
+        parameters: str = "{}",
+        grace_seconds: int = 0,
+        most_seconds: int = 0,
+    ) -> pb.Job:
+        """Compose, check and sign a contract and propose it; it may rehash the dataset first."""
+        request = pb.SubmitJobRequest(
+            service=service,
+            parameters=parameters,
+            parties=parties,
+            grace_seconds=grace_seconds,
+            most_seconds=most_seconds,
+        )
+        return self._ask("Jobs/SubmitJob", request, pb.Job, patient=True)
+
+    def list_jobs(self, *, waiting: bool = False) -> Sequence[pb.Job]:
+        """List jobs, or only those that wait for this node's approval."""
+        request = pb.ListJobsRequest(waiting=waiting)
+        return self._ask("Jobs/ListJobs", request, pb.ListJobsReply).jobs
+
+    def get_job(self, job_id: str) -> pb.Job:
+        """Get one job."""
+        return self._ask("Jobs/GetJob", pb.GetJobRequest(id=job_id), pb.Job)
+
+    def approve_job(self, job_id: str, digest: str) -> pb.Job:
+        """Sign the contract whose ``digest`` the approver read; it may rehash the dataset first."""
+        request = pb.ApproveJobRequest(id=job_id, digest=digest)
+        return self._ask("Jobs/ApproveJob", request, pb.Job, patient=True)
+
+    def reject_job(self, job_id: str, reason: str) -> pb.Job:
+        """Refuse a contract that another party proposed."""
+        return self._ask("Jobs/RejectJob", pb.RejectJobRequest(id=job_id, reason=reason), pb.Job)
+
+    def cancel_job(self, job_id: str) -> pb.Job:
+        """Stop a job at every party."""
+        return self._ask("Jobs/CancelJob", pb.CancelJobRequest(id=job_id), pb.Job)
+
+    def watch_job(self, job_id: str) -> Iterator[pb.Job]:
+        """Yield the job at once and again after each change, until it has ended."""
+        call = self._channel.unary_stream(
+            "/coffer.agent.v1.Jobs/WatchJob",
+            request_serializer=pb.WatchJobRequest.SerializeToString,
+            response_deserializer=pb.Job.FromString,
+        )
+        self._require_socket()
+        replies = call(pb.WatchJobRequest(id=job_id))
+        try:
+            yield from replies
+        except grpc.RpcError as error:
+            raise self._error_of(error) from None
+        finally:
+            replies.cancel()
+
+    def get_result(self, job_id: str) -> pb.JobResult:
+        """Say where the results of a job lie."""
+        return self._ask("Jobs/GetResult", pb.GetResultRequest(id=job_id), pb.JobResult)
+
+    def _ask(
+        self,
+        method: str,
+        request: Message,
+        reply: type[Reply],
+        *,
+        patient: bool = False,
+    ) -> Reply:
+        call: Callable[..., Reply] = self._channel.unary_unary(
+            f"/coffer.agent.v1.{method}",
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=reply.FromString,
+        )
+        self._require_socket()
+        try:
+            return call(request, timeout=None if patient else self._answer_seconds)
+        except grpc.RpcError as error:
+            raise self._error_of(error) from None
+
+    def _require_socket(self) -> None:
+        path = self._socket
+        if len(str(path).encode()) > _MOST_SOCKET_PATH_BYTES:
+            raise Unreachable(
+                f"the path {path} is too long for a Unix socket",
+                remedy="choose a state folder with a shorter path",
+            )
+        try:
+            path.stat()
+        except PermissionError:
+            raise Unreachable(
+                f"the state folder {self._state} may not be entered by this user",
+                remedy="run the command as the user that runs the agent, or with sudo",
+            ) from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise Unreachable(
+                f"no agent runs with the state folder {self._state}",
+                remedy=f'start one with "coffer up --state {self._state}", '
+                "or name another with --state",
+            ) from None
+
+    def _error_of(self, error: Any) -> ServiceError:
+        code: grpc.StatusCode = error.code()
+        if code is grpc.StatusCode.UNAVAILABLE:
+            return Unreachable(
+                f"the agent with the state folder {self._state} does not answer",
+                remedy="look at its log; if it has stopped, start it again with "
+                f'"coffer up --state {self._state}"',
+            )
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return Unreachable("the agent did not answer in time", remedy="look at its log")
+        trailing: dict[str, str | bytes] = dict(error.trailing_metadata() or ())
+        remedy = trailing.get(REMEDY_KEY, b"")
+        what = error.details() or f"the agent refused ({code.name.lower()})"
+        if code is grpc.StatusCode.UNIMPLEMENTED:
+            what = "the agent does not know this command"
+            remedy = b"it runs another version of coffer; stop it and start it again"
+        return Refused(
+            what,
+            remedy=remedy.decode(errors="replace") if isinstance(remedy, bytes) else remedy,
+            error=str(trailing.get(ERROR_KEY, "")),
+        )

@@ -1,0 +1,66 @@
+"""The tree of commands, with the options --state and --json before or after any verb."""
+
+from typing import Annotated
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from appliance.cli.datasets import datasets
+from appliance.cli.jobs import jobs
+from appliance.cli.node import node, services, up
+from appliance.cli.peers import peers
+from appliance.cli.terminal import JSON_KEY, STATE_KEY
+
+
+def command_tree() -> TyperGroup:
+    """Return ``coffer`` with all its nouns and verbs."""
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    app.callback()(coffer)
+    app.command("up")(up)
+    for name, noun in (
+        ("node", node),
+        ("services", services),
+        ("peers", peers),
+        ("datasets", datasets),
+        ("jobs", jobs),
+    ):
+        app.add_typer(noun, name=name)
+    tree = typer.main.get_command(app)
+    if not isinstance(tree, TyperGroup):
+        raise TypeError("typer made no group of several commands")
+    shared = [one for one in tree.params if isinstance(one, TyperOption)]
+    _give_everywhere(tree, [one for one in shared if one.name in ("state", "json")])
+    return tree
+
+
+def _remember(ctx: typer.Context, param: typer.CallbackParam, value: object) -> object:
+    """Note a global option wherever it stands; of two, the later one holds."""
+    if value:
+        ctx.meta[STATE_KEY if param.name == "state" else JSON_KEY] = value
+    return value
+
+
+def coffer(
+    state: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="The node's state folder; by default /var/lib/coffer or ~/.local/state/coffer.",
+            callback=_remember,
+            expose_value=False,
+        ),
+    ] = "",
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON.", callback=_remember, expose_value=False),
+    ] = False,
+) -> None:
+    """Compute together with other nodes on data that neither may show the other."""
+
+
+def _give_everywhere(group: TyperGroup, options: list[TyperOption]) -> None:
+    for command in group.commands.values():
+        if isinstance(command, TyperGroup):
+            _give_everywhere(command, options)
+        elif isinstance(command, TyperCommand):
+            command.params.extend(options)

@@ -1,0 +1,77 @@
+"""Shell completion of names that the agent knows; without an agent there is none."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeAlias
+
+import typer
+
+from appliance.api.client import Client
+from appliance.cli.terminal import state_of
+from services.errors import ServiceError
+
+# (word, what it is) as typer shows it beside the completion.
+Words: TypeAlias = Iterable[tuple[str, str]]
+Complete: TypeAlias = Callable[[typer.Context, str], list[tuple[str, str]]]
+
+_ANSWER_SECONDS: Final = 1.0
+
+
+def _from_agent(find: Callable[[Client], Words]) -> Complete:
+    def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+        with (
+            contextlib.suppress(ServiceError),
+            Client(state_of(ctx), answer_seconds=_ANSWER_SECONDS) as client,
+        ):
+            return [word for word in find(client) if word[0].startswith(incomplete)]
+        return []
+
+    return complete
+
+
+def _peers(client: Client) -> Iterator[tuple[str, str]]:
+    return ((peer.name, f"{peer.state} peer") for peer in client.list_peers())
+
+
+def _services(client: Client) -> Iterator[tuple[str, str]]:
+    return ((service.name, service.title) for service in client.list_services())
+
+
+def _own_datasets(client: Client) -> Iterator[tuple[str, str]]:
+    for dataset in client.list_datasets():
+        yield dataset.name, f"{dataset.row_count} rows"
+
+
+def _peer_datasets(client: Client) -> Iterator[tuple[str, str]]:
+    for dataset in client.list_datasets(peers=True):
+        if dataset.peer_id:
+            yield f"{dataset.peer_name}/{dataset.name}", f"{dataset.row_count} rows"
+
+
+def _datasets(client: Client) -> Iterator[tuple[str, str]]:
+    yield from _own_datasets(client)
+    yield from _peer_datasets(client)
+
+
+def _jobs(client: Client) -> Iterator[tuple[str, str]]:
+    return ((job.id, f"{job.service}, {job.state}") for job in client.list_jobs())
+
+
+def _waiting_jobs(client: Client) -> Iterator[tuple[str, str]]:
+    return ((job.id, job.service) for job in client.list_jobs(waiting=True))
+
+
+def _open_invitations(client: Client) -> Iterator[tuple[str, str]]:
+    for invitation in client.list_invitations():
+        if invitation.state == "open":
+            yield invitation.id, "open invitation"
+
+
+peers: Final = _from_agent(_peers)
+services: Final = _from_agent(_services)
+own_datasets: Final = _from_agent(_own_datasets)
+peer_datasets: Final = _from_agent(_peer_datasets)
+datasets: Final = _from_agent(_datasets)
+jobs: Final = _from_agent(_jobs)
+waiting_jobs: Final = _from_agent(_waiting_jobs)
+open_invitations: Final = _from_agent(_open_invitations)

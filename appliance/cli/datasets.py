@@ -1,0 +1,116 @@
+"""``coffer datasets …``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from appliance.cli import completion, views
+from appliance.cli.terminal import listed, terminal_of
+
+datasets = typer.Typer(
+    no_args_is_help=True, help="Tables that this node registered, and those that peers published."
+)
+
+OwnDataset = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.own_datasets)]
+SomePeers = Annotated[list[str], typer.Argument(metavar="PEER...", autocompletion=completion.peers)]
+
+
+@datasets.command("add")
+def add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A CSV or Parquet file.")
+    ] = None,
+    query: Annotated[
+        str, typer.Option(metavar="SQL", help="A query over files, instead of a file.")
+    ] = "",
+    key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="The key column; repeat it for a key of several."),
+    ] = None,
+    normal_form: Annotated[
+        str,
+        typer.Option(metavar="FORMS", help="Of nfc, trim, lower, numeric; as in nfc,trim,lower."),
+    ] = "",
+    replace: Annotated[
+        bool, typer.Option(help="Register anew under a name that is taken.")
+    ] = False,
+) -> None:
+    """Register a table: read it through once and show what was found."""
+    if (path is None) == (not query):
+        raise typer.BadParameter("give either a file or --query")
+    if not key:
+        raise typer.BadParameter("name the key column with --key")
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        made = client.add_dataset(
+            name,
+            path=str(path.expanduser().absolute()) if path else "",
+            query=query,
+            key=key,
+            normal_form=[form.strip() for form in normal_form.split(",") if form.strip()],
+            replace=replace,
+        )
+    terminal.answer(made, views.dataset(made))
+
+
+@datasets.command("list")
+def list_datasets(
+    ctx: typer.Context,
+    peers: Annotated[bool, typer.Option(help="Also list what peers published.")] = True,
+) -> None:
+    """List datasets."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.list_datasets(peers=peers)
+    terminal.answer_list("datasets", found, views.datasets(found))
+
+
+@datasets.command("show")
+def show(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|PEER/NAME", autocompletion=completion.datasets)
+    ],
+) -> None:
+    """Show a dataset's schema and figures."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.get_dataset(name)
+    terminal.answer(found, views.dataset(found))
+
+
+@datasets.command("publish")
+def publish(ctx: typer.Context, name: OwnDataset, peers: SomePeers) -> None:
+    """Tell peers a dataset's name, schema and row count; never a row."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.publish_dataset(name, peers)
+    terminal.answer(found, f"{name} is published to {listed(found.published_to)}")
+
+
+@datasets.command("withdraw")
+def withdraw(
+    ctx: typer.Context,
+    name: OwnDataset,
+    peers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PEER]...", autocompletion=completion.peers, help="Default: all."),
+    ] = None,
+) -> None:
+    """Take back a publication, from the peers named or from all."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.withdraw_dataset(name, peers or [])
+    terminal.answer(found, f"{name} is published to {listed(found.published_to) or 'nobody'}")
+
+
+@datasets.command("remove")
+def remove(ctx: typer.Context, name: OwnDataset) -> None:
+    """Forget a dataset; its file stays as it is."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        client.remove_dataset(name)
+    terminal.done(f"{name} is removed; its file is untouched")

@@ -1,0 +1,170 @@
+"""How people see jobs: the list, one job in full, and what each party learns from it."""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from appliance.api import agent_pb2 as pb
+from appliance.cli.terminal import clean, duration, facts, listed, moment, table
+
+_STYLES = {
+    "waiting_approval": "yellow",
+    "waiting_peers": "yellow",
+    "running": "cyan",
+    "settling": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "rejected": "red",
+    "cancelled": "red",
+}
+
+
+def jobs(all_jobs: Sequence[pb.Job]) -> Table:
+    """List jobs."""
+    made = table("job", "service", "state", "parties", "created", "why")
+    for one in all_jobs:
+        made.add_row(
+            one.id,
+            one.service,
+            state(one.state),
+            clean(listed([party_name(party) for party in one.parties])),
+            moment(one.created_milliseconds),
+            clean(one.cause),
+        )
+    return made
+
+
+def job(one: pb.Job) -> RenderableType:
+    """Show one job in full."""
+    parts: list[RenderableType] = [
+        facts(
+            (
+                ("job", one.id),
+                ("service", f"{one.service}: {one.service_title}"),
+                ("adversary", one.adversary),
+                ("state", state(one.state)),
+                ("cause", one.cause),
+                ("remedy", one.remedy),
+                ("parameters", _parameters(one)),
+                ("created", moment(one.created_milliseconds)),
+                ("expires", "" if one.ended else moment(one.expires_milliseconds)),
+                ("outcome here", _summary(one)),
+                ("digest", one.digest),
+                ("record", one.record),
+            )
+        ),
+        heading("What each party learns"),
+        disclosure(one),
+        heading("Parties"),
+        parties(one),
+    ]
+    if one.events:
+        parts += [heading("Events"), events(one.events)]
+    return Group(*parts)
+
+
+def heading(text: str) -> Text:
+    """Return a heading with an empty line above it."""
+    return Text(f"\n{text}", style="bold")
+
+
+def disclosure(one: pb.Job) -> Table:
+    """Say line by line what each party learns, as "you learn …" where it is this node."""
+    made = Table.grid(padding=(0, 1))
+    made.add_column(style="bold", no_wrap=True)
+    made.add_column(overflow="fold")
+    for who, what in disclosure_lines(one):
+        made.add_row(clean(who), clean(what))
+    return made
+
+
+def disclosure_lines(one: pb.Job) -> list[tuple[str, str]]:
+    """Return ("you learn" or "NAME learns", what) for each line of the disclosure."""
+    learners = {
+        party.rank: "you learn" if party.here else f"{party.name} learns" for party in one.parties
+    }
+    return [
+        (learners.get(line.learner, f"party {line.learner} learns"), line.text)
+        for line in one.disclosure
+    ]
+
+
+def parties(one: pb.Job) -> Table:
+    """List a job's parties with their signatures and verdicts."""
+    made = table(
+        "#rank", "party", "role", "dataset", "#rows", "receives", "signed", "verdict", "reason"
+    )
+    for party in one.parties:
+        made.add_row(
+            str(party.rank),
+            clean(party_name(party)),
+            party.role,
+            clean(party.dataset),
+            f"{party.row_count:,}" if party.dataset else "",
+            listed(party.receives) or "nothing",
+            Text("yes", style="green") if party.signed else Text("not yet", style="yellow"),
+            state(party.verdict),
+            clean(party.reason),
+        )
+    return made
+
+
+def events(all_events: Iterable[pb.JobEventView]) -> Table:
+    """List a job's events, oldest first."""
+    made = table("when", "state", "what happened")
+    for event in all_events:
+        made.add_row(moment(event.at_milliseconds), state(event.state), clean(event.text))
+    return made
+
+
+def party_name(party: pb.JobParty) -> str:
+    """Return a party's name, marked if it is this node."""
+    return f"{party.name} (you)" if party.here else party.name
+
+
+def outcome(one: pb.Job) -> RenderableType:
+    """Show how a job ended, or how it stands, in a few lines."""
+    return facts(
+        (
+            ("job", one.id),
+            ("state", state(one.state)),
+            ("cause", one.cause),
+            ("remedy", one.remedy),
+            ("outcome here", _summary(one)),
+            ("took", duration(one.progress.elapsed_seconds) if one.HasField("progress") else ""),
+            ("record", one.record),
+        )
+    )
+
+
+def results(found: pb.JobResult) -> Table:
+    """List a job's result files on this node."""
+    made = table("output", "#rows", "file")
+    for name, path in sorted(found.files.items()):
+        made.add_row(name, f"{found.row_counts[name]:,}", clean(path))
+    return made
+
+
+def state(name: str) -> Text:
+    """Return the name of a job's state or verdict in its colour, in words."""
+    return Text(name.replace("_", " "), style=_STYLES.get(name, ""))
+
+
+def time_left(one: pb.Job) -> str:
+    """Say for how long a proposal can still be approved."""
+    return duration(one.expires_milliseconds / 1000 - time.time())
+
+
+def _parameters(one: pb.Job) -> str:
+    values = json.loads(one.parameters or "{}")
+    return listed([f"{name}={json.dumps(value)}" for name, value in sorted(values.items())])
+
+
+def _summary(one: pb.Job) -> str:
+    return listed(
+        [f"{name.replace('_', ' ')} {one.summary[name]:,}" for name in sorted(one.summary)]
+    )

@@ -1,0 +1,231 @@
+"""``coffer jobs …``."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from appliance.api import agent_pb2 as pb
+from appliance.api.client import Client, Refused
+from appliance.cli import completion, job_views
+from appliance.cli.results import copy_results
+from appliance.cli.submission import compose_parameters, compose_parties
+from appliance.cli.terminal import Terminal, clean, terminal_of
+from appliance.cli.watch import follow
+
+jobs = typer.Typer(no_args_is_help=True, help="Joint computations: propose, approve, follow.")
+
+JobId = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB", help="A job's id, or how it begins.", autocompletion=completion.jobs
+    ),
+]
+WaitingJobId = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB", help="A job's id, or how it begins.", autocompletion=completion.waiting_jobs
+    ),
+]
+ID_LENGTH: Final = 26
+
+
+@jobs.command("submit")
+def submit(
+    ctx: typer.Context,
+    service: Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)],
+    ours: Annotated[
+        str,
+        typer.Option(
+            metavar="DATASET", help="Our dataset.", autocompletion=completion.own_datasets
+        ),
+    ] = "",
+    theirs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PEER/DATASET",
+            help="A peer's dataset; repeat it for more peers.",
+            autocompletion=completion.peer_datasets,
+        ),
+    ] = None,
+    party: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NODE:DATASET[:ROLE]",
+            help='Any party, in order of rank, instead of --ours and --theirs; "me" is this node.',
+        ),
+    ] = None,
+    to: Annotated[
+        str,
+        typer.Option(metavar="NODES", help="Who receives the outputs: a,b; or NODE:OUTPUT."),
+    ] = "me",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Sets a parameter.")
+    ] = None,
+    grace: Annotated[
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long to bridge a lost connection.",
+            min=0,
+            show_default=False,
+        ),
+    ] = 0,
+    most: Annotated[
+        int,
+        typer.Option(
+            metavar="SECONDS", help="The longest the job may run.", min=0, show_default=False
+        ),
+    ] = 0,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
+) -> None:
+    """Propose a joint computation to its other parties."""
+    terminal = terminal_of(ctx)
+    parameters = compose_parameters(set_ or [])
+    with terminal.connect() as client:
+        parties = compose_parties(
+            client, service, ours=ours, theirs=theirs or [], named=party or [], receivers=to
+        )
+        made = client.submit_job(
+            service,
+            parties=parties,
+            parameters=parameters,
+            grace_seconds=grace,
+            most_seconds=most,
+        )
+        terminal.answer(made, job_views.outcome(made))
+        _tell_disclosure(terminal, made)
+        if watch:
+            _watch(terminal, client, made.id)
+
+
+@jobs.command("list")
+def list_jobs(
+    ctx: typer.Context,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Only those that wait for this node's approval.")
+    ] = False,
+) -> None:
+    """List jobs."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.list_jobs(waiting=waiting)
+    terminal.answer_list("jobs", found, job_views.jobs(found))
+
+
+@jobs.command("show")
+def show(ctx: typer.Context, job: JobId) -> None:
+    """Show a job: its parties, what each learns, what happened and why."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.get_job(resolve(client, job))
+    terminal.answer(found, job_views.job(found))
+
+
+@jobs.command("approve")
+def approve(
+    ctx: typer.Context,
+    job: WaitingJobId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    digest: Annotated[
+        str, typer.Option(metavar="DIGEST", help="Approve only the contract with this digest.")
+    ] = "",
+) -> None:
+    """Show what each party will learn, ask, and sign the contract that was shown."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.get_job(resolve(client, job))
+        _tell_disclosure(terminal, found)
+        if digest and digest.casefold() != found.digest:
+            raise Refused(
+                f"the digest of this contract is {found.digest}, not the one given",
+                remedy=f'read it: "coffer jobs show {found.id}"',
+            )
+        if not yes and found.state == "waiting_approval" and not terminal.ask("Approve and sign?"):
+            raise Refused("nothing was approved", remedy='to refuse it, run "coffer jobs reject"')
+        approved = client.approve_job(found.id, found.digest)
+    terminal.answer(approved, job_views.outcome(approved))
+
+
+@jobs.command("reject")
+def reject(
+    ctx: typer.Context,
+    job: WaitingJobId,
+    reason: Annotated[str, typer.Option(help="Noted here; the peers learn only that.")] = "",
+) -> None:
+    """Refuse a proposed job."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.reject_job(resolve(client, job), reason)
+    terminal.answer(found, job_views.outcome(found))
+
+
+@jobs.command("cancel")
+def cancel(ctx: typer.Context, job: JobId) -> None:
+    """Stop a job at every party."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.cancel_job(resolve(client, job))
+    terminal.answer(found, job_views.outcome(found))
+
+
+@jobs.command("watch")
+def watch(ctx: typer.Context, job: JobId) -> None:
+    """Follow a job to its end; with --json, one line for each change."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        _watch(terminal, client, resolve(client, job))
+
+
+@jobs.command("result")
+def result(
+    ctx: typer.Context,
+    job: JobId,
+    copy_to: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Copy the files to a folder or file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> None:
+    """Say where a job's results lie on this node, or copy them."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.get_result(resolve(client, job))
+    if copy_to is not None:
+        found = copy_results(found, copy_to, replace=force)
+    terminal.answer(
+        found, job_views.results(found) if found.files else "no output is for this node"
+    )
+
+
+def resolve(client: Client, beginning: str) -> str:
+    """Return the id of the only job whose id begins so; a whole id is returned as it is."""
+    if len(beginning) == ID_LENGTH:
+        return beginning
+    ids = [job.id for job in client.list_jobs()]
+    found = [job_id for job_id in ids if job_id.casefold().startswith(beginning.casefold())]
+    if not found or not beginning:
+        raise Refused(f"no job's id begins with {beginning!r}", remedy='see "coffer jobs list"')
+    if len(found) > 1:
+        raise Refused(
+            f"{len(found)} jobs' ids begin with {beginning!r}: {', '.join(sorted(found))}",
+            remedy="give more of the id",
+        )
+    return found[0]
+
+
+def _tell_disclosure(terminal: Terminal, job: pb.Job) -> None:
+    for who, what in job_views.disclosure_lines(job):
+        terminal.say(clean(f"{who} {what}"))
+    if job.state == "waiting_approval":
+        terminal.say(f"It can be approved for another {job_views.time_left(job)} hours.")
+
+
+def _watch(terminal: Terminal, client: Client, job_id: str) -> None:
+    last = pb.Job()
+    for last in follow(client.watch_job(job_id), terminal.talk):
+        if terminal.as_json:
+            terminal.answer(last, "")
+    if not terminal.as_json:
+        terminal.answer(last, job_views.outcome(last))
+    if last.state != "succeeded":
+        raise Refused(f"the job {last.state}: {last.cause}", remedy=last.remedy)

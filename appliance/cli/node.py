@@ -1,0 +1,79 @@
+"""``coffer up``, ``coffer node …`` and ``coffer services …``."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from appliance.api.client import Refused
+from appliance.cli import completion, views
+from appliance.cli.terminal import terminal_of
+
+node = typer.Typer(no_args_is_help=True, help="This node itself.")
+services = typer.Typer(no_args_is_help=True, help="What this node can compute with its peers.")
+
+
+def up(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Option(help="What peers call this node.")] = "",
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where the port for peers opens.")
+    ] = "",
+    advertise: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="The address that peers are told.")
+    ] = "",
+    pairing_port: Annotated[
+        int,
+        typer.Option(
+            help="The port that is open while an invitation is.",
+            min=0,
+            max=65535,
+            show_default=False,
+        ),
+    ] = 0,
+) -> None:
+    """Start a node; it runs until it is stopped (Ctrl-C)."""
+    options = {
+        "--state": str(terminal_of(ctx).state),
+        "--name": name,
+        "--listen": listen,
+        "--advertise": advertise,
+        "--pairing-port": str(pairing_port) if pairing_port else "",
+    }
+    given = [part for option, value in options.items() if value for part in (option, value)]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "appliance.agent", *given])  # noqa: S606
+
+
+@node.command("show")
+def show_node(ctx: typer.Context) -> None:
+    """Show who this node is and how it fares."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        view = client.show_node()
+    terminal.answer(view, views.node(view))
+
+
+@services.command("list")
+def list_services(ctx: typer.Context) -> None:
+    """List the services that this node can run."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = client.list_services()
+    terminal.answer_list("services", found, views.services(found))
+
+
+@services.command("show")
+def show_service(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)],
+) -> None:
+    """Show a service's roles, outputs and parameters."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        found = [service for service in client.list_services() if service.name == name]
+    if not found:
+        raise Refused(f"there is no service {name}", remedy='see "coffer services list"')
+    terminal.answer(found[0], views.service(found[0]))

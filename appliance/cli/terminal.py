@@ -1,0 +1,157 @@
+"""How commands speak: data on stdout, as tables or as JSON; talk and questions on stderr."""
+
+import json
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import typer
+from google.protobuf.message import Message
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from appliance.api.client import Client
+from appliance.api.plain import Plain, to_plain
+
+STATE_KEY: Final = "coffer.state"
+JSON_KEY: Final = "coffer.json"
+_PIPE_WIDTH: Final = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """Where one command prints, and whose agent it asks."""
+
+    state: Path
+    as_json: bool
+    out: Console
+    talk: Console
+
+    def connect(self) -> Client:
+        """Return a client of the agent with this state folder."""
+        return Client(self.state)
+
+    def answer(self, message: Message, view: RenderableType) -> None:
+        """Print one reply: the message as JSON, or its view for people."""
+        if self.as_json:
+            self._print_json(to_plain(message))
+        else:
+            self.out.print(clean(view) if isinstance(view, str) else view)
+
+    def answer_list(self, name: str, messages: Sequence[Message], view: RenderableType) -> None:
+        """Print several messages as one JSON document under ``name``, or their view for people."""
+        if self.as_json:
+            self._print_json({name: [to_plain(message) for message in messages]})
+        else:
+            self.out.print(view)
+
+    def done(self, text: str) -> None:
+        """Say what was done where there is nothing to show; as JSON an empty object."""
+        if self.as_json:
+            self._print_json({})
+        else:
+            self.out.print(clean(text))
+
+    def say(self, text: str | Text) -> None:
+        """Tell the person something that is not data."""
+        self.talk.print(text if isinstance(text, Text) else clean(text), soft_wrap=True)
+
+    def ask(self, question: str) -> bool:
+        """Ask a yes-or-no question; without an answer typer.Abort is raised."""
+        return typer.confirm(question, err=True)
+
+    def _print_json(self, value: Mapping[str, Plain]) -> None:
+        self.out.file.write(json.dumps(value) + "\n")
+        self.out.file.flush()
+
+
+def terminal_of(ctx: typer.Context) -> Terminal:
+    """Return the terminal of a command, by the options --state and --json."""
+    out = Console(highlight=False, markup=False, emoji=False)
+    if not out.is_terminal:
+        out.width = _PIPE_WIDTH
+    return Terminal(
+        state=state_of(ctx),
+        as_json=bool(ctx.meta.get(JSON_KEY)),
+        out=out,
+        talk=Console(stderr=True, highlight=False, markup=False, emoji=False),
+    )
+
+
+def state_of(ctx: typer.Context) -> Path:
+    """Return the state folder that --state names, or the default for this user."""
+    named = ctx.meta.get(STATE_KEY)
+    return Path(named).expanduser() if named else default_state()
+
+
+def default_state() -> Path:
+    """Return /var/lib/coffer for root, and else a folder in the user's home."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/coffer")
+    return Path.home() / ".local" / "state" / "coffer"
+
+
+def clean(text: str) -> Text:
+    """Return a text of unknown origin so that it cannot steer the terminal or turn the line."""
+    kept = (_visible(character) for character in text)
+    return Text("".join(kept))
+
+
+def _visible(character: str) -> str:
+    if character == "\n":
+        return character
+    return (
+        "\N{REPLACEMENT CHARACTER}"
+        if unicodedata.category(character) in ("Cc", "Cf")
+        else character
+    )
+
+
+def table(*columns: str) -> Table:
+    """Return an empty table in our look; a column named with a leading '#' holds numbers."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        made.add_column(
+            column.removeprefix("#"),
+            justify="right" if column.startswith("#") else "left",
+            overflow="fold",
+        )
+    return made
+
+
+def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
+    """Return a table of names and values, leaving out those without a value."""
+    made = Table.grid(padding=(0, 2))
+    made.add_column(style="bold", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in rows:
+        shown = clean(value) if isinstance(value, str) else value
+        if shown.plain:
+            made.add_row(name, shown)
+    return made
+
+
+def moment(milliseconds: int) -> str:
+    """Return a time of the API in this machine's local time, empty if it is not set."""
+    if not milliseconds:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as 0:07, 12:34 or 1:02:03."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a row: a, b, c."""
+    return ", ".join(names)

@@ -1,0 +1,210 @@
+"""How people see nodes, services, peers, invitations and datasets."""
+
+import io
+import json
+from collections.abc import Sequence
+
+import segno
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from appliance.api import agent_pb2 as pb
+from appliance.cli.terminal import clean, facts, listed, moment, table
+
+_STATE_STYLES = {
+    "paired": "green",
+    "open": "green",
+    "confirming": "yellow",
+    "rejected": "red",
+    "killed": "red",
+}
+
+
+def node(view: pb.NodeView) -> RenderableType:
+    """Show who a node is and how it fares."""
+    return facts(
+        (
+            ("name", view.name),
+            ("node id", view.node_id),
+            ("version", view.version),
+            ("address", view.address),
+            ("state folder", view.state_folder),
+            ("certificate until", moment(view.certificate_expires_milliseconds)),
+            ("workers confined by", listed(view.confinement) or "nothing"),
+            ("peers", str(view.peer_count)),
+            ("datasets", str(view.dataset_count)),
+            ("jobs to approve", str(view.waiting_count)),
+        )
+    )
+
+
+def services(views: Sequence[pb.ServiceView]) -> Table:
+    """List services."""
+    made = table("service", "#version", "what it computes", "adversary", "parties")
+    for view in views:
+        made.add_row(view.name, str(view.version), view.title, view.adversary, _party_counts(view))
+    return made
+
+
+def service(view: pb.ServiceView) -> RenderableType:
+    """Show one service with its parameters."""
+    properties = json.loads(view.parameters_schema or "{}").get("properties", {})
+    parameters = table("parameter", "type", "default", "meaning")
+    for name, schema in properties.items():
+        parameters.add_row(
+            name,
+            str(schema.get("type", "")),
+            json.dumps(schema["default"]) if "default" in schema else "(required)",
+            str(schema.get("description", "")),
+        )
+    about = facts(
+        (
+            ("service", f"{view.name}, version {view.version}"),
+            ("what it computes", view.title),
+            ("adversary", view.adversary),
+            ("parties", _party_counts(view)),
+            ("roles", listed(view.roles)),
+            ("outputs", listed(view.outputs)),
+        )
+    )
+    return Group(about, Text(), parameters if properties else Text("It has no parameters."))
+
+
+def _party_counts(view: pb.ServiceView) -> str:
+    if view.fewest_parties == view.most_parties:
+        return str(view.fewest_parties)
+    return f"{view.fewest_parties} to {view.most_parties}"
+
+
+def peers(all_peers: Sequence[pb.Peer]) -> Table:
+    """List peers."""
+    made = table(
+        "peer", "node id", "address", "state", "reachable", "last seen", "#letters waiting"
+    )
+    for one in all_peers:
+        made.add_row(
+            clean(one.name),
+            f"{one.node_id.partition('-')[0]}-…",
+            clean(one.address),
+            state(one.state),
+            _reachable(one),
+            moment(one.last_seen_milliseconds),
+            str(one.outbox_count),
+        )
+    return made
+
+
+def peer(one: pb.Peer) -> RenderableType:
+    """Show one peer."""
+    return facts(
+        (
+            ("peer", one.name),
+            ("node id", one.node_id),
+            ("address", one.address),
+            ("state", state(one.state)),
+            ("authentication string", one.authentication_string),
+            ("confirmed", _confirmed(one) if one.state == "confirming" else ""),
+            ("reachable", _reachable(one)),
+            ("trouble", one.trouble),
+            ("remedy", one.remedy),
+            ("version", one.version),
+            ("last seen", moment(one.last_seen_milliseconds)),
+            ("letters waiting", str(one.outbox_count)),
+        )
+    )
+
+
+def _reachable(one: pb.Peer) -> Text:
+    if one.reachable:
+        return Text("yes", style="green")
+    return Text("no", style="red") if one.trouble else Text("not tried yet", style="dim")
+
+
+def _confirmed(one: pb.Peer) -> str:
+    here = "confirmed here" if one.confirmed_here else "not yet confirmed here"
+    there = "confirmed there" if one.confirmed_there else "not yet confirmed there"
+    return f"{here}, {there}"
+
+
+def invitations(all_invitations: Sequence[pb.Invitation]) -> Table:
+    """List invitations; their secrets are not known any more."""
+    made = table("invitation", "state", "expires", "#wrong codes")
+    for one in all_invitations:
+        made.add_row(
+            one.id, state(one.state), moment(one.expires_milliseconds), str(one.wrong_codes)
+        )
+    return made
+
+
+def invitation(one: pb.Invitation) -> RenderableType:
+    """Show an invitation, with its secrets if it is a new one."""
+    return facts(
+        (
+            ("invitation", one.id),
+            ("text", one.text),
+            ("or address", one.address if one.words else ""),
+            ("and words", one.words),
+            ("state", state(one.state)),
+            ("expires", moment(one.expires_milliseconds)),
+        )
+    )
+
+
+def qr_code(text: str) -> Text:
+    """Draw a text as a QR code in half blocks."""
+    drawing = io.StringIO()
+    segno.make(text, error="l").terminal(drawing, compact=True)
+    return Text(drawing.getvalue(), no_wrap=True)
+
+
+def datasets(all_datasets: Sequence[pb.Dataset]) -> Table:
+    """List datasets, this node's own first."""
+    made = table("dataset", "#rows", "#columns", "key", "normal form", "published to")
+    for one in sorted(all_datasets, key=lambda one: (bool(one.peer_id), one.peer_name, one.name)):
+        made.add_row(
+            clean(dataset_name(one)),
+            f"{one.row_count:,}",
+            str(len(one.columns)),
+            clean(listed(one.key)),
+            listed(one.normal_form),
+            Text("(the peer's)", style="dim") if one.peer_id else clean(listed(one.published_to)),
+        )
+    return made
+
+
+def dataset(one: pb.Dataset) -> RenderableType:
+    """Show one dataset with its schema and what was found in it."""
+    about = facts(
+        (
+            ("dataset", dataset_name(one)),
+            ("source", one.source),
+            ("rows", f"{one.row_count:,}"),
+            ("key", listed(one.key)),
+            ("normal form", listed(one.normal_form)),
+            ("null keys", "" if one.peer_id else _count(one.null_key_count)),
+            ("duplicate keys", "" if one.peer_id else _count(one.duplicate_key_count)),
+            ("published to", listed(one.published_to)),
+            ("fingerprint", one.fingerprint),
+            ("added", moment(one.added_milliseconds)),
+        )
+    )
+    columns = table("column", "type") if one.peer_id else table("column", "type", "#nulls")
+    for column in one.columns:
+        cells = [clean(column.name), clean(column.type)]
+        columns.add_row(*cells, *([] if one.peer_id else [f"{column.null_count:,}"]))
+    return Group(about, Text(), columns)
+
+
+def dataset_name(one: pb.Dataset) -> str:
+    """Return the name by which commands know a dataset: NAME, or PEER/NAME."""
+    return f"{one.peer_name}/{one.name}" if one.peer_id else one.name
+
+
+def _count(number: int) -> Text:
+    return Text(f"{number:,}", style="red" if number else "")
+
+
+def state(name: str) -> Text:
+    """Return the name of a peer's or invitation's state in its colour."""
+    return Text(name, style=_STATE_STYLES.get(name, ""))

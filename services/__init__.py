@@ -1,7 +1,7 @@
 """What parties compute together. Knows no machine, database, clock or HTTP.
 
-References
-----------
+The papers that docstrings cite:
+
 [Mea86]    C. Meadows, "A more efficient cryptographic matchmaking protocol for use in the absence
            of a continuously available third party", IEEE S&P 1986.
 [HFH99]    B. Huberman, M. Franklin, T. Hogg, "Enhancing privacy and trust in electronic

@@ -1,7 +1,8 @@
 """A conversation with one peer in typed messages: all that a role may talk through."""
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
 
 from services import wire
 from services.errors import PeerProtocolError
@@ -50,3 +51,18 @@ class Channel:
         """Blame the peer for ``what`` unless the condition holds."""
         if not condition:
             raise PeerProtocolError(self.peer, what)
+
+
+async def together(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run the parts of a role that speak and listen at once; the first to fail stops the others.
+
+    Raises: the error of the part that failed first, by itself, so that a role raises the same
+            errors whether it has parts or not.
+    """
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

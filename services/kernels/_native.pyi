@@ -1,0 +1,24 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def hash_to_group(
+    out: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    dst: NDArray[np.uint8],
+    threads: int,
+) -> None: ...
+def scalar_multiply(
+    out: NDArray[np.uint8], elements: NDArray[np.uint8], scalar: NDArray[np.uint8], threads: int
+) -> int: ...
+def reduce_scalar(out: NDArray[np.uint8], wide: NDArray[np.uint8]) -> None: ...
+def sort_rows(order: NDArray[np.int64], rows: NDArray[np.uint8]) -> None: ...
+def has_repeat(rows: NDArray[np.uint8], order: NDArray[np.int64]) -> bool: ...
+def match_rows(
+    found: NDArray[np.int64],
+    left: NDArray[np.uint8],
+    left_order: NDArray[np.int64],
+    right: NDArray[np.uint8],
+    right_order: NDArray[np.int64],
+) -> None: ...

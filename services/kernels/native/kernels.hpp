@@ -1,0 +1,50 @@
+// What the kernel files share: array types, and rows spread over threads.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace coffer {
+
+namespace nb = nanobind;
+
+using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Scalar = nb::ndarray<const std::uint8_t, nb::shape<32>, nb::c_contig, nb::device::cpu>;
+using Indices = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using OutIndices = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Rows32 = nb::ndarray<const std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
+using OutRows32 = nb::ndarray<std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
+
+// Calls work(row) for each row 0…count-1 from up to `threads` threads, the caller's among them.
+// Threads take small blocks in turn, so that a core which others use holds nobody up.
+template <typename Work>
+void for_each_row(std::size_t count, unsigned threads, const Work& work) {
+  constexpr std::size_t block = 64;
+  std::atomic<std::size_t> next{0};
+  const auto take_blocks = [&] {
+    for (std::size_t first; (first = next.fetch_add(block)) < count;)
+      for (std::size_t row = first; row < std::min(first + block, count); ++row) work(row);
+  };
+  std::vector<std::jthread> others;
+  others.reserve(threads);
+  try {
+    for (unsigned started = 1; started < threads && started * block < count; ++started)
+      others.emplace_back(take_blocks);
+  } catch (const std::system_error&) {
+    // The sandbox grants no further thread: those that run do all the work.
+  }
+  take_blocks();
+}
+
+void add_ristretto(nb::module_& m);
+void add_rows(nb::module_& m);
+
+}  // namespace coffer

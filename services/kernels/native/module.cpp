@@ -1,0 +1,11 @@
+#include <sodium.h>
+
+#include <stdexcept>
+
+#include "kernels.hpp"
+
+NB_MODULE(_native, m) {
+  if (sodium_init() < 0) throw std::runtime_error("libsodium does not start");
+  coffer::add_ristretto(m);
+  coffer::add_rows(m);
+}

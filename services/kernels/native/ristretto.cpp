@@ -1,0 +1,85 @@
+// The prime-order group ristretto255 [RFC9496], over libsodium, whose operations take constant time.
+#include <sodium.h>
+
+#include "kernels.hpp"
+
+namespace coffer {
+namespace {
+
+constexpr std::size_t block_bytes = 128;    // of SHA-512
+constexpr std::size_t uniform_bytes = 64;   // that the map to the group takes
+
+using Hash = crypto_hash_sha512_state;
+
+void absorb_suffix(Hash& hash, Bytes dst) {
+  const auto length = static_cast<std::uint8_t>(dst.shape(0));
+  crypto_hash_sha512_update(&hash, dst.data(), dst.shape(0));
+  crypto_hash_sha512_update(&hash, &length, 1);  // DST_prime = DST || I2OSP(len(DST), 1)
+}
+
+// uniform = expand_message_xmd(key, dst, 64) [RFC9380 §5.3.1]; `padded` has absorbed Z_pad.
+void expand(std::uint8_t* uniform, const Hash& padded, const std::uint8_t* key, std::size_t length,
+            Bytes dst) {
+  static constexpr std::uint8_t length_and_zero[] = {0, uniform_bytes, 0};
+  static constexpr std::uint8_t one = 1;
+  Hash hash = padded;
+  crypto_hash_sha512_update(&hash, key, length);
+  crypto_hash_sha512_update(&hash, length_and_zero, sizeof length_and_zero);
+  absorb_suffix(hash, dst);
+  crypto_hash_sha512_final(&hash, uniform);  // b_0
+  crypto_hash_sha512_init(&hash);
+  crypto_hash_sha512_update(&hash, uniform, uniform_bytes);
+  crypto_hash_sha512_update(&hash, &one, 1);
+  absorb_suffix(hash, dst);
+  crypto_hash_sha512_final(&hash, uniform);  // b_1
+}
+
+// out[i] = hash_to_ristretto255(key rows[i]) [RFC9380 appendix B]
+void hash_to_group(OutRows32 out, Indices offsets, Bytes data, Indices rows, Bytes dst,
+                   unsigned threads) {
+  static constexpr std::uint8_t zeros[block_bytes] = {};
+  Hash padded;
+  crypto_hash_sha512_init(&padded);
+  crypto_hash_sha512_update(&padded, zeros, sizeof zeros);
+  for_each_row(out.shape(0), threads, [&](std::size_t i) {
+    const std::int64_t first = offsets(rows(i));
+    const auto length = static_cast<std::size_t>(offsets(rows(i) + 1) - first);
+    std::uint8_t uniform[uniform_bytes];
+    expand(uniform, padded, data.data() + first, length, dst);
+    crypto_core_ristretto255_from_hash(&out(i, 0), uniform);
+    sodium_memzero(uniform, sizeof uniform);
+  });
+}
+
+// out[i] = scalar * elements[i]; the first i where elements[i] is no encoding, or the identity, or -1.
+std::int64_t scalar_multiply(OutRows32 out, Rows32 elements, Scalar scalar, unsigned threads) {
+  const std::size_t count = out.shape(0);
+  std::atomic<std::size_t> first_invalid{count};
+  for_each_row(count, threads, [&](std::size_t i) {
+    if (crypto_scalarmult_ristretto255(&out(i, 0), scalar.data(), &elements(i, 0)) == 0) return;
+    sodium_memzero(&out(i, 0), 32);
+    for (std::size_t seen = first_invalid; i < seen;)
+      if (first_invalid.compare_exchange_weak(seen, i)) break;
+  });
+  return first_invalid < count ? static_cast<std::int64_t>(first_invalid) : -1;
+}
+
+// out = wide mod the order of the group
+void reduce_scalar(nb::ndarray<std::uint8_t, nb::shape<32>, nb::c_contig, nb::device::cpu> out,
+                   nb::ndarray<const std::uint8_t, nb::shape<64>, nb::c_contig, nb::device::cpu> wide) {
+  crypto_core_ristretto255_scalar_reduce(out.data(), wide.data());
+}
+
+}  // namespace
+
+void add_ristretto(nb::module_& m) {
+  m.def("hash_to_group", &hash_to_group, nb::arg("out").noconvert(), nb::arg("offsets").noconvert(),
+        nb::arg("data").noconvert(), nb::arg("rows").noconvert(), nb::arg("dst").noconvert(),
+        nb::arg("threads"), nb::call_guard<nb::gil_scoped_release>());
+  m.def("scalar_multiply", &scalar_multiply, nb::arg("out").noconvert(),
+        nb::arg("elements").noconvert(), nb::arg("scalar").noconvert(), nb::arg("threads"),
+        nb::call_guard<nb::gil_scoped_release>());
+  m.def("reduce_scalar", &reduce_scalar, nb::arg("out").noconvert(), nb::arg("wide").noconvert());
+}
+
+}  // namespace coffer

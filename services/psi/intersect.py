@@ -1,0 +1,207 @@
+"""The service psi.intersect: its terms, what it discloses, and one party's run of it."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from services.channel import Channel
+from services.errors import ConfigError
+from services.primitives.group import Ristretto255
+from services.psi import ecdh
+from services.psi.messages import Agreement
+from services.service import (
+    Adversary,
+    DatasetTerms,
+    Outcome,
+    Parameters,
+    PartyTerms,
+    Selection,
+    Service,
+    Stage,
+    Statement,
+    Task,
+    Terms,
+)
+from services.session import Session
+
+NAME: Final = "psi.intersect"
+VERSION: Final = 1
+INTERSECTION: Final = "intersection"
+
+LEARNS_SIZE: Final = "%(learner)s learns how many rows %(about)s brings: %(their_rows)s"
+LEARNS_MATCHES: Final = (
+    "%(learner)s learns which of its own %(own_rows)s rows have a key that %(about)s holds too"
+)
+LEARNS_NO_OTHERS: Final = (
+    "%(learner)s learns nothing of the keys of %(about)s that it does not hold itself"
+)
+CAN_GUESS: Final = (
+    "if %(learner)s puts keys into its dataset that it only guesses, "
+    "it learns which of them %(about)s holds"
+)
+LEARNS_NO_MATCHES: Final = "%(learner)s does not learn which keys match, nor how many do"
+
+
+class IntersectParameters(Parameters):
+    """How the intersection is computed.
+
+    protocol: ecdh, Diffie-Hellman over ristretto255.
+    """
+
+    protocol: Literal["ecdh"] = "ecdh"
+
+
+def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
+    """Return the role of each rank: the only one to receive is receiver, else the proposer is."""
+    chosen = receivers[0] if len(receivers) == 1 else 0
+    return tuple("receiver" if rank == chosen else "sender" for rank in range(party_count))
+
+
+def check(terms: Terms) -> None:
+    """Raise ConfigError unless two parties bring comparable keys and the receiver receives."""
+    if len(terms.parties) != 2:
+        raise ConfigError(f"{NAME} is for two parties, the contract names {len(terms.parties)}")
+    receiver = terms.parties[terms.rank_of("receiver")]
+    sender = terms.parties[terms.rank_of("sender")]
+    for party in terms.parties:
+        _check_party(party)
+    if INTERSECTION not in receiver.receives:
+        raise ConfigError(
+            f"{receiver.name} has the role receiver but receives nothing",
+            remedy="let it receive the intersection, or let the parties change roles",
+        )
+    ours, theirs = dataset_of(receiver), dataset_of(sender)
+    if len(ours.key) != len(theirs.key):
+        raise ConfigError(
+            f"the keys do not match: {receiver.name} has {_listed(ours.key)}, "
+            f"{sender.name} has {_listed(theirs.key)}",
+            remedy="use datasets whose keys have as many columns",
+        )
+    if ours.normal_form != theirs.normal_form:
+        raise ConfigError(
+            f"the normal forms differ: {receiver.name} has {_listed(ours.normal_form)}, "
+            f"{sender.name} has {_listed(theirs.normal_form)}",
+            remedy="register one of the datasets again with the other's normal form",
+        )
+
+
+def _check_party(party: PartyTerms) -> None:
+    if not party.computes:
+        raise ConfigError(f"{party.name} must compute: {NAME} runs at both parties")
+    if dataset_of(party).row_count == 0:
+        raise ConfigError(f"the dataset of {party.name} is empty")
+    if not dataset_of(party).key:
+        raise ConfigError(
+            f"the dataset of {party.name} has no key", remedy="register it again with --key"
+        )
+    unknown = set(party.receives) - {INTERSECTION}
+    if unknown:
+        raise ConfigError(f"{NAME} has no output {min(unknown)}")
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(words) or "none"
+
+
+def dataset_of(party: PartyTerms) -> DatasetTerms:
+    """Return the dataset that a party brings; ConfigError if it brings none."""
+    if party.dataset is None:
+        raise ConfigError(f"{party.name} brings no dataset: {NAME} needs one of each party")
+    return party.dataset
+
+
+def disclose(terms: Terms) -> tuple[Statement, ...]:
+    """Return what each party learns of the other's data."""
+    return tuple(
+        Statement(
+            learner=learner,
+            about=about,
+            template=template,
+            values={
+                "learner": terms.parties[learner].name,
+                "about": terms.parties[about].name,
+                "own_rows": dataset_of(terms.parties[learner]).row_count,
+                "their_rows": dataset_of(terms.parties[about]).row_count,
+            },
+        )
+        for learner, about in ((0, 1), (1, 0))
+        for template in _templates(terms.parties[learner])
+    )
+
+
+def _templates(learner: PartyTerms) -> tuple[str, ...]:
+    if INTERSECTION in learner.receives:
+        return LEARNS_SIZE, LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS
+    return LEARNS_SIZE, LEARNS_NO_MATCHES
+
+
+async def run(task: Task) -> Outcome:
+    """Run our role against the peer's; the intersection goes to those whom the contract names."""
+    session, parties = task.session, task.terms.parties
+    own, peer = session.rank, 1 - session.rank
+    channel = session.channels[peer]
+    counts = {rank: dataset_of(party).row_count for rank, party in enumerate(parties)}
+    task.progress.stage("keys", counts[own])
+    await agree(channel, session, counts)
+    if task.inputs is None:
+        raise ConfigError("this party was given no dataset")
+    keys = await asyncio.to_thread(task.inputs.read_keys)
+    if len(keys) != counts[own]:
+        raise ConfigError(f"the dataset has {len(keys)} rows, the contract says {counts[own]}")
+    task.progress.advance(len(keys))
+
+    rows = await ROLES[parties[own].role](
+        channel,
+        keys,
+        counts[peer],
+        Ristretto255(domain_of(session)),
+        task.rng,
+        task.progress,
+        is_shared=INTERSECTION in parties[task.terms.rank_of("sender")].receives,
+    )
+    if INTERSECTION not in parties[own].receives:
+        return Outcome()
+    summary = {"intersection_rows": len(rows), "own_rows": len(keys)}
+    return Outcome(outputs={INTERSECTION: Selection(rows)}, summary=summary)
+
+
+async def agree(channel: Channel, session: Session, counts: Mapping[int, int]) -> None:
+    """Exchange what each party believes is being run, and blame the peer if it differs."""
+    marker = hashlib.sha256(b"coffer agreement/1" + session.session_id).digest()
+    await channel.send(Agreement(session=marker, version=VERSION, rows=counts[session.rank]))
+    theirs = await channel.receive(Agreement)
+    channel.require(theirs.session == marker, "it runs another contract")
+    channel.require(theirs.version == VERSION, f"it runs version {theirs.version} of {NAME}")
+    channel.require(
+        theirs.rows == counts[channel.peer],
+        f"it brings {theirs.rows} keys, the contract says {counts[channel.peer]}",
+    )
+
+
+def domain_of(session: Session) -> bytes:
+    """Return the hash's domain: one for each session, so that elements of two never compare."""
+    return b"coffer psi.intersect/1 ristretto255_XMD:SHA-512_R255MAP_RO_ " + session.session_id
+
+
+ROLES: Final = {"sender": ecdh.sender, "receiver": ecdh.receiver}
+
+SERVICE: Final = Service(
+    name=NAME,
+    version=VERSION,
+    title="Private set intersection",
+    adversary=Adversary.SEMI_HONEST,
+    party_counts=range(2, 3),
+    roles=tuple(ROLES),
+    parameters=IntersectParameters,
+    outputs=(INTERSECTION,),
+    stages=(
+        Stage(name="keys", title="Read the keys", weight=0.02),
+        Stage(name="exchange", title="Blind and exchange", weight=0.96),
+        Stage(name="compare", title="Compare", weight=0.02),
+    ),
+    assign=assign,
+    check=check,
+    disclose=disclose,
+    run=run,
+)

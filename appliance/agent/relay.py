@@ -1,0 +1,189 @@
+"""Carries the bytes between this node's workers and their peers, a stream for each job and peer.
+
+A worker writes into a socket that its agent gave it; what goes in here comes out of the peer's
+socket there. Streams may drop and come back meanwhile. The relay does not read what it carries.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Set
+from functools import partial
+from typing import Any, Final, Protocol
+
+import grpc
+from grpc.aio import Channel, ServicerContext
+
+from appliance.agent import frames
+from appliance.agent.conversation import METHOD, Conversation, Watcher
+from appliance.agent.frames import AbortCode, Open, Status
+from appliance.identity.node_id import NodeId
+from services.errors import PeerLost, ProtocolError, ServiceError
+
+OPENING_SECONDS: Final = 10.0
+MAX_WAITING_STREAMS: Final = 16
+WINDOWS_BYTES: Final = 64 << 20
+SOCKET_BUFFER_BYTES: Final = 1 << 20
+
+log = logging.getLogger(__name__)
+
+Context = ServicerContext[Any, Any]
+Key = tuple[NodeId, str]
+
+
+class RelayRefused(ProtocolError):
+    """A node asked for a stream that this node does not hold with it."""
+
+
+class Links(Protocol):
+    """Knows how to reach peers; implemented by peering."""
+
+    async def channel(self, node: NodeId, /) -> Channel:
+        """Return a gRPC channel to this peer. Raises ServiceError if it cannot be reached."""
+
+
+class Relay:
+    """The conversations of all jobs on this node.
+
+    caller_of: the node at the other end of a call on the peer port, as its certificate proves.
+    """
+
+    def __init__(self, links: Links, caller_of: Callable[[Context], NodeId]) -> None:
+        self._links = links
+        self._caller_of = caller_of
+        self._conversations: dict[Key, Conversation] = {}
+        self._jobs: dict[str, dict[int, Key]] = {}
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._awaited: dict[Key, asyncio.Event] = {}
+
+    def open(
+        self,
+        job_id: str,
+        *,
+        own_rank: int,
+        peers: Mapping[int, NodeId],
+        sockets: Mapping[int, socket.socket],
+        grace_seconds: float,
+        stages: Set[str],
+        watcher: Watcher,
+    ) -> None:
+        """Begin the job's conversations, one for each peer; the sockets are owned from now on."""
+        if job_id in self._jobs:
+            raise RelayRefused(f"job {job_id} already has its conversations")
+        self._jobs[job_id] = {rank: (node, job_id) for rank, node in peers.items()}
+        for rank, node in peers.items():
+            conversation = Conversation(
+                job_id=job_id,
+                peer=rank,
+                connected=sockets[rank],
+                window_bytes=_window_bytes(len(peers)),
+                grace_seconds=grace_seconds,
+                stages=stages,
+                dial=self._dialler(node) if own_rank < rank else None,
+                watcher=watcher,
+            )
+            key = (node, job_id)
+            self._conversations[key] = conversation
+            self._tasks[key] = asyncio.create_task(conversation.run())
+            self._tasks[key].add_done_callback(partial(self._end, key, rank, watcher))
+            if key in self._awaited:
+                self._awaited[key].set()
+
+    def tell_progress(self, job_id: str, status: Status) -> None:
+        """Let the job's peers know how far our worker is."""
+        for key in self._jobs.get(job_id, {}).values():
+            self._conversations[key].tell_progress(status)
+
+    async def finish(self, job_id: str) -> None:
+        """Deliver the last bytes of a worker that ended well; return once both sides have."""
+        keys = list(self._jobs.get(job_id, {}).values())
+        for key in keys:
+            self._conversations[key].finish()
+        await asyncio.gather(*(self._tasks[key] for key in keys), return_exceptions=True)
+        self._forget(job_id)
+
+    async def abort(self, job_id: str, code: AbortCode, *, culprit: int | None = None) -> None:
+        """End the conversations; peers hear the code, a ``culprit`` that it broke the rules."""
+        keys = self._jobs.get(job_id, {})
+        for rank, key in keys.items():
+            blamed = rank == culprit
+            self._conversations[key].abort(AbortCode.BROKE_RULES if blamed else code)
+        tasks = [self._tasks[key] for key in keys.values()]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._forget(job_id)
+
+    async def converse(
+        self, requests: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[bytes]:
+        """Serve Relay.Converse: join the stream to the conversation that its first frame names."""
+        node = self._caller_of(context)
+        async with asyncio.timeout(OPENING_SECONDS):
+            first = await anext(requests, b"")
+        opening = frames.parse_frame(first, _require)
+        if not isinstance(opening, Open):
+            raise RelayRefused("a stream does not begin with an opening")
+        conversation = await self._conversation((node, opening.job_id))
+        if conversation.dials:
+            raise RelayRefused("a stream came from a peer whom this node dials")
+        async for frame in conversation.answer(first, requests):
+            yield frame
+
+    async def _conversation(self, key: Key) -> Conversation:
+        """Return a conversation, which the peer may have begun a little before us."""
+        if key not in self._conversations:
+            if sum(node == key[0] for node, _ in self._awaited) >= MAX_WAITING_STREAMS:
+                raise RelayRefused("too many streams wait for their jobs")
+            opened = self._awaited.setdefault(key, asyncio.Event())
+            try:
+                async with asyncio.timeout(OPENING_SECONDS):
+                    await opened.wait()
+            except TimeoutError:
+                raise RelayRefused("a stream for a job that does not run here") from None
+            finally:
+                self._awaited.pop(key, None)
+        return self._conversations[key]
+
+    def _end(self, key: Key, rank: int, watcher: Watcher, task: asyncio.Task[None]) -> None:
+        """Tell the watcher of a conversation that did not end well."""
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, ServiceError):
+            watcher.channel_failed(rank, error)
+        elif error is not None:
+            log.error("the relay failed on job %s", key[1], exc_info=error)
+            watcher.channel_failed(rank, PeerLost(rank, "the relay failed; the log says why"))
+
+    def _dialler(self, node: NodeId) -> Callable[[], Any]:
+        return lambda: self._links.channel(node)
+
+    def _forget(self, job_id: str) -> None:
+        for key in self._jobs.pop(job_id, {}).values():
+            self._conversations.pop(key, None)
+            self._tasks.pop(key, None)
+
+
+def relay_handler(relay: Relay) -> grpc.GenericRpcHandler:
+    """Return the handler of Relay.Converse, whose frames gRPC passes on as they are."""
+    service, method = METHOD.strip("/").split("/")
+    converse: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+        relay.converse
+    )
+    return grpc.method_handlers_generic_handler(service, {method: converse})
+
+
+def channel_pair() -> tuple[socket.socket, socket.socket]:
+    """Return the two ends of a worker's channel, with buffers that keep both sides busy."""
+    ends = socket.socketpair()
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+    return ends
+
+
+def _window_bytes(peer_count: int) -> int:
+    """Return the window of each of a job's conversations; all together stay within a budget."""
+    share_bytes = WINDOWS_BYTES // max(1, peer_count)
+    return min(frames.MAX_WINDOW_BYTES, max(frames.MIN_WINDOW_BYTES, share_bytes))
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise RelayRefused(what)

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import appliance
 from appliance.identity.certificates import (
+    Leaf,
     LeafKeeper,
     make_identity_certificate,
     pem_of,
@@ -95,10 +96,9 @@ def server_credentials(
     return grpc.dynamic_ssl_server_credentials(fetch(), fetch, True)
 
 
-def channel_credentials(keeper: LeafKeeper, peer_certificate_der: bytes) -> grpc.ChannelCredentials:
+def channel_credentials(leaf: Leaf, peer_certificate_der: bytes) -> grpc.ChannelCredentials:
     """Return credentials of a channel that only this one peer can answer."""
     _require_tls_13_only()
-    leaf = keeper.current()
     return grpc.ssl_channel_credentials(
         pem_of(peer_certificate_der), leaf.private_key_pem, leaf.chain_pem
     )
@@ -110,9 +110,8 @@ def peer_of(auth_context: Mapping[str, Iterable[bytes]], pins: Mapping[NodeId, b
     auth_context: what gRPC says of the connection. pins: public keys (DER) of the peers.
     Raises: PeerUnknown, CertificateInvalid, SignatureInvalid.
     """
-    versions = tuple(auth_context.get("ssl_tls_version", ()))
-    if versions and versions[0] != b"TLSv1.3":
-        raise PeerUnknown(f"a connection came over {versions[0].decode('ascii', 'replace')}")
+    if tuple(auth_context.get("ssl_tls_version", ())) != (b"TLSv1.3",):
+        raise PeerUnknown("a connection came over an older TLS than 1.3")
     presented = next(iter(auth_context.get("x509_pem_cert", ())), None)
     if presented is None:
         raise PeerUnknown("a connection came without a certificate")

@@ -1,0 +1,636 @@
+"""Links between nodes over real TLS on loopback, with honest servers and others."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from appliance.api import peer_pb2 as pb
+from appliance.api.peer_pb2_grpc import GreetingStub, add_GreetingServicer_to_server
+from appliance.identity.certificates import LeafKeeper
+from appliance.identity.keys import FileKey
+from appliance.identity.node_id import NodeId
+from appliance.peering import tls
+from appliance.peering.diagnosis import Cause, Trouble
+from appliance.peering.errors import PeerNotPaired, PeerUnknown, PeerUnreachable
+from appliance.peering.introduction import Introduction
+from appliance.peering.links import Contact, GreetingRpc, Links
+
+
+def clock(offset: timedelta = timedelta(0)) -> Callable[[], datetime]:
+    return lambda: datetime.now(UTC) + offset
+
+
+class Book:
+    """A peer book in memory."""
+
+    def __init__(self) -> None:
+        self.known: dict[NodeId, Contact] = {}
+        self.greetings: list[tuple[NodeId, Introduction, bool]] = []
+        self.troubles: list[Trouble | None] = []
+
+    def contact(self, node_id: NodeId) -> Contact:
+        if node_id not in self.known:
+            raise PeerNotPaired(f"{node_id.short} is not a peer")
+        return self.known[node_id]
+
+    def contacts(self) -> tuple[NodeId, ...]:
+        return tuple(self.known)
+
+    async def note_greeting(
+        self, node_id: NodeId, introduction: Introduction, *, inbound: bool
+    ) -> None:
+        self.greetings.append((node_id, introduction, inbound))
+
+    async def note_trouble(self, node_id: NodeId, trouble: Trouble | None) -> None:
+        self.troubles.append(trouble)
+
+
+class LinkedNode:
+    """A node with links and a peer port, and nothing else."""
+
+    def __init__(self, folder: Path, name: str, offset: timedelta = timedelta(0)) -> None:
+        self.name = name
+        self.now = clock(offset)
+        self.key = FileKey.open_or_make(folder / name)
+        self.keeper = LeafKeeper(self.key, now=lambda: self.now())
+        self.book = Book()
+        self.interfaces = (1, 1)
+        self.links = Links(
+            keeper=self.keeper, book=self.book, introduce=self.introduce, now=lambda: self.now()
+        )
+        self.port = 0
+        self.server: grpc.aio.Server | None = None
+
+    @property
+    def node_id(self) -> NodeId:
+        return self.key.node_id
+
+    def introduce(self) -> Introduction:
+        return Introduction(
+            name=self.name,
+            address=f"127.0.0.1:{self.port}" if self.port else "",
+            version="0.1.0",
+            lowest_interface=self.interfaces[0],
+            highest_interface=self.interfaces[1],
+            clock=self.now(),
+        )
+
+    def caller_of(self, context: Any) -> NodeId:
+        pins = {contact.node_id: contact.public_der for contact in self.book.known.values()}
+        caller = tls.peer_of(context.auth_context(), pins)
+        self.links.remember_inbound(caller, context.peer())
+        return caller
+
+    def knows(self, other: "LinkedNode", port: int | None = None) -> None:
+        self.book.known[other.node_id] = Contact(
+            node_id=other.node_id,
+            name=other.name,
+            address=f"127.0.0.1:{other.port if port is None else port}",
+            certificate_der=other.key.certificate_der,
+            public_der=other.key.public_der,
+        )
+
+    def roots(self) -> list[bytes]:
+        return [contact.certificate_der for contact in self.book.known.values()]
+
+    async def converse(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        self.caller_of(context)
+        async for request in requests:
+            yield request
+
+    async def start(self, port: int = 0) -> None:
+        self.server = grpc.aio.server(options=tls.server_options())
+        rpc = GreetingRpc(self.book, self.introduce, self.caller_of)
+        add_GreetingServicer_to_server(rpc, self.server)
+        echo = grpc.stream_stream_rpc_method_handler(self.converse)
+        self.server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("test.Echo", {"Echo": echo}),)
+        )
+        credentials = tls.server_credentials(self.keeper, self.roots)
+        self.port = self.server.add_secure_port(f"127.0.0.1:{port}", credentials)
+        await self.server.start()
+
+    async def stop(self) -> None:
+        await self.links.close()
+        if self.server is not None:
+            await self.server.stop(0)
+            self.server = None
+
+
+@asynccontextmanager
+async def two_nodes(
+    folder: Path, offset: timedelta = timedelta(0)
+) -> AsyncIterator[tuple[LinkedNode, LinkedNode]]:
+    """Two nodes that know each other; the second one's clock is off by ``offset``."""
+    left, right = LinkedNode(folder, "hospital"), LinkedNode(folder, "laboratory", offset)
+    await left.start()
+    await right.start()
+    left.knows(right)
+    right.knows(left)
+    try:
+        yield left, right
+    finally:
+        await left.stop()
+        await right.stop()
+
+
+async def eventually(is_true: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not is_true():
+        assert asyncio.get_running_loop().time() < deadline, "not in time"
+        await asyncio.sleep(0.02)
+
+
+async def trouble_of(caller: LinkedNode, called: LinkedNode) -> Trouble:
+    """Return the trouble that the caller meets, after it was told to the book and raised alike."""
+    with pytest.raises(PeerUnreachable) as raised:
+        await caller.links.channel(called.node_id)
+    trouble = caller.book.troubles[-1]
+    assert trouble is not None
+    assert (raised.value.what, raised.value.remedy) == (trouble.what, trouble.remedy)
+    assert called.name in trouble.what
+    assert trouble.remedy
+    return trouble
+
+
+def test_each_side_learns_what_the_other_says_of_itself(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            await left.links.channel(right.node_id)
+
+            assert [(who, said.name, inbound) for who, said, inbound in left.book.greetings] == [
+                (right.node_id, "laboratory", False)
+            ]
+            assert [
+                (who, said.address, inbound) for who, said, inbound in right.book.greetings
+            ] == [(left.node_id, f"127.0.0.1:{left.port}", True)]
+            assert left.book.troubles == [None]
+
+    asyncio.run(run())
+
+
+def test_one_channel_serves_all_who_ask_at_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            asked = [left.links.channel(right.node_id) for _ in range(8)]
+            channels = await asyncio.gather(*asked)
+
+            assert len(set(map(id, channels))) == 1
+            assert len(right.book.greetings) == 1
+            assert await left.links.channel(right.node_id) is channels[0]
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_restarted_is_greeted_anew(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            await left.links.channel(right.node_id)
+            assert right.server is not None
+            await right.server.stop(0)
+            await right.start(right.port)
+            await asyncio.sleep(0.1)
+            await left.links.channel(right.node_id)
+
+            assert len(right.book.greetings) == 2
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_moved_is_still_the_same_peer(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            await left.links.channel(right.node_id)
+            assert right.server is not None
+            await right.server.stop(0)
+            await right.start()
+            left.knows(right)
+            await left.links.channel(right.node_id)
+
+            assert left.book.troubles == [None, None]
+
+    asyncio.run(run())
+
+
+def test_a_renewed_leaf_hurts_no_running_stream_and_serves_the_next_call(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            for node in (left, right):
+                node.now = clock(timedelta(hours=-17))
+                node.keeper.current()
+            old = await left.links.channel(right.node_id)
+            stream = old.stream_stream("/test.Echo/Echo")()
+            await stream.write(b"before")
+            assert await stream.read() == b"before"
+
+            for node in (left, right):
+                before = node.keeper.current()
+                node.now = clock()
+                assert node.keeper.current() is not before
+            new = await left.links.channel(right.node_id)
+            await stream.write(b"after")
+
+            assert new is not old
+            assert await stream.read() == b"after"
+            await stream.done_writing()
+            assert await stream.read() is grpc.aio.EOF
+
+    asyncio.run(run())
+
+
+def test_cutting_ends_streams_in_both_directions(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            outbound = (await left.links.channel(right.node_id)).stream_stream("/test.Echo/Echo")()
+            inbound = (await right.links.channel(left.node_id)).stream_stream("/test.Echo/Echo")()
+            for stream in (outbound, inbound):
+                await stream.write(b"x")
+                assert await stream.read() == b"x"
+
+            del left.book.known[right.node_id]
+            await left.links.cut(right.node_id)
+            await left.links.cut_inbound(right.node_id)
+
+            await eventually(lambda: outbound.done() and inbound.done())
+            assert await inbound.code() is grpc.StatusCode.UNAVAILABLE
+            with pytest.raises(PeerNotPaired):
+                await left.links.channel(right.node_id)
+            assert (await trouble_of(right, left)).cause is Cause.REFUSED
+
+    asyncio.run(run())
+
+
+def test_cutting_one_peer_spares_the_others(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            third = LinkedNode(tmp_path, "clinic")
+            third.knows(left)
+            left.knows(third, 1)
+            streams = {}
+            for node in (right, third):
+                channel = await node.links.channel(left.node_id)
+                streams[node.name] = stream = channel.stream_stream("/test.Echo/Echo")()
+                await stream.write(b"x")
+                assert await stream.read() == b"x"
+
+            await left.links.cut_inbound(right.node_id)
+
+            await eventually(streams["laboratory"].done)
+            await streams["clinic"].write(b"y")
+            assert await streams["clinic"].read() == b"y"
+            await third.stop()
+
+    asyncio.run(run())
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            assert right.server is not None
+            await right.server.stop(0)
+            trouble = await trouble_of(left, right)
+
+            assert trouble.cause is Cause.SILENT
+            assert "nothing listens" in trouble.what
+            assert "coffer peers move laboratory" in trouble.remedy
+
+    asyncio.run(run())
+
+
+def test_a_name_that_does_not_resolve_is_told_apart(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            known = left.book.known[right.node_id]
+            left.book.known[right.node_id] = Contact(
+                node_id=known.node_id,
+                name=known.name,
+                address="no-such-name.invalid:7443",
+                certificate_der=known.certificate_der,
+                public_der=known.public_der,
+            )
+
+            assert (await trouble_of(left, right)).cause is Cause.ADDRESS
+
+    asyncio.run(run())
+
+
+def test_a_peer_with_a_changed_key_is_not_the_peer(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path / "first") as (left, right):
+            anew = LinkedNode(tmp_path / "second", "laboratory")
+            anew.knows(left)
+            await anew.start()
+            left.knows(right, anew.port)
+            trouble = await trouble_of(left, right)
+            await anew.stop()
+
+            assert trouble.cause is Cause.OTHER_NODE
+            assert anew.node_id.short in trouble.what
+            assert right.node_id.short in trouble.what
+            assert "pair again" in trouble.remedy
+            assert left.book.greetings == []
+
+    asyncio.run(run())
+
+
+class Impostor:
+    """Issues leaves in another node's name under a key of its own."""
+
+    def __init__(self, victim: FileKey, own: FileKey) -> None:
+        self.certificate_der = victim.certificate_der
+        self._victim, self._own = victim, own
+
+    def issue_leaf(self, public: Any, not_before: datetime, not_after: datetime) -> bytes:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        model = x509.load_der_x509_certificate(
+            self._victim.issue_leaf(public, not_before, not_after)
+        )
+        builder = x509.CertificateBuilder(
+            issuer_name=model.issuer,
+            subject_name=model.subject,
+            public_key=public,
+            serial_number=model.serial_number,
+            not_valid_before=not_before,
+            not_valid_after=not_after,
+            extensions=list(model.extensions),
+        )
+        key = ec.generate_private_key(ec.SECP256R1())
+        return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def test_a_server_that_claims_a_peers_name_without_its_key_is_exposed(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            other = LinkedNode(tmp_path, "mallory")
+            other.keeper = LeafKeeper(Impostor(right.key, other.key))
+            other.knows(left)
+            await other.start()
+            left.knows(right, other.port)
+            trouble = await trouble_of(left, right)
+            await other.stop()
+
+            assert trouble.cause is Cause.OTHER_NODE
+            assert "does not hold its key" in trouble.what
+            assert "in the middle" in trouble.remedy
+
+    asyncio.run(run())
+
+
+def test_a_client_that_claims_a_peers_name_without_its_key_is_refused(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            right.keeper = LeafKeeper(Impostor(right.key, right.key))
+            right.links = Links(
+                keeper=right.keeper, book=right.book, introduce=right.introduce, now=right.now
+            )
+            assert (await trouble_of(right, left)).cause is Cause.REFUSED
+
+            assert left.book.greetings == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_clock_off_by_a_day_is_named(tmp_path: Path, days: int) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path, timedelta(days=days)) as (left, right):
+            trouble = await trouble_of(left, right)
+            mirrored = await trouble_of(right, left)
+
+            assert {trouble.cause, mirrored.cause} == {Cause.CLOCK}
+            direction = ("ahead of", "behind") if days > 0 else ("behind", "ahead of")
+            assert "clock of laboratory is at least" in trouble.what
+            assert direction[0] in trouble.what
+            assert direction[1] in mirrored.what
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("seconds", [400, -400])
+def test_a_clock_off_by_minutes_is_named_by_the_greeting(tmp_path: Path, seconds: int) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path, timedelta(seconds=seconds)) as (left, right):
+            trouble = await trouble_of(left, right)
+
+            assert trouble.cause is Cause.CLOCK
+            assert "7 minutes" in trouble.what
+
+    asyncio.run(run())
+
+
+def test_two_versions_without_a_common_interface_part_with_the_reason(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            right.interfaces = (2, 3)
+            trouble = await trouble_of(left, right)
+
+            assert trouble.cause is Cause.VERSION
+            assert "update this node" in trouble.remedy
+
+    asyncio.run(run())
+
+
+def test_a_malformed_answer_to_a_greeting_is_no_greeting(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            right.interfaces = (0, 0)
+
+            assert (await trouble_of(left, right)).cause is Cause.REFUSED
+            assert left.book.greetings == []
+
+    asyncio.run(run())
+
+
+def test_a_node_that_is_no_peer_is_refused_with_a_clear_cause(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            del right.book.known[left.node_id]
+            trouble = await trouble_of(left, right)
+
+            assert trouble.cause is Cause.REFUSED
+            assert "still paired" in trouble.remedy
+
+    asyncio.run(run())
+
+
+def tls_client(node: LinkedNode | None, highest: ssl.TLSVersion) -> ssl.SSLContext:
+    from appliance.peering.diagnosis import _context
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if node is not None:
+        context = _context(node.keeper.current())
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = highest
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+def first_answer(context: ssl.SSLContext, port: int) -> bytes:
+    """Return what a server says to an HTTP/2 client; nothing if it hangs up."""
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+    plain = socket.create_connection(("127.0.0.1", port), timeout=3)
+    with plain, context.wrap_socket(plain) as secured:
+        secured.sendall(preface)
+        with suppress(ConnectionResetError):
+            return secured.recv(9)
+    return b""
+
+
+def test_the_peer_port_takes_tls_1_3_with_a_peers_certificate_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            stranger = LinkedNode(tmp_path, "stranger")
+            newest = ssl.TLSVersion.TLSv1_3
+            ask = asyncio.to_thread
+
+            assert await ask(first_answer, tls_client(right, newest), left.port)
+            assert await ask(first_answer, tls_client(None, newest), left.port) == b""
+            assert await ask(first_answer, tls_client(stranger, newest), left.port) == b""
+            with pytest.raises(ssl.SSLError):
+                await ask(first_answer, tls_client(right, ssl.TLSVersion.TLSv1_2), left.port)
+
+    asyncio.run(run())
+
+
+@contextmanager
+def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Serve connections on a thread with ``answer``."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        ended = threading.Event()
+
+        def loop() -> None:
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        connection.settimeout(3)
+                        answer(connection)
+
+        thread = threading.Thread(target=loop)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            ended.set()
+            thread.join()
+
+
+def speak_old_tls(node: LinkedNode) -> Callable[[socket.socket], None]:
+    import os
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    leaf = node.keeper.current()
+    file = os.memfd_create("leaf")
+    os.write(file, leaf.private_key_pem + leaf.chain_pem)
+    context.load_cert_chain(f"/proc/self/fd/{file}")
+    os.close(file)
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(100)
+
+    return answer
+
+
+def say_http(connection: socket.socket) -> None:
+    connection.recv(100)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.parametrize("manner", ["tls 1.2", "http"])
+def test_a_server_that_speaks_no_tls_1_3_is_told_apart(tmp_path: Path, manner: str) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            answer = speak_old_tls(right) if manner == "tls 1.2" else say_http
+            with serving(answer) as port:
+                left.knows(right, port)
+                trouble = await trouble_of(left, right)
+
+            assert trouble.cause is Cause.NOT_TLS
+            assert "TLS 1.3" in trouble.what
+
+    asyncio.run(run())
+
+
+def test_a_connection_over_an_older_tls_is_nobodys(tmp_path: Path) -> None:
+    node = LinkedNode(tmp_path, "hospital")
+    leaf = node.keeper.current()
+    pins = {node.node_id: node.key.public_der}
+    shown = {"x509_pem_cert": [leaf.chain_pem]}
+
+    assert tls.peer_of(shown | {"ssl_tls_version": [b"TLSv1.3"]}, pins) == node.node_id
+    with pytest.raises(PeerUnknown):
+        tls.peer_of(shown | {"ssl_tls_version": [b"TLSv1.2"]}, pins)
+    with pytest.raises(PeerUnknown):
+        tls.peer_of(shown, pins)
+    with pytest.raises(PeerUnknown):
+        tls.peer_of({"ssl_tls_version": [b"TLSv1.3"]}, pins)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": ""},
+        {"name": "x" * 65},
+        {"name": "a/b"},
+        {"name": "hospital\n"},
+        {"name": "hos‮latip"},
+        {"address": "nowhere"},
+        {"address": "a" * 300 + ":1"},
+        {"version": "x" * 65},
+        {"version": "\x1b[31m"},
+        {"lowest_interface": 3, "highest_interface": 2},
+        {"clock_milliseconds": -1},
+        {"clock_milliseconds": 2**62},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_an_introduction_out_of_bounds_is_refused(
+    tmp_path: Path, change: dict[str, str | int]
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            channel = await left.links.channel(right.node_id)
+            message = left.introduce().to_proto()
+            for field, value in change.items():
+                setattr(message, field, value)
+            stub: Any = GreetingStub(channel)  # type: ignore[no-untyped-call]
+
+            with pytest.raises(grpc.aio.AioRpcError):
+                await stub.Hello(pb.HelloRequest(introduction=message), timeout=3)
+            assert len(right.book.greetings) == 1
+
+    asyncio.run(run())
+
+
+def test_links_stay_in_touch_and_survive_a_peer_that_is_away(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, _):
+            away = LinkedNode(tmp_path, "away")
+            left.knows(away, 1)
+            task = asyncio.create_task(left.links.run())
+            await eventually(lambda: len(left.book.troubles) == 2)
+            task.cancel()
+
+            causes = {trouble and trouble.cause for trouble in left.book.troubles}
+            assert causes == {None, Cause.SILENT}
+
+    asyncio.run(run())

@@ -1,0 +1,1 @@
+"""Contracts: what parties agree to compute, as canonical bytes that each of them signs."""

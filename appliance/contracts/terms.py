@@ -1,0 +1,80 @@
+"""From a contract to what its service is asked: terms, and the statement of who learns what."""
+
+from collections.abc import Mapping
+
+import rfc8785
+from pydantic import ValidationError
+
+from appliance.contracts.contract import Contract, ContractDataset
+from appliance.contracts.errors import (
+    ParametersInvalid,
+    ServiceUnknown,
+    ServiceVersionDiffers,
+)
+from appliance.identity.node_id import NodeId
+from services.service import Column, DatasetTerms, Parameters, PartyTerms, Service, Statement, Terms
+
+
+def get_service(contract: Contract, services: Mapping[str, Service]) -> Service:
+    """Return the service that a contract names.
+
+    Raises: ServiceUnknown, ServiceVersionDiffers.
+    """
+    service = services.get(contract.service.name)
+    if service is None:
+        raise ServiceUnknown(contract.service.name, sorted(services))
+    if service.version != contract.service.version:
+        raise ServiceVersionDiffers(service.name, contract.service.version, service.version)
+    return service
+
+
+def terms_of(
+    contract: Contract, service: Service, names: Mapping[NodeId, str] | None = None
+) -> Terms:
+    """Return the contract as its service sees it; ``names`` are this node's own for the parties.
+
+    Raises: ParametersInvalid.
+    """
+    own_names = names or {}
+    parties = tuple(
+        PartyTerms(
+            name=own_names.get(party.node_id, party.name),
+            role=party.role,
+            dataset=_dataset_terms(party.dataset),
+            computes=party.computes,
+            receives=party.receives,
+        )
+        for party in contract.parties
+    )
+    return Terms(parties=parties, parameters=_parameters(contract, service))
+
+
+def disclosure_of(
+    contract: Contract, service: Service, names: Mapping[NodeId, str] | None = None
+) -> tuple[Statement, ...]:
+    """Return what each party will learn, as the service says."""
+    return service.disclose(terms_of(contract, service, names))
+
+
+def _parameters(contract: Contract, service: Service) -> Parameters:
+    try:
+        return service.parameters.model_validate_json(rfc8785.dumps(contract.parameters))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "as a whole"
+        raise ParametersInvalid(
+            f"parameter {where} of {service.name}: {first['msg'].lower()}",
+            remedy=f'see "coffer services show {service.name}"',
+        ) from None
+
+
+def _dataset_terms(dataset: ContractDataset | None) -> DatasetTerms | None:
+    if dataset is None:
+        return None
+    return DatasetTerms(
+        name=dataset.name,
+        columns=tuple(Column(name=one.name, type=one.type) for one in dataset.columns),
+        key=dataset.key,
+        normal_form=dataset.normal_form,
+        row_count=dataset.row_count,
+    )

@@ -1,0 +1,44 @@
+# Every target first sets up what it needs (.ci/setup), which takes no time when nothing is missing.
+PYTHON := .venv/bin/python
+PROTOS := appliance/api/agent.proto appliance/api/peer.proto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench protos locks format clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## install what a node needs, and build it
+	@.ci/setup run
+
+demo:  ## pair two nodes here and run a private intersection; EXIT=1 ends when it is done
+	@.ci/setup demo
+	@$(PYTHON) -m appliance.demo $(if $(EXIT),--exit)
+
+test:  ## run every test, the repository's own checks first
+	@.ci/setup test
+	@mkdir -p build
+	@$(PYTHON) -m pytest -n 2 --junitxml build/tests.xml
+
+check:  ## run the repository's own checks and the unit tests
+	@.ci/setup test
+	@$(PYTHON) -m pytest -n 2 tests/repository tests/unit
+
+bench:  ## run every benchmark quickly; `.venv/bin/python -m bench` says what there is
+	@.ci/setup demo
+	@$(PYTHON) -m bench all --quick
+
+protos:  ## write the gRPC code anew from the .proto files
+	@.ci/setup test
+	@$(PYTHON) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+
+locks:  ## write requirements*.txt anew from pyproject.toml
+	@.ci/lock
+
+format:  ## lay out the code as the checks want it
+	@.ci/setup test
+	@$(PYTHON) -m ruff check --fix --quiet . && $(PYTHON) -m ruff format --quiet .
+
+clean:  ## remove what was built and set up
+	@rm -rf .venv build bench/.peers .demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find services appliance bench tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,196 @@
+"""What can go wrong with a dataset. Rows are counted from 1; no text holds a value of the data."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from services.errors import ServiceError
+
+REGISTER_AGAIN = 'register it again: "coffer datasets add --replace"'
+
+
+class DatasetError(ServiceError):
+    """A dataset is not as it should be, or cannot be found, read or written."""
+
+
+class DatasetNotFound(DatasetError):
+    """No dataset has that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        near = get_close_matches(name, known, n=1)
+        super().__init__(
+            f"there is no dataset {name}",
+            remedy=f"did you mean {near[0]}?" if near else 'see "coffer datasets list --peers"',
+        )
+
+
+class DatasetExists(DatasetError):
+    """The name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is a dataset {name} already",
+            remedy="take another name, or register it again with --replace",
+        )
+
+
+class DatasetNameInvalid(DatasetError):
+    """A dataset's name has other characters than it may."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} cannot name a dataset",
+            remedy="a name is 1 to 64 letters, digits, dots, hyphens and underscores, and begins"
+            " with a letter or digit",
+        )
+
+
+class NormalFormUnknown(DatasetError):
+    """A normal form that nobody knows was asked for."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"there is no normal form {name!r}",
+            remedy=f"use one or more of {', '.join(known)}",
+        )
+
+
+class KeyUnsuitable(DatasetError):
+    """The key's columns are missing, named twice, or of a type that has no text form."""
+
+
+class FileVanished(DatasetError):
+    """A file of the dataset is no longer there."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"the file {path} is not there",
+            remedy="put it back, or register the dataset again with another path",
+        )
+
+
+class FileUnreadable(DatasetError):
+    """A file of the dataset cannot be read."""
+
+    def __init__(self, path: Path, cause: str) -> None:
+        super().__init__(
+            f"the file {path} cannot be read ({cause})",
+            remedy="check that it is a plain file, whole, and readable by the agent's user",
+        )
+
+
+class DatasetChanged(DatasetError):
+    """The dataset's content is not what was registered."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(f"{path} has changed since it was registered", remedy=REGISTER_AGAIN)
+
+
+class SchemaChanged(DatasetError):
+    """The dataset's columns or their types are not what was registered."""
+
+    def __init__(self, where: str, difference: str) -> None:
+        super().__init__(
+            f"the columns of {where} are not those registered: {difference}", remedy=REGISTER_AGAIN
+        )
+
+
+class BadHeader(DatasetError):
+    """The first line of a CSV file does not name its columns."""
+
+    def __init__(self, path: Path, fault: str) -> None:
+        super().__init__(
+            f"{path}, line 1: {fault}",
+            remedy="the first line of a CSV file must give each column a name of its own",
+        )
+
+
+class BadRow(DatasetError):
+    """A row cannot be read. ``row`` is the number of the data row, ``column`` a name or empty."""
+
+    def __init__(self, path: Path, row: int, line: int | None, column: str, fault: str) -> None:
+        place = f", column {column}" if column else ""
+        super().__init__(
+            f"{path}, row {row}{_line(line)}{place}: {fault}",
+            remedy=f"mend the row, then {REGISTER_AGAIN}",
+        )
+        self.row = row
+        self.column = column
+
+
+class BadTable(DatasetError):
+    """A file is not the table that its name promises, and no single row is to blame."""
+
+    def __init__(self, where: Path | str, fault: str) -> None:
+        super().__init__(f"{where}: {fault}", remedy="mend the file and register it again")
+
+
+class BadKey(DatasetError):
+    """A key column has a null, an empty key, or one without a normal form."""
+
+    def __init__(self, where: str, row: int, line: int | None, column: str, fault: str) -> None:
+        super().__init__(
+            f"{where}, row {row}{_line(line)}, column {column}: {fault}",
+            remedy=f"mend or leave out the row, then {REGISTER_AGAIN}",
+        )
+        self.row = row
+        self.column = column
+
+
+class DuplicateKey(DatasetError):
+    """Two rows have the same key, once in normal form."""
+
+    def __init__(self, where: str, first: int, row: int, line: int | None, key: str) -> None:
+        super().__init__(
+            f"{where}, row {row}{_line(line)}, column {key}: the key is the same as that of row"
+            f" {first}",
+            remedy=f"leave one of the rows out, then {REGISTER_AGAIN}",
+        )
+        self.first = first
+        self.row = row
+        self.column = key
+
+
+class QueryRefused(DatasetError):
+    """A query is not one SELECT over named files, or gives other rows each time."""
+
+    def __init__(self, fault: str, remedy: str = "") -> None:
+        super().__init__(
+            fault,
+            remedy=remedy
+            or "write one SELECT over files with absolute paths, such as"
+            " SELECT * FROM '/data/patients.parquet'",
+        )
+
+
+class TypeUnsupported(DatasetError):
+    """A column's type cannot be kept in a result."""
+
+    def __init__(self, column: str, kind: str) -> None:
+        super().__init__(
+            f"column {column} is of type {kind}, which results cannot hold",
+            remedy="leave the column out or convert it, with a query",
+        )
+
+
+class MemoryShort(DatasetError):
+    """The table needs more memory and spill space than the node grants."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the table needs more memory and temporary disk space than is granted",
+            remedy="free disk space below the state folder, or raise the memory limit",
+        )
+
+
+class DiskFull(DatasetError):
+    """The disk filled up while rows were written; no partial file was left."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"the disk that holds {folder} is full", remedy="free space there, then try again"
+        )
+
+
+def _line(line: int | None) -> str:
+    return "" if line is None else f" (line {line} of the file)"

@@ -1,0 +1,237 @@
+"""A source's rows as a SELECT for DuckDB, in a database that can read the source's files only."""
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from appliance.datasets.csv_file import find_fault, read_header
+from appliance.datasets.errors import (
+    BadTable,
+    DatasetError,
+    DiskFull,
+    FileUnreadable,
+    FileVanished,
+    KeyUnsuitable,
+    MemoryShort,
+    QueryRefused,
+    SchemaChanged,
+)
+from appliance.datasets.normal_form import keys_sql, parse_normal_form
+from appliance.datasets.source import Kind, Source
+from services.service import Column
+
+VARCHAR: Final = "VARCHAR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What reading a table may use. ``scratch`` is a folder for what doesn't fit in memory."""
+
+    scratch: Path
+    memory_bytes: int = 512 << 20
+    threads: int = 2
+
+
+DuckDB = duckdb.DuckDBPyConnection
+
+
+@contextmanager
+def opened(source: Source, reading: Reading) -> Iterator[DuckDB]:
+    """Give a DuckDB database in which the source's files can be read, and nothing else.
+
+    Raises: in place of DuckDB's own errors, DatasetErrors that hold no value of the data.
+    """
+    config: dict[str, Any] = {
+        "memory_limit": f"{reading.memory_bytes >> 20}MiB",
+        # A query's rows come in one order only if one thread makes them.
+        "threads": 1 if source.kind is Kind.QUERY else reading.threads,
+        "temp_directory": str(reading.scratch / "spill"),
+        "preserve_insertion_order": True,
+        "arrow_large_buffer_size": True,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+        "python_enable_replacements": False,
+        "allow_persistent_secrets": False,
+    }
+    with duckdb.connect(":memory:", config=config) as database:
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute("SET allowed_paths = ?", [[str(path) for path in source.paths]])
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        try:
+            yield database
+        except duckdb.Error as error:
+            raise _meaning(source, reading, error) from error
+
+
+def rows_sql(source: Source) -> str:
+    """Return a SELECT of the rows, in their order, with columns named by number: c0, c1, c2."""
+    match source.kind:
+        case Kind.CSV:
+            typed = (
+                f"c{n}" if column.type == VARCHAR else f"CAST(c{n} AS {column.type}) AS c{n}"
+                for n, column in enumerate(source.columns)
+            )
+            texts = _csv_sql(source.location, len(source.columns), source.delimiter)
+            return f"SELECT {', '.join(typed)} FROM {texts}"  # noqa: S608 (quoted)
+        case Kind.PARQUET:
+            return f"SELECT {_named(source)} FROM {parquet_sql(source.location)}"  # noqa: S608
+        case Kind.QUERY:
+            # Sorted, since the order of a query's rows is otherwise nobody's promise.
+            return f"SELECT {_named(source)} FROM ({source.location}\n) ORDER BY ALL"  # noqa: S608
+
+
+def key_rows_sql(source: Source, *, numbered: bool) -> str:
+    """Return a SELECT of each row's ``key`` in normal form, and its number from 1 as ``row``."""
+    columns = [column.name for column in source.columns]
+    places = [columns.index(name) for name in source.key]
+    texts = ", ".join(f"CAST(c{place} AS VARCHAR) AS k{n}" for n, place in enumerate(places))
+    number = ", row_number() OVER () AS row" if numbered else ""
+    rows = f"SELECT {texts}{number} FROM ({rows_sql(source)})"  # noqa: S608 (quoted)
+    forms = parse_normal_form(source.normal_form)
+    return keys_sql(rows, len(places), forms, "row" if numbered else "")
+
+
+def require_schema(source: Source, database: DuckDB) -> None:
+    """Raise SchemaChanged, or another DatasetError, unless the columns are those registered."""
+    if source.kind is Kind.CSV:
+        names, _ = read_header(Path(source.location), source.delimiter)
+        found = tuple(
+            Column(name=name, type=column.type)
+            for name, column in zip(names, source.columns, strict=False)
+        ) + tuple(Column(name=name, type=VARCHAR) for name in names[len(source.columns) :])
+    else:
+        found = described(source.kind, source.location, database)
+    if found != source.columns:
+        raise SchemaChanged(source.shown, _difference(source.columns, found))
+
+
+def described(kind: Kind, location: str, database: DuckDB) -> tuple[Column, ...]:
+    """Return the columns and types of a Parquet file or a query; BadTable, QueryRefused."""
+    table = parquet_sql(location) if kind is Kind.PARQUET else f"({location}\n)"
+    rows = database.sql(f"DESCRIBE SELECT * FROM {table}").fetchall()  # noqa: S608 (quoted)
+    return tuple(Column(name=row[0], type=row[1]) for row in rows)
+
+
+def require_key(columns: Sequence[Column], key: Sequence[str], normal_form: Sequence[str]) -> None:
+    """Raise KeyUnsuitable unless the key is one or more columns whose values have a text form."""
+    if not key:
+        raise KeyUnsuitable("no key column is named", remedy="name one with --key")
+    if len(set(key)) != len(key):
+        raise KeyUnsuitable("a key column is named twice", remedy="name each column once")
+    types = {column.name: column.type for column in columns}
+    for name in key:
+        if name not in types:
+            raise KeyUnsuitable(
+                f"there is no column {name}", remedy=f"the columns are {_listed(tuple(types))}"
+            )
+        kind = types[name]
+        if kind.startswith(_NO_TEXT) or kind.endswith("]"):
+            raise KeyUnsuitable(
+                f"column {name} is of type {kind}, which cannot be a key",
+                remedy="convert it to text with a query",
+            )
+        if kind in ("FLOAT", "DOUBLE") and "numeric" not in normal_form:
+            raise KeyUnsuitable(
+                f"column {name} is of type {kind}, whose text has no one form",
+                remedy="add --normal-form numeric, or convert it to an integer with a query",
+            )
+
+
+def texts_sql(source: Source) -> str:
+    """Return a SELECT of a CSV file's columns c0, c1 … as the texts that they are."""
+    texts = _csv_sql(source.location, len(source.columns), source.delimiter)
+    return f"SELECT * FROM {texts}"  # noqa: S608 (quoted)
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def parquet_sql(path: str) -> str:
+    """Return the call that reads a Parquet file."""
+    return f"read_parquet({_literal(path)})"
+
+
+_NO_TEXT: Final = ("BLOB", "BIT", "STRUCT", "MAP", "UNION", "JSON", "INTERVAL", "VARIANT", "GEOM")
+
+
+def _csv_sql(path: str, columns: int, delimiter: str) -> str:
+    types = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(columns))
+    return (
+        f"read_csv({_literal(path)}, auto_detect = false, header = true, columns = {{{types}}},"
+        f" delim = {_literal(delimiter)}, quote = '\"', escape = '\"', strict_mode = true,"
+        " compression = 'none', encoding = 'utf-8', nullstr = '')"
+    )
+
+
+def _named(source: Source) -> str:
+    return ", ".join(f"{quoted(column.name)} AS c{n}" for n, column in enumerate(source.columns))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:20])
+    return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown
+
+
+def _difference(then: Sequence[Column], now: Sequence[Column]) -> str:
+    before = {column.name: column.type for column in then}
+    after = {column.name: column.type for column in now}
+    for name in before:
+        if name not in after:
+            return f"column {name} is missing"
+        if after[name] != before[name]:
+            return f"column {name} was {before[name]} and is {after[name]}"
+    for name in after:
+        if name not in before:
+            return f"column {name} is new"
+    return "their order is another"
+
+
+def _meaning(source: Source, reading: Reading, error: duckdb.Error) -> DatasetError:
+    text = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return MemoryShort()
+    if any(cause in text for cause in _FULL):
+        return DiskFull(reading.scratch)
+    for path in source.paths:
+        if not path.exists():
+            return FileVanished(path)
+    if source.kind is Kind.QUERY:
+        return _query_meaning(error)
+    path = Path(source.location)
+    if source.kind is Kind.PARQUET:
+        return BadTable(path, "not a whole Parquet file")
+    names = [column.name for column in source.columns]
+    fault = find_fault(path, names, source.delimiter)
+    if fault is not None:
+        return fault
+    if isinstance(error, duckdb.IOException | duckdb.PermissionException):
+        return FileUnreadable(path, text.splitlines()[0])
+    return BadTable(path, "not CSV as RFC 4180 has it (a quote or a line is not closed)")
+
+
+def _query_meaning(error: duckdb.Error) -> DatasetError:
+    # These speak of the query's own text; what others say may hold values of the data.
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
+        return QueryRefused(f"the query cannot be run: {str(error).splitlines()[0]}")
+    if isinstance(error, duckdb.IOException | duckdb.PermissionException):
+        return QueryRefused("a file that the query names cannot be read")
+    return QueryRefused(
+        "the query failed on the data: a row cannot be read or converted",
+        "run it with the duckdb program to see the row",
+    )
+
+
+_FULL: Final = (f"errno {errno.ENOSPC}", "No space left", "errno 27", "File too large")

@@ -56,41 +56,47 @@ class Frame(_message.Message):
     def __init__(self) -> None: ...
 
 class PairingOffer(_message.Message):
-    __slots__ = ("identity", "pake", "introduction")
-    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("version", "invitation", "pake")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    INVITATION_FIELD_NUMBER: _ClassVar[int]
     PAKE_FIELD_NUMBER: _ClassVar[int]
-    INTRODUCTION_FIELD_NUMBER: _ClassVar[int]
-    identity: bytes
+    version: int
+    invitation: int
     pake: bytes
-    introduction: Introduction
-    def __init__(self, identity: _Optional[bytes] = ..., pake: _Optional[bytes] = ..., introduction: _Optional[_Union[Introduction, _Mapping]] = ...) -> None: ...
+    def __init__(self, version: _Optional[int] = ..., invitation: _Optional[int] = ..., pake: _Optional[bytes] = ...) -> None: ...
 
 class PairingAnswer(_message.Message):
-    __slots__ = ("identity", "pake", "introduction", "attempt")
-    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("pake", "attempt")
     PAKE_FIELD_NUMBER: _ClassVar[int]
-    INTRODUCTION_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
-    identity: bytes
     pake: bytes
-    introduction: Introduction
     attempt: bytes
-    def __init__(self, identity: _Optional[bytes] = ..., pake: _Optional[bytes] = ..., introduction: _Optional[_Union[Introduction, _Mapping]] = ..., attempt: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, pake: _Optional[bytes] = ..., attempt: _Optional[bytes] = ...) -> None: ...
 
 class PairingProof(_message.Message):
-    __slots__ = ("attempt", "mac", "signature")
+    __slots__ = ("attempt", "sealed", "mac")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
     MAC_FIELD_NUMBER: _ClassVar[int]
-    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     attempt: bytes
+    sealed: bytes
     mac: bytes
-    signature: bytes
-    def __init__(self, attempt: _Optional[bytes] = ..., mac: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, attempt: _Optional[bytes] = ..., sealed: _Optional[bytes] = ..., mac: _Optional[bytes] = ...) -> None: ...
 
 class PairingAcceptance(_message.Message):
-    __slots__ = ("mac", "signature")
+    __slots__ = ("sealed", "mac")
+    SEALED_FIELD_NUMBER: _ClassVar[int]
     MAC_FIELD_NUMBER: _ClassVar[int]
-    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    sealed: bytes
     mac: bytes
+    def __init__(self, sealed: _Optional[bytes] = ..., mac: _Optional[bytes] = ...) -> None: ...
+
+class PairingIdentity(_message.Message):
+    __slots__ = ("certificate", "introduction", "signature")
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    INTRODUCTION_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    certificate: bytes
+    introduction: bytes
     signature: bytes
-    def __init__(self, mac: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, certificate: _Optional[bytes] = ..., introduction: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...

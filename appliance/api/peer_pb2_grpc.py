@@ -256,7 +256,8 @@ class Relay:
 
 
 class PairingStub:
-    """Makes two nodes known to each other by a code that their operators exchanged.
+    """Makes two nodes known to each other by a code that their operators exchanged. The inviter serves it, the invitee
+    calls; neither says who it is before it is sure of the code.
     """
 
     def __init__(self, channel):
@@ -278,7 +279,8 @@ class PairingStub:
 
 
 class PairingServicer:
-    """Makes two nodes known to each other by a code that their operators exchanged.
+    """Makes two nodes known to each other by a code that their operators exchanged. The inviter serves it, the invitee
+    calls; neither says who it is before it is sure of the code.
     """
 
     def Begin(self, request, context):
@@ -289,7 +291,7 @@ class PairingServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Finish(self, request, context):
-        """Proves that the caller derived the same key, and gets the same proof back.
+        """Proves that the invitee derived the same key and says who it is; gets the same back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -317,7 +319,8 @@ def add_PairingServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Pairing:
-    """Makes two nodes known to each other by a code that their operators exchanged.
+    """Makes two nodes known to each other by a code that their operators exchanged. The inviter serves it, the invitee
+    calls; neither says who it is before it is sure of the code.
     """
 
     @staticmethod

@@ -98,15 +98,24 @@ class Body(BaseModel):
 
 
 class PairingConfirmed(Body):
-    """The operator there saw the same short authentication string."""
+    """The operator there saw the same short authentication string.
+
+    pairing: which one, for a letter may be older than the pairing that stands now.
+    """
+
+    pairing: Word
 
 
 class PairingRejected(Body):
     """The operator there saw another string, or wants no pairing."""
 
+    pairing: Word
+
 
 class Unpaired(Body):
     """The node there has forgotten this one."""
+
+    pairing: Word
 
 
 class ColumnBody(Body):

@@ -352,7 +352,7 @@ def test_one_unreachable_peer_does_not_hold_up_another(tmp_path: Path) -> None:
         outbox = Outbox(store, send, lambda: 0)
 
         def both(session: Session) -> None:
-            outbox.put(session, A, Kind.UNPAIRED, Unpaired())
+            outbox.put(session, A, Kind.UNPAIRED, Unpaired(pairing="p"))
             put(outbox, "one")(session)
 
         async def work() -> None:
@@ -371,4 +371,4 @@ def test_a_word_that_this_version_does_not_know_is_a_refusal() -> None:
 
 def test_a_body_cannot_be_sent_as_another_kind() -> None:
     with pytest.raises(ValueError, match=r"no body for job\.signed"):
-        write_body(Kind.JOB_SIGNED, Unpaired())
+        write_body(Kind.JOB_SIGNED, Unpaired(pairing="p"))

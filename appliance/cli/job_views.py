@@ -9,7 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
-from appliance.cli.terminal import clean, duration, facts, listed, moment, table
+from appliance.cli.terminal import clean, duration, facts, listed, minute, moment, table
+
+# As much of an id as the list shows; commands take any unique beginning.
+SHOWN_ID = 10
 
 _STYLES = {
     "waiting_approval": "yellow",
@@ -25,14 +28,14 @@ _STYLES = {
 
 def jobs(all_jobs: Sequence[pb.Job]) -> Table:
     """List jobs."""
-    made = table("job", "service", "state", "parties", "created", "why")
+    made = table("job", "service", "state", "with", "created", "why")
     for one in all_jobs:
         made.add_row(
-            one.id,
+            one.id[:SHOWN_ID],
             one.service,
             state(one.state),
-            clean(listed([party_name(party) for party in one.parties])),
-            moment(one.created_milliseconds),
+            clean(listed([party.name for party in one.parties if not party.here])),
+            minute(one.created_milliseconds),
             clean(one.cause),
         )
     return made
@@ -75,29 +78,36 @@ def heading(text: str) -> Text:
 def disclosure(one: pb.Job) -> Table:
     """Say line by line what each party learns, as "you learn …" where it is this node."""
     made = Table.grid(padding=(0, 1))
-    made.add_column(style="bold", no_wrap=True)
+    made.add_column(no_wrap=True)
     made.add_column(overflow="fold")
-    for who, what in disclosure_lines(one):
-        made.add_row(clean(who), clean(what))
+    for line in disclosure_lines(one):
+        made.add_row("•", clean(line))
     return made
 
 
-def disclosure_lines(one: pb.Job) -> list[tuple[str, str]]:
-    """Return ("you learn" or "NAME learns", what) for each line of the disclosure."""
-    learners = {
-        party.rank: "you learn" if party.here else f"{party.name} learns" for party in one.parties
-    }
+def disclosure_lines(one: pb.Job) -> list[str]:
+    """Return the sentences of the disclosure: what this node learns first, then the others."""
+    ours = {party.rank: party for party in one.parties if party.here}
     return [
-        (learners.get(line.learner, f"party {line.learner} learns"), line.text)
-        for line in one.disclosure
+        _to_us(line.text, ours[line.learner].name) if line.learner in ours else line.text
+        for line in sorted(
+            one.disclosure, key=lambda line: (line.learner not in ours, line.learner)
+        )
     ]
+
+
+def _to_us(sentence: str, name: str) -> str:
+    """Say a sentence about the party ``name``, which is us, to ourselves."""
+    for theirs, to_us in ((f"{name} learns ", "you learn "), (f"{name} does not ", "you do not ")):
+        if sentence.startswith(theirs):
+            rest = sentence.removeprefix(theirs).replace(" its own ", " your own ")
+            return to_us + rest.replace(" it does not ", " you do not ")
+    return sentence
 
 
 def parties(one: pb.Job) -> Table:
     """List a job's parties with their signatures and verdicts."""
-    made = table(
-        "#rank", "party", "role", "dataset", "#rows", "receives", "signed", "verdict", "reason"
-    )
+    made = table("#rank", "party", "role", "dataset", "#rows", "receives", "signed", "verdict")
     for party in one.parties:
         made.add_row(
             str(party.rank),
@@ -107,10 +117,14 @@ def parties(one: pb.Job) -> Table:
             f"{party.row_count:,}" if party.dataset else "",
             listed(party.receives) or "nothing",
             Text("yes", style="green") if party.signed else Text("not yet", style="yellow"),
-            state(party.verdict),
-            clean(party.reason),
+            _verdict(party),
         )
     return made
+
+
+def _verdict(party: pb.JobParty) -> Text:
+    reason = f": {party.reason}" if party.reason else ""
+    return Text(clean(f"{party.verdict}{reason}").plain, style=_STYLES.get(party.verdict, ""))
 
 
 def events(all_events: Iterable[pb.JobEventView]) -> Table:

@@ -10,7 +10,7 @@ from appliance.api.client import Client, Refused
 from appliance.cli import completion, job_views
 from appliance.cli.results import copy_results
 from appliance.cli.submission import compose_parameters, compose_parties
-from appliance.cli.terminal import Terminal, clean, terminal_of
+from appliance.cli.terminal import Terminal, terminal_of
 from appliance.cli.watch import follow
 
 jobs = typer.Typer(no_args_is_help=True, help="Joint computations: propose, approve, follow.")
@@ -214,8 +214,8 @@ def resolve(client: Client, beginning: str) -> str:
 
 
 def _tell_disclosure(terminal: Terminal, job: pb.Job) -> None:
-    for who, what in job_views.disclosure_lines(job):
-        terminal.say(clean(f"{who} {what}"))
+    for line in job_views.disclosure_lines(job):
+        terminal.say(line)
     if job.state == "waiting_approval":
         terminal.say(f"It can be approved for another {job_views.time_left(job)} hours.")
 

@@ -115,7 +115,7 @@ def _visible(character: str) -> str:
 
 def table(*columns: str) -> Table:
     """Return an empty table in our look; a column named with a leading '#' holds numbers."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
         made.add_column(
             column.removeprefix("#"),
@@ -127,7 +127,7 @@ def table(*columns: str) -> Table:
 
 def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
     """Return a table of names and values, leaving out those without a value."""
-    made = Table.grid(padding=(0, 2))
+    made = Table.grid(padding=(0, 2), pad_edge=False)
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in rows:
@@ -142,6 +142,11 @@ def moment(milliseconds: int) -> str:
     if not milliseconds:
         return ""
     return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def minute(milliseconds: int) -> str:
+    """Return a time as in :func:`moment`, without its seconds."""
+    return moment(milliseconds)[:-3]
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
-from appliance.cli.terminal import clean, facts, listed, moment, table
+from appliance.cli.terminal import clean, facts, listed, minute, moment, table
 
 _STATE_STYLES = {
     "paired": "green",
@@ -30,11 +30,11 @@ def node(view: pb.NodeView) -> RenderableType:
             ("version", view.version),
             ("address", view.address),
             ("state folder", view.state_folder),
-            ("certificate until", moment(view.certificate_expires_milliseconds)),
-            ("workers confined by", listed(view.confinement) or "nothing"),
+            ("certificate", f"valid until {moment(view.certificate_expires_milliseconds)}"),
+            ("confinement", listed(view.confinement) or "nothing"),
             ("peers", str(view.peer_count)),
             ("datasets", str(view.dataset_count)),
-            ("jobs to approve", str(view.waiting_count)),
+            ("to approve", str(view.waiting_count)),
         )
     )
 
@@ -79,9 +79,7 @@ def _party_counts(view: pb.ServiceView) -> str:
 
 def peers(all_peers: Sequence[pb.Peer]) -> Table:
     """List peers."""
-    made = table(
-        "peer", "node id", "address", "state", "reachable", "last seen", "#letters waiting"
-    )
+    made = table("peer", "node id", "address", "state", "reachable", "last seen", "#letters")
     for one in all_peers:
         made.add_row(
             clean(one.name),
@@ -89,7 +87,7 @@ def peers(all_peers: Sequence[pb.Peer]) -> Table:
             clean(one.address),
             state(one.state),
             _reachable(one),
-            moment(one.last_seen_milliseconds),
+            minute(one.last_seen_milliseconds),
             str(one.outbox_count),
         )
     return made
@@ -118,7 +116,7 @@ def peer(one: pb.Peer) -> RenderableType:
 def _reachable(one: pb.Peer) -> Text:
     if one.reachable:
         return Text("yes", style="green")
-    return Text("no", style="red") if one.trouble else Text("not tried yet", style="dim")
+    return Text("no", style="red") if one.trouble else Text("unknown", style="dim")
 
 
 def _confirmed(one: pb.Peer) -> str:
@@ -182,8 +180,7 @@ def dataset(one: pb.Dataset) -> RenderableType:
             ("rows", f"{one.row_count:,}"),
             ("key", listed(one.key)),
             ("normal form", listed(one.normal_form)),
-            ("null keys", "" if one.peer_id else _count(one.null_key_count)),
-            ("duplicate keys", "" if one.peer_id else _count(one.duplicate_key_count)),
+            ("bad keys", Text() if one.peer_id else _bad_keys(one)),
             ("published to", listed(one.published_to)),
             ("fingerprint", one.fingerprint),
             ("added", moment(one.added_milliseconds)),
@@ -201,8 +198,10 @@ def dataset_name(one: pb.Dataset) -> str:
     return f"{one.peer_name}/{one.name}" if one.peer_id else one.name
 
 
-def _count(number: int) -> Text:
-    return Text(f"{number:,}", style="red" if number else "")
+def _bad_keys(one: pb.Dataset) -> Text:
+    found = one.null_key_count + one.duplicate_key_count
+    words = f"{one.null_key_count:,} null, {one.duplicate_key_count:,} duplicate"
+    return Text(words, style="red" if found else "")
 
 
 def state(name: str) -> Text:

@@ -58,6 +58,8 @@ def progress(one: pb.Job) -> RenderableType:
     bars = Table.grid(padding=(0, 1))
     for party in one.parties:
         stage, fraction = _progress_of(party, one.progress)
+        if one.state == "succeeded":
+            stage, fraction = "", 1.0
         bars.add_row(
             clean(party_name(party)),
             ProgressBar(total=1.0, completed=fraction, width=_BAR_WIDTH),
@@ -85,7 +87,7 @@ def figures(view: pb.ProgressView) -> str:
         parts.append(f"{view.rows_done:,} of {view.rows_total:,} rows")
     parts.append(f"sent {decimal(view.bytes_sent)}, received {decimal(view.bytes_received)}")
     parts.append(f"{view.rounds} rounds" if view.rounds != 1 else "1 round")
-    if view.remaining_seconds >= 0:
+    if view.remaining_seconds >= 0 and view.fraction < 1:
         parts.append(f"about {duration(view.remaining_seconds)} left")
     return ", ".join(parts)
 

@@ -1,0 +1,262 @@
+"""The demonstration, step by step: two nodes that never met compute together."""
+
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from appliance.api import agent_pb2 as pb
+from appliance.cli import job_views, views
+from appliance.cli.terminal import clean, table
+from appliance.demo.nodes import DemoFailed, Node, wait_until
+from appliance.demo.tables import KEY, NORMAL_FORM, Tables
+from appliance.demo.watching import watch_everywhere
+
+SERVICE: Final = "psi.intersect"
+_HEAD_ROWS: Final = 4
+_HEAD_COLUMNS: Final = 5
+
+
+@dataclass(slots=True)
+class Teller:
+    """Prints the demonstration: numbered steps, what would be typed, and what it shows."""
+
+    console: Console
+    _step: int = 0
+    _began: float = field(default_factory=time.monotonic)
+
+    def step(self, title: str) -> None:
+        """Begin a step."""
+        self._step += 1
+        self.console.print(Text(f"\n{self._step}. {title}", style="bold"), soft_wrap=True)
+
+    def typed(self, node: Node, command: str) -> None:
+        """Show the command that does by hand what is done next."""
+        self.console.print(Text(f"{node.name}$ coffer {command}", style="cyan"), soft_wrap=True)
+
+    def show(self, shown: RenderableType) -> None:
+        """Show what a step gave."""
+        self.console.print(Padding(shown, (0, 0, 0, 2)))
+
+    def say(self, text: str) -> None:
+        """Explain something."""
+        self.show(clean(text))
+
+    @property
+    def seconds(self) -> float:
+        """How long the demonstration has run."""
+        return time.monotonic() - self._began
+
+
+def tell(teller: Teller, nodes: Sequence[Node], tables: Tables) -> None:
+    """Run the whole demonstration on two nodes that run already."""
+    hospital, laboratory = nodes
+    teller.step("Two nodes run, each with its own identity key, database and ports")
+    for node in nodes:
+        teller.typed(node, "node show")
+        teller.show(views.node(node.client.show_node()))
+    pair(teller, hospital, laboratory)
+    register(teller, hospital, laboratory, tables)
+    job = propose(teller, hospital, laboratory)
+    approve(teller, laboratory, hospital, job)
+
+    teller.step("Both compute; each sees the other's progress")
+    ended = watch_everywhere(nodes, job.id, teller.console)
+    require_success(nodes, ended)
+    show_outcomes(teller, nodes, ended, tables)
+    say_what_next(teller, nodes, job)
+
+
+def pair(teller: Teller, hospital: Node, laboratory: Node) -> None:
+    """Pair the nodes by an invitation, with both operators' confirmations."""
+    nodes = (hospital, laboratory)
+    teller.step(
+        "The hospital invites the laboratory; the invitation is good once, for a short time"
+    )
+    teller.typed(hospital, "peers invite")
+    invitation = hospital.client.invite()
+    teller.show(views.invitation(invitation))
+    teller.show(views.qr_code(invitation.text))
+
+    teller.step("The laboratory enters it; both sides then show the same six words")
+    teller.typed(laboratory, "peers accept")
+    at_laboratory = laboratory.client.accept(invitation.text)
+    at_hospital = wait_until(
+        "the hospital knows of the laboratory",
+        lambda: next((peer for peer in hospital.client.list_peers()), None),
+        nodes,
+    )
+    teller.say(f"the laboratory sees: {at_laboratory.authentication_string}")
+    teller.say(f"the hospital sees:   {at_hospital.authentication_string}")
+    if at_laboratory.authentication_string != at_hospital.authentication_string:
+        raise DemoFailed(
+            "the two authentication strings differ",
+            remedy="somebody may be in the middle: look who else uses this machine",
+        )
+    for node, peer in ((hospital, at_hospital), (laboratory, at_laboratory)):
+        teller.typed(node, f"peers confirm {peer.name}")
+        node.client.confirm(peer.node_id)
+    for node in nodes:
+        wait_until(f"{node.name} is paired", partial(_is_paired, node), nodes)
+    teller.say("The nodes are paired: each holds the other's key and talks to nobody else.")
+
+
+def _is_paired(node: Node) -> bool:
+    peers = node.client.list_peers()
+    return bool(peers) and all(peer.state == "paired" for peer in peers)
+
+
+def register(teller: Teller, hospital: Node, laboratory: Node, tables: Tables) -> None:
+    """Register both tables and publish them to the peer."""
+    teller.step("Each registers its table; no row of it ever leaves its node")
+    form = ",".join(NORMAL_FORM)
+    for node, name, path in (
+        (hospital, "patients", tables.hospital),
+        (laboratory, "samples", tables.laboratory),
+    ):
+        teller.typed(node, f"datasets add {name} {path} --key {KEY} --normal-form {form}")
+        added = node.client.add_dataset(name, path=str(path), key=[KEY], normal_form=NORMAL_FORM)
+        teller.show(views.dataset(added))
+    teller.step("Each publishes name, schema and row count to the other")
+    for node, peer, name in ((hospital, laboratory, "patients"), (laboratory, hospital, "samples")):
+        teller.typed(node, f"datasets publish {name} {peer.name}")
+        node.client.publish_dataset(name, [peer.name])
+    for node in (hospital, laboratory):
+        wait_until(
+            f"{node.name} knows what its peer published",
+            partial(_knows_a_publication, node),
+            (hospital, laboratory),
+        )
+    teller.typed(hospital, "datasets list")
+    teller.show(views.datasets(hospital.client.list_datasets(peers=True)))
+
+
+def _knows_a_publication(node: Node) -> bool:
+    return any(one.peer_id for one in node.client.list_datasets(peers=True))
+
+
+def propose(teller: Teller, hospital: Node, laboratory: Node) -> pb.Job:
+    """Let the hospital propose the intersection."""
+    teller.step("The hospital proposes to find out which patients both know; both are to learn it")
+    teller.typed(
+        hospital,
+        f"jobs submit {SERVICE} --ours patients --theirs {laboratory.name}/samples "
+        f"--to {hospital.name},{laboratory.name}",
+    )
+    services = {one.name: one for one in hospital.client.list_services()}
+    outputs = list(services[SERVICE].outputs)
+    job = hospital.client.submit_job(
+        SERVICE,
+        parties=[
+            pb.SubmitParty(dataset="patients", receives=outputs),
+            pb.SubmitParty(node=laboratory.name, dataset="samples", receives=outputs),
+        ],
+    )
+    teller.say(f"job {job.id}, contract {job.digest[:16]}…, signed by the hospital")
+    return job
+
+
+def approve(teller: Teller, laboratory: Node, hospital: Node, job: pb.Job) -> None:
+    """Let the laboratory's data owner read the disclosure and sign."""
+    teller.step("The laboratory's data owner reads what each side will learn, and approves")
+    waiting = wait_until(
+        "the proposal has reached the laboratory",
+        lambda: next(
+            (one for one in laboratory.client.list_jobs(waiting=True) if one.id == job.id), None
+        ),
+        (laboratory, hospital),
+    )
+    teller.typed(laboratory, f"jobs approve {job.id}")
+    teller.show(job_views.disclosure(waiting))
+    laboratory.client.approve_job(waiting.id, waiting.digest)
+
+
+def require_success(nodes: Sequence[Node], ended: Sequence[pb.Job]) -> None:
+    """Raise DemoFailed with cause and remedy if the job did not succeed everywhere."""
+    for node, job in zip(nodes, ended, strict=True):
+        if job.state != "succeeded":
+            node.require_alive()
+            raise DemoFailed(
+                f"at {node.name} the job {job.state}: {job.cause or 'no cause was given'}",
+                remedy=job.remedy or f"see the log {node.log}",
+            )
+
+
+def show_outcomes(
+    teller: Teller, nodes: Sequence[Node], ended: Sequence[pb.Job], tables: Tables
+) -> None:
+    """Show what each side got, and check it against the plain computation."""
+    teller.step("Each side has its result: its own rows of the patients that both know")
+    for node, job in zip(nodes, ended, strict=True):
+        teller.typed(node, f"jobs result {job.id}")
+        teller.show(job_views.outcome(job))
+        for path in node.client.get_result(job.id).files.values():
+            teller.say(path)
+            _show_head(teller, Path(path))
+            require_intersection(node.name, Path(path), tables)
+    records = {job.record for job in ended}
+    if len(records) != 1 or not ended[0].record:
+        raise DemoFailed("the two nodes' records differ", remedy="report this as a bug")
+    teller.say(f"both nodes keep the same record of it: {ended[0].record}")
+    teller.say(
+        f"checked: the {len(tables.common)} rows on each side are exactly those that "
+        "the plain computation over both tables gives"
+    )
+
+
+def require_intersection(name: str, path: Path, tables: Tables) -> None:
+    """Raise DemoFailed unless the result has just the common patients' rows."""
+    keys = [str(key).strip().lower() for key in pq.read_table(path)[KEY].to_pylist()]
+    if len(keys) != len(set(keys)) or set(keys) != tables.common:
+        raise DemoFailed(
+            f"the result at {name} has {len(keys)} rows, and they are not the "
+            f"{len(tables.common)} that the plain computation gives",
+            remedy="report this as a bug",
+        )
+
+
+def _show_head(teller: Teller, path: Path) -> None:
+    head = pq.read_table(path).slice(0, _HEAD_ROWS)
+    names = head.column_names[:_HEAD_COLUMNS]
+    made = table(*names)
+    for row in head.select(names).to_pylist():
+        made.add_row(*(clean(str(row[name])) for name in names))
+    teller.show(made)
+
+
+def say_what_next(teller: Teller, nodes: Sequence[Node], job: pb.Job) -> None:
+    """Tell what can be tried on the two nodes."""
+    hospital, laboratory = nodes
+    coffer = _coffer_command()
+    teller.step(f"Done in {teller.seconds:.1f} s. What to try next, while the nodes run")
+    for node, words in (
+        (hospital, f"jobs show {job.id}"),
+        (laboratory, "jobs list --json"),
+        (laboratory, "peers show hospital"),
+        (hospital, f"jobs submit {SERVICE} --ours patients --theirs laboratory/samples --watch"),
+        (laboratory, "jobs list --waiting"),
+        (laboratory, "jobs approve JOB"),
+    ):
+        line = f"{coffer} --state {shlex.quote(str(node.state))} {words}"
+        teller.console.print(Text(f"    {line}"), soft_wrap=True)
+
+
+def _coffer_command() -> str:
+    """Return how this user can type ``coffer``."""
+    installed = Path(sys.executable).parent / "coffer"
+    if shutil.which("coffer"):
+        return "coffer"
+    if installed.exists():
+        return shlex.quote(os.path.relpath(installed))
+    return f"{shlex.quote(sys.executable)} -m appliance.cli"

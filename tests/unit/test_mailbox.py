@@ -208,7 +208,7 @@ def test_a_letter_that_skips_a_number_is_refused_and_not_counted(tmp_path: Path)
     ("hostile", "refusal"),
     [
         (Letter(number=1, kind="job.stolen", body=b"{}"), Refusal.UNKNOWN_KIND),
-        (Letter(number=1, kind="pairing.confirmed", body=b"{}"), Refusal.UNKNOWN_KIND),
+        (Letter(number=1, kind="pairing.confirmed", body=b'{"pairing":"p"}'), Refusal.UNKNOWN_KIND),
         (Letter(number=1, kind="dataset.withdrawn", body=b"{"), Refusal.MALFORMED),
         (Letter(number=1, kind="dataset.withdrawn", body=b"\xff\xfe"), Refusal.MALFORMED),
         (Letter(number=1, kind="dataset.withdrawn", body=b'{"name":7}'), Refusal.MALFORMED),

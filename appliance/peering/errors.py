@@ -76,6 +76,10 @@ class PeerNotPaired(ConfigError):
     """The peer is known, but is not, or no longer, paired with this node."""
 
 
+class IllegalChange(ConfigError):
+    """A pairing or an invitation cannot change so from where it stands."""
+
+
 class PeerUnreachable(ServiceError):
     """A peer cannot be reached; the text says why."""
 

@@ -35,17 +35,6 @@ class Introduction:
     highest_interface: int = HIGHEST_INTERFACE
     clock: datetime
 
-    def fields(self) -> tuple[bytes, ...]:
-        """Return all that it says, for a transcript to bind."""
-        return (
-            self.name.encode(),
-            self.address.encode(),
-            self.version.encode(),
-            str(self.lowest_interface).encode(),
-            str(self.highest_interface).encode(),
-            str(_milliseconds(self.clock)).encode(),
-        )
-
     def to_proto(self) -> pb.Introduction:
         """Return the message that says it."""
         return pb.Introduction(

@@ -204,7 +204,7 @@ def decode(message_type: type[M], data: Part, *, sender: int, rows: int = 0) -> 
         carried = layout.decoder.decode(raw)
         pairs = zip(layout.kinds, carried, strict=True)
         fields = {name: kind.parse(value, rows) for (name, kind), value in pairs}
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise PeerProtocolError(sender, f"message {layout.tag} is malformed") from error
     except ValueError as error:
         raise PeerProtocolError(sender, f"message {layout.tag}: {error}") from error

@@ -1,5 +1,6 @@
 """Hand-written stand-ins that tests share."""
 
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -74,3 +75,29 @@ def _given(answer: "Message | Refusal", context: grpc.ServicerContext) -> Messag
         )
         context.abort(answer.code, answer.what)
     return answer
+
+
+class Seeded:
+    """Randomness that a seed fixes, so that transcripts repeat."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._drawn = 0
+
+    def draw(self, count: int) -> bytes:
+        self._drawn += 1
+        return hashlib.shake_256(b"%d/%d" % (self._seed, self._drawn)).digest(count)
+
+
+class Watched:
+    """Progress that remembers the stages entered, their totals and how far each came."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int, int]] = []
+
+    def stage(self, name: str, total: int) -> None:
+        self.stages.append((name, total, 0))
+
+    def advance(self, count: int) -> None:
+        name, total, done = self.stages[-1]
+        self.stages[-1] = (name, total, done + count)

@@ -43,6 +43,8 @@ def scalar_multiply(elements: NDArray[np.uint8], scalar: bytes) -> tuple[NDArray
     """
     if elements.ndim != 2 or elements.shape[1] != ELEMENT_BYTES or len(scalar) != SCALAR_BYTES:
         raise ValueError(f"elements are {elements.shape}, the scalar has {len(scalar)} bytes")
+    if not any(scalar):
+        raise ValueError("the scalar is zero")  # it would make each element look unfit
     out = np.empty(elements.shape, np.uint8)
     factor = np.frombuffer(scalar, np.uint8)
     return out, _native.scalar_multiply(out, elements, factor, thread_count())

@@ -51,12 +51,19 @@ void hash_to_group(OutRows32 out, Indices offsets, Bytes data, Indices rows, Byt
   });
 }
 
+// Whether product = scalar * element, which is so if element is the encoding of one, and not of the
+// identity. libsodium 1.0.18 overlooks the top bit, which no encoding has set [RFC9496 §4.3.1].
+bool multiply(std::uint8_t* product, const std::uint8_t* scalar, const std::uint8_t* element) {
+  return (element[31] & 0x80) == 0 &&
+         crypto_scalarmult_ristretto255(product, scalar, element) == 0;
+}
+
 // out[i] = scalar * elements[i]; the first i where elements[i] is no encoding, or the identity, or -1.
 std::int64_t scalar_multiply(OutRows32 out, Rows32 elements, Scalar scalar, unsigned threads) {
   const std::size_t count = out.shape(0);
   std::atomic<std::size_t> first_invalid{count};
   for_each_row(count, threads, [&](std::size_t i) {
-    if (crypto_scalarmult_ristretto255(&out(i, 0), scalar.data(), &elements(i, 0)) == 0) return;
+    if (multiply(&out(i, 0), scalar.data(), &elements(i, 0))) return;
     sodium_memzero(&out(i, 0), 32);
     for (std::size_t seen = first_invalid; i < seen;)
       if (first_invalid.compare_exchange_weak(seen, i)) break;

@@ -1,0 +1,55 @@
+"""What a person may ask of a job that cannot be done."""
+
+from appliance.jobs.reasons import Reason
+from services.errors import ConfigError
+
+
+class JobNotFound(ConfigError):
+    """No job has that id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job {job_id}", remedy='see "coffer jobs list"')
+
+
+class JobAmbiguous(ConfigError):
+    """The beginning of an id fits more than one job."""
+
+    def __init__(self, beginning: str) -> None:
+        super().__init__(
+            f"more than one job begins with {beginning}", remedy="give more letters of the id"
+        )
+
+
+class DigestDiffers(ConfigError):
+    """The approver read another contract than the one that waits under this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"the contract of job {job_id} is not the one that was read",
+            remedy=f'read it again: "coffer jobs show {job_id}"',
+        )
+
+
+class ContractExpired(ConfigError):
+    """The contract could be signed until a time that has passed."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"the contract of job {job_id} has expired", remedy="ask its proposer to submit it anew"
+        )
+
+
+class NoResult(ConfigError):
+    """The job has no result on this node."""
+
+
+class SubmissionInvalid(ConfigError):
+    """What was submitted makes no contract."""
+
+
+class Unfit(ConfigError):
+    """The contract cannot be signed here; ``reason`` is all that the other parties are told."""
+
+    def __init__(self, reason: Reason, what: str, *, remedy: str = "") -> None:
+        super().__init__(what, remedy=remedy or reason.remedy)
+        self.reason = reason

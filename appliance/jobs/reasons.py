@@ -1,0 +1,130 @@
+"""Why a party ended a job as it did: a closed list of words, all that other parties are told."""
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """A word for the wire, the sentence that people read after "because", and what to do."""
+
+    def __init__(self, word: str, sentence: str, remedy: str) -> None:
+        self.word = word
+        self.sentence = sentence
+        self.remedy = remedy
+
+    COMPLETED = ("completed", "its part is done", "")
+    FOLLOWED = ("followed", "another party ended the job", "")
+
+    OPERATOR_REJECTED = (
+        "operator-rejected",
+        "its operator does not want it",
+        "ask that operator what would be acceptable, then submit another job",
+    )
+    OPERATOR_CANCELLED = (
+        "operator-cancelled",
+        "its operator stopped it",
+        "submit the job again if it is still wanted",
+    )
+    EXPIRED = (
+        "expired",
+        "not all parties signed before the contract expired",
+        "submit it again when all parties can approve it",
+    )
+    UNPAIRED = ("unpaired", "two parties are no longer paired", "pair the nodes again first")
+    PROPOSAL_REFUSED = (
+        "proposal-refused",
+        "the node of another party refused to read the proposal",
+        "run the same version of coffer on all nodes, then submit the job again",
+    )
+
+    SERVICE_UNKNOWN = (
+        "service-unknown",
+        "it does not have the service",
+        "run the same version of coffer on all nodes",
+    )
+    SERVICE_VERSION = (
+        "service-version",
+        "it has another version of the service",
+        "run the same version of coffer on all nodes",
+    )
+    TERMS = (
+        "terms",
+        "the service cannot run on such terms",
+        'see "coffer services show" for the roles and parameters that the service takes',
+    )
+    NORMAL_FORMS = (
+        "normal-forms",
+        "the normal forms of the datasets' keys differ",
+        "register one of the datasets again with the other's normal form",
+    )
+    NOT_PAIRED = (
+        "not-paired",
+        "not all parties are paired with one another",
+        "pair each two of the parties first",
+    )
+    DATASET_UNKNOWN = (
+        "dataset-unknown",
+        "it has published no such dataset to the proposer",
+        "ask its operator to publish the dataset",
+    )
+    DATASET_CHANGED = (
+        "dataset-changed",
+        "its dataset is not as the contract says",
+        "register the dataset again where it lies, then submit another job",
+    )
+    DATASET_KEYS = (
+        "dataset-keys",
+        "its dataset has null or repeated keys",
+        "mend the table and register it again where it lies",
+    )
+    CLOCK = (
+        "clock",
+        "the clocks of the nodes differ too much",
+        "set the clocks of all nodes, by NTP if possible",
+    )
+
+    INTERRUPTED = (
+        "interrupted",
+        "its agent stopped while the job ran",
+        "submit the job again",
+    )
+    UNSTARTABLE = ("unstartable", "its worker could not be started", "see that node's journal")
+    WORKER_CRASHED = ("worker-crashed", "its worker crashed", "see that node's journal")
+    MEMORY = (
+        "memory",
+        "its worker needed more memory than that node grants",
+        "raise worker_memory_bytes there, or use a smaller dataset",
+    )
+    TIME = (
+        "time",
+        "the job ran longer than the contract allows",
+        "submit it again with a longer limit",
+    )
+    DISK_FULL = ("disk-full", "its disk is full", "free space on that node, then submit it again")
+    DATA = (
+        "data",
+        "its dataset could not be read to the end",
+        "mend the table and register it again where it lies",
+    )
+    PEER_LOST = (
+        "peer-lost",
+        "the connection to another party was lost for longer than the contract allows",
+        "check the network between the nodes, then submit the job again",
+    )
+    PEER_BROKE_RULES = (
+        "peer-broke-rules",
+        "another party's messages broke the rules of the protocol",
+        "run the same version of coffer on all nodes; if they do, distrust that party",
+    )
+    CHEATING = (
+        "cheating",
+        "a check against cheating failed",
+        "distrust the other parties until the cause is known",
+    )
+    INTERNAL = ("internal", "it met an error of its own", "see that node's journal")
+    # Never sent: stands for a word of another version of Coffer.
+    UNKNOWN = ("unknown", "it gave a reason that this version of coffer does not know", "")
+
+    @classmethod
+    def parse(cls, word: str) -> "Reason":
+        """Return the reason that a word means; UNKNOWN for one of another version."""
+        return next((reason for reason in cls if reason.word == word), cls.UNKNOWN)

@@ -1,0 +1,81 @@
+"""The states of a job, as one node sees it, and all ways from one to another."""
+
+from enum import Enum
+from typing import Final
+
+from services.errors import ConfigError
+
+
+class JobState(Enum):
+    """How far a job has come on this node."""
+
+    WAITING_APPROVAL = "waiting_approval"
+    WAITING_PEERS = "waiting_peers"
+    # Signed by all; nothing has run yet, so that a restarted agent can still begin.
+    STARTING = "starting"
+    RUNNING = "running"
+    # This node has given its verdict; the others' decide.
+    SETTLING = "settling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the state is final."""
+        return self in ENDED
+
+    def after(self, event: "JobEvent") -> "JobState":
+        """Return the state that follows; IllegalTransition if the event cannot happen now."""
+        following = TRANSITIONS.get((self, event))
+        if following is None:
+            raise IllegalTransition(self, event)
+        return following
+
+
+class JobEvent(Enum):
+    """What can happen to a job."""
+
+    APPROVED = "approved"
+    ALL_SIGNED = "all signed"
+    BEGUN = "begun"
+    VERDICT_GIVEN = "verdict given"
+    ALL_SUCCEEDED = "all succeeded"
+    ONE_FAILED = "one failed"
+    ONE_REJECTED = "one rejected"
+    ONE_CANCELLED = "one cancelled"
+
+
+# (state, event) -> next state. Anything absent is refused with IllegalTransition.
+TRANSITIONS: Final = {
+    (JobState.WAITING_APPROVAL, JobEvent.APPROVED): JobState.WAITING_PEERS,
+    (JobState.WAITING_PEERS, JobEvent.ALL_SIGNED): JobState.STARTING,
+    (JobState.STARTING, JobEvent.BEGUN): JobState.RUNNING,
+    (JobState.WAITING_APPROVAL, JobEvent.VERDICT_GIVEN): JobState.SETTLING,
+    (JobState.WAITING_PEERS, JobEvent.VERDICT_GIVEN): JobState.SETTLING,
+    (JobState.STARTING, JobEvent.VERDICT_GIVEN): JobState.SETTLING,
+    (JobState.RUNNING, JobEvent.VERDICT_GIVEN): JobState.SETTLING,
+    (JobState.SETTLING, JobEvent.ALL_SUCCEEDED): JobState.SUCCEEDED,
+    (JobState.SETTLING, JobEvent.ONE_FAILED): JobState.FAILED,
+    (JobState.SETTLING, JobEvent.ONE_REJECTED): JobState.REJECTED,
+    (JobState.SETTLING, JobEvent.ONE_CANCELLED): JobState.CANCELLED,
+}
+
+ENDED: Final = frozenset(
+    {JobState.SUCCEEDED, JobState.FAILED, JobState.REJECTED, JobState.CANCELLED}
+)
+
+
+class IllegalTransition(ConfigError):
+    """The job is in a state in which this cannot be done."""
+
+    def __init__(self, state: JobState, event: JobEvent) -> None:
+        words = state.value.replace("_", " ")
+        super().__init__(f"the job is {words}: {_IMPOSSIBLE.get(event, event.value)}")
+
+
+_IMPOSSIBLE: Final = {
+    JobEvent.APPROVED: "it does not wait for approval",
+    JobEvent.VERDICT_GIVEN: "it can no longer be rejected or cancelled here",
+}

@@ -1,0 +1,182 @@
+"""The jobs' tables, and the questions that are asked of them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ForeignKey, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from appliance.identity.node_id import NodeId
+from appliance.jobs.states import ENDED, JobState
+from appliance.jobs.verdicts import GivenVerdict, Verdict
+from appliance.store.schema import Row
+
+
+class JobRow(Row):
+    """A job. ``cause`` and ``remedy`` are what this node alone knows of its own verdict."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    contract: Mapped[bytes]
+    digest: Mapped[str]
+    # Our own rank, and the proposer's.
+    rank: Mapped[int]
+    proposer_rank: Mapped[int]
+    state: Mapped[str]
+    opened_milliseconds: Mapped[int]
+    expires_milliseconds: Mapped[int]
+    began_milliseconds: Mapped[int | None]
+    ended_milliseconds: Mapped[int | None]
+    cause: Mapped[str]
+    remedy: Mapped[str]
+    # JSON: figures of the outcome, and of each result file its name and row count.
+    summary: Mapped[str]
+    files: Mapped[str]
+    row_counts: Mapped[str]
+    # JSON of the last ProgressReport, empty before the worker is done.
+    progress: Mapped[str]
+
+    @property
+    def job_state(self) -> JobState:
+        """The state as a value."""
+        return JobState(self.state)
+
+
+class JobPartyRow(Row):
+    """One party of a job, with what it has signed and said."""
+
+    __tablename__ = "job_parties"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    node: Mapped[str] = mapped_column(index=True)
+    signature: Mapped[bytes | None]
+    verdict: Mapped[str | None]
+    reason: Mapped[str]
+    note: Mapped[str]
+
+
+class JobEventRow(Row):
+    """Something that happened to a job, for people."""
+
+    __tablename__ = "job_events"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    at_milliseconds: Mapped[int]
+    state: Mapped[str]
+    text: Mapped[str]
+
+
+class EarlyLetterRow(Row):
+    """A party's letter about a job whose proposal has not come yet, from another party."""
+
+    __tablename__ = "job_early_letters"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(index=True)
+    node: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    body: Mapped[bytes]
+    at_milliseconds: Mapped[int]
+
+
+def find_job(session: Session, job_id: str) -> JobRow | None:
+    """Return a job by its whole id."""
+    return session.get(JobRow, job_id)
+
+
+def find_jobs_beginning(session: Session, beginning: str) -> Sequence[JobRow]:
+    """Return up to two jobs whose ids begin so."""
+    query = select(JobRow).where(JobRow.id.startswith(beginning, autoescape=True))
+    return session.scalars(query.limit(2)).all()
+
+
+def all_jobs(session: Session, *states: JobState) -> Sequence[JobRow]:
+    """Return the jobs in some states, or all, newest first."""
+    query = select(JobRow).order_by(JobRow.opened_milliseconds.desc(), JobRow.id)
+    if states:
+        query = query.where(JobRow.state.in_([state.value for state in states]))
+    return session.scalars(query).all()
+
+
+def unended_jobs_with(session: Session, node_id: NodeId) -> Sequence[JobRow]:
+    """Return the jobs with this party that have not ended."""
+    query = (
+        select(JobRow)
+        .join(JobPartyRow, JobPartyRow.job_id == JobRow.id)
+        .where(JobPartyRow.node == node_id.text)
+        .where(JobRow.state.not_in([state.value for state in ENDED]))
+    )
+    return session.scalars(query).all()
+
+
+def count_unended_by(session: Session, proposer: NodeId) -> int:
+    """Return how many jobs that this node proposed have not ended."""
+    query = (
+        select(func.count())
+        .select_from(JobRow)
+        .join(
+            JobPartyRow,
+            (JobPartyRow.job_id == JobRow.id) & (JobPartyRow.rank == JobRow.proposer_rank),
+        )
+        .where(JobPartyRow.node == proposer.text)
+        .where(JobRow.state.not_in([state.value for state in ENDED]))
+    )
+    return session.scalars(query).one()
+
+
+def parties_of(session: Session, job_id: str) -> Sequence[JobPartyRow]:
+    """Return a job's parties by rank."""
+    query = select(JobPartyRow).where(JobPartyRow.job_id == job_id).order_by(JobPartyRow.rank)
+    return session.scalars(query).all()
+
+
+def verdicts_of(parties: Sequence[JobPartyRow]) -> list[GivenVerdict]:
+    """Return the verdicts that are known."""
+    return [
+        GivenVerdict(
+            rank=party.rank, verdict=Verdict(party.verdict), reason=party.reason, note=party.note
+        )
+        for party in parties
+        if party.verdict is not None
+    ]
+
+
+def events_of(session: Session, job_id: str) -> Sequence[JobEventRow]:
+    """Return a job's events, oldest first."""
+    query = select(JobEventRow).where(JobEventRow.job_id == job_id).order_by(JobEventRow.number)
+    return session.scalars(query).all()
+
+
+def add_event(session: Session, row: JobRow, at_milliseconds: int, text: str) -> None:
+    """Note what happened to a job, with the state that it is in since."""
+    event = JobEventRow(job_id=row.id, at_milliseconds=at_milliseconds, state=row.state, text=text)
+    session.add(event)
+    session.flush()
+
+
+def count_early(session: Session, node_id: NodeId) -> int:
+    """Return how many early letters of a node are kept."""
+    query = select(func.count()).select_from(EarlyLetterRow)
+    return session.scalars(query.where(EarlyLetterRow.node == node_id.text)).one()
+
+
+def take_early(session: Session, job_id: str) -> Sequence[EarlyLetterRow]:
+    """Return the early letters about a job, in the order of their coming, and forget them."""
+    query = select(EarlyLetterRow).where(EarlyLetterRow.job_id == job_id)
+    letters = session.scalars(query.order_by(EarlyLetterRow.number)).all()
+    session.execute(delete(EarlyLetterRow).where(EarlyLetterRow.job_id == job_id))
+    return letters
+
+
+def forget_early(
+    session: Session, *, before_milliseconds: int = 0, node_id: NodeId | None = None
+) -> None:
+    """Forget early letters that are old, or all of one node."""
+    old = EarlyLetterRow.at_milliseconds < before_milliseconds
+    session.execute(
+        delete(EarlyLetterRow).where(
+            old if node_id is None else EarlyLetterRow.node == node_id.text
+        )
+    )

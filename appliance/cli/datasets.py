@@ -44,7 +44,7 @@ def add(
     if not key:
         raise typer.BadParameter("name the key column with --key")
     terminal = terminal_of(ctx)
-    with terminal.connect() as client:
+    with terminal.connect() as client, terminal.patience("reading the table through once"):
         made = client.add_dataset(
             name,
             path=str(path.expanduser().absolute()) if path else "",

@@ -4,6 +4,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,6 +62,10 @@ class Terminal:
     def say(self, text: str | Text) -> None:
         """Tell the person something that is not data."""
         self.talk.print(text if isinstance(text, Text) else clean(text), soft_wrap=True)
+
+    def patience(self, what: str) -> AbstractContextManager[object]:
+        """Show that something takes its time, while it does, if a person watches."""
+        return self.talk.status(what) if self.talk.is_terminal else nullcontext()
 
     def ask(self, question: str) -> bool:
         """Ask a yes-or-no question; without an answer typer.Abort is raised."""

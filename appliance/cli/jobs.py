@@ -27,6 +27,25 @@ WaitingJobId = Annotated[
         metavar="JOB", help="A job's id, or how it begins.", autocompletion=completion.waiting_jobs
     ),
 ]
+Ours = Annotated[
+    str,
+    typer.Option(metavar="DATASET", help="Our dataset.", autocompletion=completion.own_datasets),
+]
+Theirs = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PEER/DATASET",
+        help="A peer's dataset; repeat it for more peers.",
+        autocompletion=completion.peer_datasets,
+    ),
+]
+AnyParty = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NODE:DATASET[:ROLE]",
+        help='Any party, in order of rank, instead of --ours and --theirs; "me" is this node.',
+    ),
+]
 ID_LENGTH: Final = 26
 
 
@@ -34,27 +53,9 @@ ID_LENGTH: Final = 26
 def submit(
     ctx: typer.Context,
     service: Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)],
-    ours: Annotated[
-        str,
-        typer.Option(
-            metavar="DATASET", help="Our dataset.", autocompletion=completion.own_datasets
-        ),
-    ] = "",
-    theirs: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PEER/DATASET",
-            help="A peer's dataset; repeat it for more peers.",
-            autocompletion=completion.peer_datasets,
-        ),
-    ] = None,
-    party: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NODE:DATASET[:ROLE]",
-            help='Any party, in order of rank, instead of --ours and --theirs; "me" is this node.',
-        ),
-    ] = None,
+    ours: Ours = "",
+    theirs: Theirs = None,
+    party: AnyParty = None,
     to: Annotated[
         str,
         typer.Option(metavar="NODES", help="Who receives the outputs: a,b; or NODE:OUTPUT."),

@@ -14,6 +14,7 @@ from appliance.datasets.errors import BadHeader, BadRow, FileUnreadable, FileVan
 DELIMITERS: Final = ",;\t|"
 MOST_LINE_CHARACTERS: Final = 2 << 20
 MOST_COLUMNS: Final = 1024
+MOST_NAME_CHARACTERS: Final = 128
 
 
 def read_header(path: Path, delimiter: str = "") -> tuple[tuple[str, ...], str]:
@@ -39,23 +40,29 @@ def read_header(path: Path, delimiter: str = "") -> tuple[tuple[str, ...], str]:
         [names] = csv.reader([line], delimiter=delimiter, strict=True)
     except (csv.Error, ValueError):
         raise BadHeader(path, "the quotes do not match") from None
-    require_names(path, names)
-    if all(map(_is_number, names)):
-        raise BadHeader(path, "the file has no header: all names are numbers")
+    fault = find_name_fault(names)
+    if not fault and all(map(_is_number, names)):
+        fault = "the file has no header: all names are numbers"
+    if fault:
+        raise BadHeader(path, fault)
     return tuple(names), delimiter
 
 
-def require_names(path: Path, names: Sequence[str]) -> None:
-    """Raise BadHeader unless each column has a name that no other has, whatever the case."""
+def find_name_fault(names: Sequence[str]) -> str:
+    """Say what is wrong unless each column has a name that no other has, whatever the case."""
     if len(names) > MOST_COLUMNS:
-        raise BadHeader(path, f"there are {len(names)} columns; at most {MOST_COLUMNS} are read")
+        return f"there are {len(names)} columns; at most {MOST_COLUMNS} are read"
     seen: dict[str, int] = {}
     for number, name in enumerate(names, 1):
-        if not name.strip() or not name.isprintable():
-            raise BadHeader(path, f"column {number} has no printable name")
+        if not name.strip() or not name.isprintable() or len(name) > MOST_NAME_CHARACTERS:
+            return (
+                f"column {number} has no printable name of at most {MOST_NAME_CHARACTERS}"
+                " characters"
+            )
         first = seen.setdefault(name.lower(), number)
         if first != number:
-            raise BadHeader(path, f"columns {first} and {number} are both named {name}")
+            return f"columns {first} and {number} are both named {name}"
+    return ""
 
 
 def find_fault(path: Path, columns: Sequence[str], delimiter: str) -> BadRow | None:

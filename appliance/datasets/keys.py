@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from appliance.datasets.csv_file import find_line
-from appliance.datasets.errors import BadKey, DatasetError, DuplicateKey
+from appliance.datasets.errors import BadKey, DuplicateKey
 from appliance.datasets.normal_form import fault_of, normal, parse_normal_form
 from appliance.datasets.source import Kind, Source
 from appliance.datasets.table import DuckDB, key_rows_sql, rows_sql
@@ -36,7 +36,7 @@ def read_keys(source: Source, database: DuckDB) -> Keys:
     return gathered.keys()
 
 
-def find_bad_key(source: Source, database: DuckDB) -> DatasetError:
+def find_bad_key(source: Source, database: DuckDB) -> BadKey:
     """Return the fault of the first row whose key is null, empty or has no normal form."""
     keys = key_rows_sql(source, numbered=True)
     [(row,)] = database.sql(f"SELECT min(row) FROM ({keys}) WHERE key IS NULL").fetchall()  # noqa: S608
@@ -52,7 +52,7 @@ def find_bad_key(source: Source, database: DuckDB) -> DatasetError:
     return BadKey(source.shown, row, _line(source, row), source.key[place], fault)
 
 
-def find_duplicate(source: Source, database: DuckDB) -> DatasetError | None:
+def find_duplicate(source: Source, database: DuckDB) -> DuplicateKey | None:
     """Return the fault of the first key that occurs twice; None if there is none.
 
     Cost: one pass to group by key, spilled to disk beyond DuckDB's memory limit; a second if found.

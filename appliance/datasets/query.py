@@ -13,16 +13,7 @@ MOST_CHARACTERS: Final = 65536
 
 # Table functions that read the files in their first argument, and those that read none.
 READERS: Final = frozenset(
-    [
-        "read_csv",
-        "read_csv_auto",
-        "read_parquet",
-        "parquet_scan",
-        "read_json",
-        "read_json_auto",
-        "read_ndjson",
-        "read_ndjson_auto",
-    ]
+    ("read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "read_json_auto")
 )
 GENERATORS: Final = frozenset(("range", "generate_series", "unnest", "repeat", "repeat_row"))
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from appliance.datasets import keys
 from appliance.datasets.errors import DatasetChanged, DiskFull
 from appliance.datasets.fingerprint import require_same_stamps, require_unchanged
+from appliance.datasets.inspect import explain_change
 from appliance.datasets.source import Source
 from appliance.datasets.table import DuckDB, Reading, opened, require_schema, rows_sql
 from services.service import Keys
@@ -112,5 +113,8 @@ class TableInputs:
         self._reading = reading
 
     def read_keys(self) -> Keys:
-        """Read the key column; see :func:`read_keys`."""
-        return read_keys(self._source, self._reading)
+        """Read the key column; see :func:`read_keys`. A change is explained as far as it can."""
+        try:
+            return read_keys(self._source, self._reading)
+        except DatasetChanged:
+            raise explain_change(self._source, self._reading) from None

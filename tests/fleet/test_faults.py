@@ -1,0 +1,204 @@
+"""What becomes of a job when something dies under it: the truth, on both nodes alike."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.api import agent_pb2 as pb
+from tests.fleet.nodes import Node, eventually, fleet, pair, pid_alive, publish, submit, write_ids
+from tests.fleet.test_jobs import approve, arrived, ended, ids_in_result
+from tests.fleet.wire import Wire, wire_to
+
+LONG = 60_000  # ids: the exchange lasts some seconds
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Iterator[list[Node]]:
+    """Two paired nodes whose intersection takes long enough to be hit in the middle."""
+    with fleet(tmp_path, "hospital", "laboratory") as nodes:
+        prepare_long(tmp_path, *nodes)
+        yield nodes
+
+
+def prepare_long(folder: Path, hospital: Node, laboratory: Node) -> None:
+    pair(hospital, laboratory)
+    hospital.add("patients", write_ids(folder / "h.csv", range(LONG)))
+    laboratory.add("samples", write_ids(folder / "l.csv", range(LONG // 2, LONG + LONG // 2)))
+    publish(hospital, "patients", laboratory)
+    publish(laboratory, "samples", hospital)
+
+
+def running(hospital: Node, laboratory: Node, fraction: float = 0.1) -> pb.Job:
+    """Return a job of which both sides have done the fraction."""
+    job = submit(hospital, "patients", laboratory, "samples", hospital, laboratory)
+    approve(laboratory, job)
+    for node in (hospital, laboratory):
+        eventually(lambda node=node: node.job(job.id).progress.fraction > fraction)
+    return job
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_an_agent_killed_while_the_job_runs_leaves_it_failed_on_both(
+    long: list[Node], victim: int
+) -> None:
+    job = running(*long)
+    workers = long[victim].workers()
+
+    long[victim].kill()
+    eventually(lambda: not any(map(pid_alive, workers)), 10)
+    long[victim].start()
+
+    ends = [ended(node, job) for node in long]
+    assert [end.state for end in ends] == ["failed", "failed"]
+    assert ends[0].record == ends[1].record
+    assert "agent" in ends[victim].cause
+    assert long[victim].name in ends[1 - victim].cause
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.9])
+def test_a_worker_killed_at_any_stage_is_a_failed_job_with_a_cause(
+    long: list[Node], victim: int, fraction: float
+) -> None:
+    job = running(*long, fraction)
+
+    stop_the_worker_of(long[victim], signal.SIGKILL)
+
+    ends = [ended(node, job) for node in long]
+    assert [end.state for end in ends] == ["failed", "failed"]
+    assert ends[0].record == ends[1].record
+    assert "worker" in ends[victim].cause
+    assert ends[victim].remedy
+    assert long[victim].name in ends[1 - victim].cause
+    assert all(node.answers() for node in long)
+
+
+def stop_the_worker_of(node: Node, number: signal.Signals) -> None:
+    """Send a signal to the agent's busiest child: the worker that computes."""
+    import psutil
+
+    workers = [psutil.Process(pid) for pid in node.workers()]
+    busiest = max(workers, key=lambda worker: sum(worker.cpu_times()[:2]))
+    os.kill(busiest.pid, number)
+
+
+def test_a_cancelled_job_stops_both_workers_and_ends_cancelled_on_both(long: list[Node]) -> None:
+    job = running(*long)
+    begun = time.monotonic()
+
+    long[1].jobs.CancelJob(pb.CancelJobRequest(id=job.id))
+
+    ends = [ended(node, job) for node in long]
+    assert [end.state for end in ends] == ["cancelled", "cancelled"]
+    assert ends[0].record == ends[1].record
+    assert time.monotonic() - begun < 5
+    assert not any(node.jobs.GetResult(pb.GetResultRequest(id=job.id)).files for node in long)
+
+
+def test_unpairing_cuts_a_running_job_within_five_seconds(long: list[Node]) -> None:
+    job = running(*long)
+    begun = time.monotonic()
+
+    long[0].peers.Unpair(pb.UnpairRequest(peer="laboratory"))
+
+    assert [ended(node, job).state for node in long] == ["failed", "failed"]
+    eventually(
+        lambda: long[1].peers.GetPeer(pb.GetPeerRequest(peer="hospital")).state == "unpaired", 5
+    )
+    assert time.monotonic() - begun < 5
+
+
+def test_an_agent_killed_after_its_part_was_done_ends_as_its_peer(long: list[Node]) -> None:
+    hospital, laboratory = long
+    job = running(hospital, laboratory, 0.5)
+    eventually(lambda: hospital.job(job.id).state in ("settling", "succeeded"))
+
+    hospital.kill()
+    hospital.start()
+
+    ends = [ended(node, job) for node in long]
+    assert ends[0].state == ends[1].state
+    assert ends[0].record == ends[1].record
+    if ends[0].state == "succeeded":
+        assert len(ids_in_result(hospital, job)) == LONG // 2
+
+
+def test_both_agents_killed_before_approval_lose_nothing(long: list[Node]) -> None:
+    hospital, laboratory = long
+    job = submit(hospital, "patients", laboratory, "samples", hospital)
+    arrived(laboratory, job)
+    for node in long:
+        node.kill()
+    for node in long:
+        node.start()
+
+    approve(laboratory, job)
+
+    assert [ended(node, job).state for node in long] == ["succeeded", "succeeded"]
+
+
+@pytest.fixture
+def wired(tmp_path: Path) -> Iterator[tuple[list[Node], list[Wire]]]:
+    """Two nodes that reach each other only over wires that can be cut."""
+    nodes = [Node(tmp_path, "hospital"), Node(tmp_path, "laboratory")]
+    with wire_to(nodes[0].port) as to_hospital, wire_to(nodes[1].port) as to_laboratory:
+        wires = [to_hospital, to_laboratory]
+        try:
+            for node, wire in zip(nodes, wires, strict=True):
+                node.start("--advertise", f"127.0.0.1:{wire.port}")
+            prepare_long(tmp_path, *nodes)
+            yield nodes, wires
+        finally:
+            for node in nodes:
+                node.close()
+
+
+def test_a_dropped_connection_is_resumed_and_the_result_is_exact(
+    wired: tuple[list[Node], list[Wire]],
+) -> None:
+    nodes, wires = wired
+    job = running(*nodes)
+
+    for _ in range(3):
+        for wire in wires:
+            wire.cut()
+        time.sleep(0.4)
+
+    assert [ended(node, job).state for node in nodes] == ["succeeded", "succeeded"]
+    expected = {f"item-{i:08d}" for i in range(LONG // 2, LONG)}
+    assert [ids_in_result(node, job) for node in nodes] == [expected, expected]
+
+
+def test_a_link_that_stays_down_beyond_the_grace_fails_the_job_on_both(
+    wired: tuple[list[Node], list[Wire]],
+) -> None:
+    nodes, wires = wired
+    job = submit(nodes[0], "patients", nodes[1], "samples", nodes[0], grace_seconds=2)
+    approve(nodes[1], job)
+    eventually(lambda: nodes[1].job(job.id).progress.fraction > 0.05)
+
+    for wire in wires:
+        wire.break_off()
+    stopped = [eventually(lambda n=node: n.job(job.id).cause, 20) for node in nodes]
+    for wire in wires:
+        wire.mend()
+
+    assert [ended(node, job).state for node in nodes] == ["failed", "failed"]
+    assert "laboratory" in stopped[0]
+    assert "hospital" in stopped[1]
+
+
+def test_a_peer_that_moved_is_the_same_peer(long: list[Node], tmp_path: Path) -> None:
+    hospital, laboratory = long
+    laboratory.stop()
+    laboratory.port += 2
+    laboratory.start()
+
+    job = submit(hospital, "patients", laboratory, "samples", hospital)
+
+    approve(laboratory, job)
+    assert [ended(node, job).state for node in long] == ["succeeded", "succeeded"]

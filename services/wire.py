@@ -199,8 +199,10 @@ def decode(message_type: type[M], data: Part, *, sender: int, rows: int = 0) -> 
     layout = layout_of(message_type)
     try:
         tag, version, raw = _ENVELOPE.decode(data)
-        if (tag, version) != (layout.tag, layout.version):
-            raise ValueError(f"message {layout.tag}/{layout.version} was due, another one came")
+        if tag != layout.tag:
+            raise ValueError("another message came in its place")
+        if version != layout.version:
+            raise ValueError(f"version {version} came, ours is {layout.version}")
         carried = layout.decoder.decode(raw)
         pairs = zip(layout.kinds, carried, strict=True)
         fields = {name: kind.parse(value, rows) for (name, kind), value in pairs}

@@ -52,11 +52,12 @@ async def sender(
             await channel.send(Reblinded(theirs[x]))
             progress.advance(x.stop - x.start)
 
-    progress.stage("compare", len(keys))
+    progress.stage("compare", their_count)
     await asyncio.to_thread(require_no_repeat, channel, theirs)
+    progress.advance(their_count)
     if not is_shared:
         return np.empty(0, np.int64)
-    found = await receive_matches(channel, len(keys), progress)
+    found = await receive_matches(channel, len(keys))
     channel.require(int(np.count_nonzero(found)) <= their_count, "more matches than it has keys")
     return np.sort(order[found])
 
@@ -173,12 +174,11 @@ async def send_matches(channel: Channel, found: NDArray[np.bool_]) -> None:
         await channel.send(Matches(found[y]))
 
 
-async def receive_matches(channel: Channel, count: int, progress: Progress) -> NDArray[np.bool_]:
+async def receive_matches(channel: Channel, count: int) -> NDArray[np.bool_]:
     """Return which of the elements that we sent match."""
     found = np.empty(count, np.bool_)
     for y in chunks(count):
         came = await channel.receive(Matches, rows=y.stop - y.start)
         channel.require(len(came.found) == y.stop - y.start, "its matches are not of our elements")
         found[y] = came.found
-        progress.advance(y.stop - y.start)
     return found

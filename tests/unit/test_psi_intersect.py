@@ -1,0 +1,142 @@
+from dataclasses import replace
+
+import pytest
+from pydantic import ValidationError
+
+from services.errors import ConfigError
+from services.psi.intersect import SERVICE, IntersectParameters, assign, check, disclose
+from services.registry import SERVICES
+from services.service import Column, DatasetTerms, PartyTerms, Terms, by_name
+
+
+def dataset(rows: int = 100, **changes: object) -> DatasetTerms:
+    made = DatasetTerms(
+        name="patients",
+        columns=(Column(name="patient_id", type="VARCHAR"),),
+        key=("patient_id",),
+        normal_form=("nfc", "trim"),
+        row_count=rows,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+HOSPITAL = PartyTerms(
+    name="hospital",
+    role="receiver",
+    dataset=dataset(),
+    computes=True,
+    receives=("intersection",),
+)
+LABORATORY = PartyTerms(
+    name="laboratory", role="sender", dataset=dataset(200), computes=True, receives=()
+)
+
+
+def terms(*parties: PartyTerms) -> Terms:
+    return Terms(parties=parties, parameters=IntersectParameters())
+
+
+def sentences(learner: str, made: Terms) -> list[str]:
+    return [str(line) for line in disclose(made) if made.parties[line.learner].name == learner]
+
+
+def test_the_service_is_registered_under_its_name() -> None:
+    assert SERVICES["psi.intersect"] is SERVICE
+
+
+def test_two_services_of_one_name_are_a_bug() -> None:
+    with pytest.raises(ValueError, match="one name"):
+        by_name(SERVICE, SERVICE)
+
+
+def test_the_parameters_have_a_schema() -> None:
+    assert SERVICE.schema()["properties"]["protocol"]["const"] == "ecdh"
+    assert SERVICE.schema()["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("given", [{"protocol": "rr22"}, {"protocol": 1}, {"threads": 4}])
+def test_unknown_parameters_are_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        IntersectParameters.model_validate(given)
+
+
+def test_the_stages_make_up_the_whole_time() -> None:
+    assert sum(stage.weight for stage in SERVICE.stages) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("receivers", "roles"),
+    [
+        ((0,), ("receiver", "sender")),
+        ((1,), ("sender", "receiver")),
+        ((0, 1), ("receiver", "sender")),
+    ],
+)
+def test_the_only_receiver_or_else_the_proposer_takes_the_role_receiver(
+    receivers: tuple[int, ...], roles: tuple[str, ...]
+) -> None:
+    assert assign(receivers, 2) == roles
+
+
+@pytest.mark.parametrize("receives", [(), ("intersection",)])
+def test_fit_terms_are_accepted_in_either_order(receives: tuple[str, ...]) -> None:
+    check(terms(HOSPITAL, replace(LABORATORY, receives=receives)))
+    check(terms(replace(LABORATORY, receives=receives), HOSPITAL))
+
+
+@pytest.mark.parametrize(
+    ("parties", "what"),
+    [
+        ((HOSPITAL,), "for two parties, the contract names 1"),
+        ((HOSPITAL, LABORATORY, LABORATORY), "for two parties, the contract names 3"),
+        ((HOSPITAL, replace(LABORATORY, role="receiver")), "2 parties as receiver"),
+        ((HOSPITAL, replace(LABORATORY, role="dealer")), "0 parties as sender"),
+        ((HOSPITAL, replace(LABORATORY, dataset=None)), "laboratory brings no dataset"),
+        ((HOSPITAL, replace(LABORATORY, dataset=dataset(0))), "laboratory is empty"),
+        ((HOSPITAL, replace(LABORATORY, dataset=dataset(key=()))), "laboratory has no key"),
+        ((HOSPITAL, replace(LABORATORY, computes=False)), "laboratory must compute"),
+        ((HOSPITAL, replace(LABORATORY, receives=("sum",))), "no output sum"),
+        ((replace(HOSPITAL, receives=()), LABORATORY), "hospital .* receives nothing"),
+        (
+            (HOSPITAL, replace(LABORATORY, dataset=dataset(key=("family", "born")))),
+            "hospital has patient_id, laboratory has family, born",
+        ),
+        (
+            (HOSPITAL, replace(LABORATORY, dataset=dataset(normal_form=()))),
+            "normal forms differ: hospital has nfc, trim, laboratory has none",
+        ),
+    ],
+)
+def test_unfit_terms_are_refused_with_the_reason(
+    parties: tuple[PartyTerms, ...], what: str
+) -> None:
+    with pytest.raises(ConfigError, match=what):
+        check(terms(*parties))
+
+
+def test_a_receiver_is_told_what_it_learns_and_what_it_could_guess() -> None:
+    assert sentences("hospital", terms(HOSPITAL, LABORATORY)) == [
+        "hospital learns how many rows laboratory brings: 200",
+        "hospital learns which of its own 100 rows have a key that laboratory holds too",
+        "hospital learns nothing of the keys of laboratory that it does not hold itself",
+        "if hospital puts keys into its dataset that it only guesses, "
+        "it learns which of them laboratory holds",
+    ]
+
+
+def test_a_party_that_receives_nothing_is_told_that_it_does_not_learn_the_matches() -> None:
+    assert sentences("laboratory", terms(HOSPITAL, LABORATORY)) == [
+        "laboratory learns how many rows hospital brings: 100",
+        "laboratory does not learn which keys match, nor how many do",
+    ]
+
+
+def test_a_disclosure_is_the_same_whatever_role_a_receiver_plays() -> None:
+    shared = terms(HOSPITAL, replace(LABORATORY, receives=("intersection",)))
+
+    own, other = sentences("hospital", shared), sentences("laboratory", shared)
+
+    assert [line.template for line in disclose(shared)[:4]] == [
+        line.template for line in disclose(shared)[4:]
+    ]
+    assert len(own) == len(other) == 4

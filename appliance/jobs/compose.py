@@ -1,0 +1,154 @@
+"""From what an analyst submits to a contract: parties found, datasets described, roles assigned."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from appliance.contracts.contract import (
+    GRACE_SECONDS,
+    LIFE_MILLISECONDS,
+    MOST_SECONDS,
+    Contract,
+    ContractDataset,
+    ContractParty,
+    Limits,
+    ServiceRef,
+    make_job_id,
+)
+from appliance.contracts.errors import ServiceUnknown
+from appliance.identity.node_id import NodeId
+from appliance.jobs.errors import SubmissionInvalid
+from appliance.jobs.needs import DatasetBook, PeerBook
+from appliance.store.database import Store
+from services.service import Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedParty:
+    """One party as the analyst names it: empty ``node`` for this node, empty ``role`` for any."""
+
+    node: str = ""
+    dataset: str = ""
+    role: str = ""
+    receives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What an analyst asks for; 0 seconds stand for the default."""
+
+    service: str
+    parameters: Mapping[str, Any]
+    parties: tuple[SubmittedParty, ...]
+    grace_seconds: int = 0
+    most_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """This node, as contracts name it."""
+
+    node_id: NodeId
+    name: str
+
+
+class Composer:
+    """Makes contracts of submissions."""
+
+    def __init__(
+        self,
+        own: Own,
+        store: Store,
+        services: Mapping[str, Service],
+        peers: PeerBook,
+        datasets: DatasetBook,
+        now_milliseconds: Callable[[], int],
+    ) -> None:
+        self._own = own
+        self._store = store
+        self._services = services
+        self._peers = peers
+        self._datasets = datasets
+        self._now_milliseconds = now_milliseconds
+
+    async def compose(self, submission: Submission) -> Contract:
+        """Return the contract that a submission asks for, unchecked.
+
+        Raises: ServiceUnknown, SubmissionInvalid, DatasetNotFound, or what the peer book says.
+        """
+        service = self._services.get(submission.service)
+        if service is None:
+            raise ServiceUnknown(submission.service, sorted(self._services))
+        found = [await self._find(party.node) for party in submission.parties]
+        if self._own not in found:
+            raise SubmissionInvalid(
+                "this node is not a party of the job", remedy="give this node's part too"
+            )
+        roles = _roles(submission, service)
+        parties = [
+            ContractParty(
+                node=who.node_id.text,
+                name=who.name,
+                role=role,
+                dataset=await self._describe(who, asked.dataset),
+                computes=True,
+                receives=asked.receives,
+            )
+            for who, asked, role in zip(found, submission.parties, roles, strict=True)
+        ]
+        now = self._now_milliseconds()
+        try:
+            return Contract(
+                id=make_job_id(),
+                service=ServiceRef(name=service.name, version=service.version),
+                parameters=dict(submission.parameters),
+                parties=tuple(parties),
+                proposer=found.index(self._own),
+                created=now,
+                expires=now + LIFE_MILLISECONDS,
+                limits=Limits(
+                    grace_seconds=submission.grace_seconds or GRACE_SECONDS,
+                    most_seconds=submission.most_seconds or MOST_SECONDS,
+                ),
+            )
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SubmissionInvalid(f"{where or 'the job'}: {first['msg'].lower()}") from None
+
+    async def _find(self, node: str) -> Own:
+        if node in ("", self._own.name, self._own.node_id.text):
+            return self._own
+        pin = await self._store.run(lambda session: self._peers.get_paired(session, node))
+        return Own(node_id=pin.node_id, name=pin.name)
+
+    async def _describe(self, who: Own, dataset: str) -> ContractDataset | None:
+        if not dataset:
+            return None
+        if who == self._own:
+            return (await self._datasets.describe_own(dataset)).terms
+        return (await self._datasets.describe_published(who.node_id, dataset)).terms
+
+
+def _roles(submission: Submission, service: Service) -> tuple[str, ...]:
+    """Return each party's role: as asked, else as the service assigns it."""
+    asked = [party.role for party in submission.parties]
+    unknown = set(asked) - {""} - set(service.roles)
+    if unknown:
+        raise SubmissionInvalid(
+            f"{service.name} has no role {min(unknown)}",
+            remedy=f"roles are {', '.join(service.roles)}",
+        )
+    if all(asked):
+        return tuple(asked)
+    if len(asked) not in service.party_counts:
+        counts = service.party_counts
+        raise SubmissionInvalid(
+            f"{service.name} is not for {len(asked)} parties",
+            remedy=f"name {counts.start} to {counts.stop - 1} parties, this node among them",
+        )
+    receivers = tuple(rank for rank, party in enumerate(submission.parties) if party.receives)
+    assigned = service.assign(receivers, len(asked))
+    return tuple(own or given for own, given in zip(asked, assigned, strict=True))

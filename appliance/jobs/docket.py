@@ -1,0 +1,381 @@
+"""What happens to a job within one transaction: each fact with the letters that tell it to others.
+
+Every method runs inside the caller's transaction. What must follow outside of it (a worker started
+or stopped, results moved) is derived from the state alone, see :mod:`appliance.jobs.jobs`.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from appliance.contracts.contract import Contract, digest_of, parse_contract
+from appliance.contracts.envelope import (
+    base64_of,
+    parse_base64,
+    parse_envelope,
+    sign_contract,
+    verify_contract,
+    write_envelope,
+)
+from appliance.contracts.errors import ContractMalformed, EnvelopeMalformed
+from appliance.identity.errors import SignatureInvalid
+from appliance.identity.keys import IdentityKey
+from appliance.identity.node_id import NodeId
+from appliance.jobs import store as table
+from appliance.jobs.needs import PeerBook
+from appliance.jobs.reasons import Reason
+from appliance.jobs.states import JobEvent, JobState
+from appliance.jobs.store import EarlyLetterRow, JobPartyRow, JobRow
+from appliance.jobs.verdicts import Verdict, settle
+from appliance.mailbox.letters import (
+    BODIES,
+    JobProposed,
+    JobSigned,
+    JobVerdict,
+    Kind,
+    LetterRefused,
+    Refusal,
+    write_body,
+)
+from appliance.mailbox.outbox import Outbox
+
+MOST_UNENDED_JOBS: Final = 100
+MOST_EARLY_LETTERS: Final = 100
+EARLY_LETTER_MILLISECONDS: Final = 8 * 24 * 3600 * 1000
+
+_OUTCOMES: Final = {
+    JobEvent.ALL_SUCCEEDED: "every party has its part; the results are released",
+    JobEvent.ONE_FAILED: "the job has failed; no results are kept",
+    JobEvent.ONE_REJECTED: "the job was rejected",
+    JobEvent.ONE_CANCELLED: "the job was cancelled; no results are kept",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Docket:
+    """The facts about jobs, and the only code that changes them."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        key: IdentityKey,
+        peers: PeerBook,
+        now_milliseconds: Callable[[], int],
+    ) -> None:
+        self._outbox = outbox
+        self._key = key
+        self._peers = peers
+        self._now_milliseconds = now_milliseconds
+
+    def propose(self, session: Session, contract: Contract, data: bytes) -> None:
+        """Sign our own proposal, keep it and send it to its other parties."""
+        own = contract.proposer
+        row = self._add(session, contract, data, own, JobState.WAITING_PEERS)
+        signature = sign_contract(data, self._key)
+        table.parties_of(session, row.id)[own].signature = signature
+        others = [party.name for party in contract.parties if party.node_id != self._key.node_id]
+        self._note(session, row, f"signed here and proposed to {', '.join(others)}")
+        envelope = write_envelope(data, {self._key.node_id: signature})
+        self._tell_others(session, row, Kind.JOB_PROPOSED, JobProposed(envelope=envelope))
+
+    def admit(self, session: Session, sender: NodeId, body: JobProposed) -> str:
+        """Take in a peer's proposal and return its job's id; LetterRefused if it is no proposal."""
+        contract, data, signature = self._read_proposal(session, sender, body)
+        known = table.find_job(session, contract.id)
+        if known is not None:
+            if known.contract != data:
+                raise LetterRefused(Refusal.CONFLICT, "another contract has that id already")
+            return known.id
+        if table.count_unended_by(session, sender) >= MOST_UNENDED_JOBS:
+            raise LetterRefused(Refusal.TOO_MANY, "it has too many jobs that have not ended")
+        own = contract.rank_of(self._key.node_id)
+        if own is None:
+            raise LetterRefused(Refusal.NOT_ALLOWED, "it proposes a contract without this node")
+        row = self._add(session, contract, data, own, JobState.WAITING_APPROVAL)
+        table.parties_of(session, row.id)[contract.proposer].signature = signature
+        proposer = self._name(session, row, contract.proposer)
+        self._note(session, row, f"proposed by {proposer}, who has signed")
+        for letter in table.take_early(session, row.id):
+            self._take_early(session, letter)
+        return row.id
+
+    def approve(self, session: Session, row: JobRow) -> None:
+        """Sign a contract that waits for approval and tell the others; IllegalTransition."""
+        row.state = row.job_state.after(JobEvent.APPROVED).value
+        signature = sign_contract(row.contract, self._key)
+        table.parties_of(session, row.id)[row.rank].signature = signature
+        self._note(session, row, "approved and signed here")
+        told = JobSigned(job_id=row.id, digest=row.digest, signature=base64_of(signature))
+        self._tell_others(session, row, Kind.JOB_SIGNED, told)
+        self._count_signatures(session, row)
+
+    def begin(self, session: Session, row: JobRow) -> None:
+        """Note that the worker is about to be started; IllegalTransition unless all have signed."""
+        row.state = row.job_state.after(JobEvent.BEGUN).value
+        row.began_milliseconds = self._now_milliseconds()
+        self._note(session, row, "the computation begins")
+
+    def take_signature(self, session: Session, sender: NodeId, body: JobSigned) -> str | None:
+        """Take in a party's own signature; return the job's id, None if it is not known yet."""
+        row = table.find_job(session, body.job_id)
+        if row is None:
+            self._keep_early(session, sender, Kind.JOB_SIGNED, body)
+            return None
+        party = _party_of(session, row, sender)
+        if body.digest != row.digest:
+            raise LetterRefused(Refusal.CONFLICT, "it signed another contract under this id")
+        signature = self._verified(session, sender, row.contract, body.signature)
+        if party.signature is None:
+            party.signature = signature
+            self._note(session, row, f"{self._name(session, row, party.rank)} has signed")
+            self._count_signatures(session, row)
+        return row.id
+
+    def take_verdict(self, session: Session, sender: NodeId, body: JobVerdict) -> str | None:
+        """Take in a party's own verdict; return the job's id, None if it is not known yet."""
+        verdict = next((one for one in Verdict if one.value == body.verdict), None)
+        if verdict is None or not body.note.isprintable():
+            raise LetterRefused(Refusal.MALFORMED, "a verdict is malformed")
+        row = table.find_job(session, body.job_id)
+        if row is None:
+            self._keep_early(session, sender, Kind.JOB_VERDICT, body)
+            return None
+        party = _party_of(session, row, sender)
+        if party.verdict is not None:
+            if (party.verdict, party.reason) != (body.verdict, body.reason):
+                raise LetterRefused(Refusal.CONFLICT, "it has given another verdict before")
+            return row.id
+        _require_possible(row, party, verdict)
+        party.verdict, party.reason, party.note = body.verdict, body.reason, body.note
+        name = self._name(session, row, party.rank)
+        self._note(session, row, f"{name}: {verdict.value}, as {_told(body.reason, body.note)}")
+        self._settle(session, row)
+        return row.id
+
+    def give_verdict(
+        self,
+        session: Session,
+        row: JobRow,
+        verdict: Verdict,
+        reason: Reason,
+        *,
+        note: str = "",
+        cause: str = "",
+        remedy: str = "",
+    ) -> None:
+        """Give this node's one verdict and tell the others.
+
+        ``note`` goes to the others; ``cause`` and ``remedy`` stay here.
+        Raises: IllegalTransition if the verdict has been given before.
+        """
+        row.state = row.job_state.after(JobEvent.VERDICT_GIVEN).value
+        party = table.parties_of(session, row.id)[row.rank]
+        party.verdict, party.reason, party.note = verdict.value, reason.word, note
+        row.cause, row.remedy = cause, remedy
+        self._note(session, row, f"here: {verdict.value}, as {cause or _told(reason.word, note)}")
+        told = JobVerdict(job_id=row.id, verdict=verdict.value, reason=reason.word, note=note)
+        self._tell_others(session, row, Kind.JOB_VERDICT, told)
+        self._settle(session, row)
+
+    def expire(self, session: Session, row: JobRow) -> None:
+        """End a job whose contract not all have signed in time."""
+        if row.job_state is JobState.WAITING_APPROVAL:
+            self.give_verdict(session, row, Verdict.REJECTED, Reason.EXPIRED)
+        elif row.job_state is JobState.WAITING_PEERS:
+            self.give_verdict(session, row, Verdict.CANCELLED, Reason.EXPIRED)
+
+    def end_refused(
+        self, session: Session, peer: NodeId, job_id: str, refusal: Refusal
+    ) -> str | None:
+        """End a job whose proposal or signature another party's node refused to read."""
+        row = table.find_job(session, job_id)
+        if row is None or row.job_state is not JobState.WAITING_PEERS:
+            return None
+        party = _party_of(session, row, peer)
+        cause = f"{self._name(session, row, party.rank)} refused the letter: {refusal.value}"
+        is_proposer = row.rank == row.proposer_rank
+        verdict = Verdict.REJECTED if is_proposer else Verdict.CANCELLED
+        self.give_verdict(
+            session,
+            row,
+            verdict,
+            Reason.PROPOSAL_REFUSED,
+            cause=cause,
+            remedy=Reason.PROPOSAL_REFUSED.remedy,
+        )
+        return row.id
+
+    def interrupt(self, session: Session) -> None:
+        """Give the verdict on jobs whose worker died with the agent, at its next start."""
+        for row in table.all_jobs(session, JobState.RUNNING):
+            self.give_verdict(session, row, Verdict.FAILED, Reason.INTERRUPTED)
+        horizon = self._now_milliseconds() - EARLY_LETTER_MILLISECONDS
+        table.forget_early(session, before_milliseconds=horizon)
+
+    def part_from(self, session: Session, node_id: NodeId) -> list[str]:
+        """End the jobs with a peer that is no longer paired; return their ids.
+
+        No word of it will come any more, so that its verdict is taken to be CANCELLED.
+        """
+        table.forget_early(session, node_id=node_id)
+        rows = table.unended_jobs_with(session, node_id)
+        for row in rows:
+            party = _party_of(session, row, node_id)
+            if party.verdict is None:
+                party.verdict, party.reason = Verdict.CANCELLED.value, Reason.UNPAIRED.word
+                name = self._name(session, row, party.rank)
+                self._note(session, row, f"{name} is no longer paired with this node")
+            if row.job_state is JobState.SETTLING:
+                self._settle(session, row)
+            else:
+                self.give_verdict(session, row, Verdict.CANCELLED, Reason.UNPAIRED)
+        return [row.id for row in rows]
+
+    def _add(
+        self, session: Session, contract: Contract, data: bytes, own: int, state: JobState
+    ) -> JobRow:
+        row = JobRow(
+            id=contract.id,
+            contract=data,
+            digest=digest_of(data),
+            rank=own,
+            proposer_rank=contract.proposer,
+            state=state.value,
+            opened_milliseconds=self._now_milliseconds(),
+            expires_milliseconds=contract.expires,
+            cause="",
+            remedy="",
+            summary="{}",
+            files="{}",
+            row_counts="{}",
+            progress="",
+        )
+        session.add(row)
+        session.flush()
+        for rank, party in enumerate(contract.parties):
+            session.add(
+                JobPartyRow(job_id=contract.id, rank=rank, node=party.node, reason="", note="")
+            )
+        session.flush()
+        return row
+
+    def _read_proposal(
+        self, session: Session, sender: NodeId, body: JobProposed
+    ) -> tuple[Contract, bytes, bytes]:
+        try:
+            signed = parse_envelope(body.envelope)
+            contract = parse_contract(signed.data)
+        except (EnvelopeMalformed, ContractMalformed) as error:
+            raise LetterRefused(Refusal.MALFORMED, error.what) from None
+        if contract.parties[contract.proposer].node_id != sender:
+            raise LetterRefused(Refusal.NOT_ALLOWED, "it proposes in another node's name")
+        if set(signed.signatures) != {sender.text}:
+            raise LetterRefused(Refusal.BAD_SIGNATURE, "a proposal has its proposer's signature")
+        signature = signed.signatures[sender.text]
+        self._verify(session, sender, signed.data, signature)
+        return contract, signed.data, signature
+
+    def _verified(self, session: Session, sender: NodeId, data: bytes, text: str) -> bytes:
+        try:
+            signature = parse_base64(text)
+        except SignatureInvalid as error:
+            raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
+        self._verify(session, sender, data, signature)
+        return signature
+
+    def _verify(self, session: Session, sender: NodeId, data: bytes, signature: bytes) -> None:
+        pin = self._peers.find_paired(session, sender)
+        if pin is None:
+            raise LetterRefused(Refusal.NOT_ALLOWED, "it is not paired")
+        try:
+            verify_contract(data, sender, pin.public_der, signature)
+        except SignatureInvalid as error:
+            raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
+
+    def _keep_early(
+        self, session: Session, sender: NodeId, kind: Kind, body: JobSigned | JobVerdict
+    ) -> None:
+        if table.count_early(session, sender) >= MOST_EARLY_LETTERS:
+            raise LetterRefused(Refusal.TOO_MANY, "too many letters about jobs not known here")
+        early = EarlyLetterRow(
+            job_id=body.job_id,
+            node=sender.text,
+            kind=kind.value,
+            body=write_body(kind, body),
+            at_milliseconds=self._now_milliseconds(),
+        )
+        session.add(early)
+
+    def _take_early(self, session: Session, letter: EarlyLetterRow) -> None:
+        sender, kind = NodeId(letter.node), Kind(letter.kind)
+        body = BODIES[kind].model_validate_json(letter.body)
+        try:
+            if isinstance(body, JobSigned):
+                self.take_signature(session, sender, body)
+            elif isinstance(body, JobVerdict):
+                self.take_verdict(session, sender, body)
+        except LetterRefused as refused:
+            log.warning("an early letter of %s is void: %s", sender.short, refused.what)
+
+    def _count_signatures(self, session: Session, row: JobRow) -> None:
+        if row.job_state is not JobState.WAITING_PEERS:
+            return
+        if all(party.signature for party in table.parties_of(session, row.id)):
+            row.state = row.job_state.after(JobEvent.ALL_SIGNED).value
+            self._note(session, row, "signed by all parties")
+
+    def _settle(self, session: Session, row: JobRow) -> None:
+        parties = table.parties_of(session, row.id)
+        verdicts = {given.rank: given.verdict for given in table.verdicts_of(parties)}
+        is_bad = any(verdict is not Verdict.SUCCEEDED for verdict in verdicts.values())
+        if row.rank not in verdicts:
+            if is_bad:
+                self.give_verdict(session, row, Verdict.CANCELLED, Reason.FOLLOWED)
+            return
+        outcome = settle(verdicts, len(parties))
+        if outcome is not None and row.job_state is JobState.SETTLING:
+            row.state = row.job_state.after(outcome).value
+            row.ended_milliseconds = self._now_milliseconds()
+            self._note(session, row, _OUTCOMES[outcome])
+
+    def _tell_others(
+        self, session: Session, row: JobRow, kind: Kind, body: JobProposed | JobSigned | JobVerdict
+    ) -> None:
+        for node_id in _others(table.parties_of(session, row.id), row.rank):
+            if self._peers.find_paired(session, node_id) is not None:
+                self._outbox.put(session, node_id, kind, body)
+
+    def _note(self, session: Session, row: JobRow, text: str) -> None:
+        table.add_event(session, row, self._now_milliseconds(), text)
+
+    def _name(self, session: Session, row: JobRow, rank: int) -> str:
+        party = parse_contract(row.contract).parties[rank]
+        return self._peers.names(session).get(party.node_id, party.name)
+
+
+def _others(parties: Iterable[JobPartyRow], own: int) -> list[NodeId]:
+    return [NodeId(party.node) for party in parties if party.rank != own]
+
+
+def _party_of(session: Session, row: JobRow, node_id: NodeId) -> JobPartyRow:
+    for party in table.parties_of(session, row.id):
+        if party.node == node_id.text:
+            return party
+    raise LetterRefused(Refusal.NOT_ALLOWED, "it is not a party of the job")
+
+
+def _require_possible(row: JobRow, party: JobPartyRow, verdict: Verdict) -> None:
+    """Refuse a verdict that no honest party gives at this point; see appliance.jobs.verdicts."""
+    has_signed = party.signature is not None
+    if verdict in (Verdict.SUCCEEDED, Verdict.FAILED) and not has_signed:
+        raise LetterRefused(Refusal.CONFLICT, "it ran a contract that it has not signed")
+    if verdict is Verdict.REJECTED and has_signed and party.rank != row.proposer_rank:
+        raise LetterRefused(Refusal.CONFLICT, "it rejects a contract that it has signed")
+
+
+def _told(word: str, note: str) -> str:
+    sentence = Reason.parse(word).sentence
+    return f'{sentence}: "{note}"' if note else sentence

@@ -13,7 +13,7 @@ from appliance.datasets.errors import BadHeader, BadRow, FileUnreadable, FileVan
 
 DELIMITERS: Final = ",;\t|"
 MOST_LINE_CHARACTERS: Final = 2 << 20
-MOST_COLUMNS: Final = 1024
+MOST_COLUMNS: Final = 512
 MOST_NAME_CHARACTERS: Final = 128
 
 

@@ -1,6 +1,6 @@
 """What can go wrong with a dataset. Rows are counted from 1; no text holds a value of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -43,6 +43,10 @@ class DatasetNameInvalid(DatasetError):
             remedy="a name is 1 to 64 letters, digits, dots, hyphens and underscores, and begins"
             " with a letter or digit",
         )
+
+
+class DatasetPathInvalid(DatasetError):
+    """It is not said clearly which file or query is meant."""
 
 
 class NormalFormUnknown(DatasetError):
@@ -173,6 +177,17 @@ class TypeUnsupported(DatasetError):
         )
 
 
+class SchemaTooWide(DatasetError):
+    """A dataset's columns are more than a contract can name."""
+
+    def __init__(self, size_bytes: int, most_bytes: int) -> None:
+        super().__init__(
+            f"the columns' names and types take {size_bytes} bytes, at most {most_bytes} can be"
+            " named in a contract",
+            remedy="register fewer columns, with a query",
+        )
+
+
 class MemoryShort(DatasetError):
     """The table needs more memory and spill space than the node grants."""
 
@@ -190,6 +205,20 @@ class DiskFull(DatasetError):
         super().__init__(
             f"the disk that holds {folder} is full", remedy="free space there, then try again"
         )
+
+
+def revive(name: str, what: str, remedy: str) -> DatasetError:
+    """Return the error that another process raised, given the name of its class and its texts."""
+    kind = next((kind for kind in _kinds(DatasetError) if kind.__name__ == name), DatasetError)
+    error = kind.__new__(kind)
+    ServiceError.__init__(error, what, remedy=remedy)
+    return error
+
+
+def _kinds(kind: type[DatasetError]) -> Iterator[type[DatasetError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _kinds(narrower)
 
 
 def _line(line: int | None) -> str:

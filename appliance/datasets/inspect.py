@@ -18,6 +18,7 @@ from appliance.datasets.errors import (
     BadTable,
     DatasetChanged,
     DatasetError,
+    SchemaTooWide,
     TypeUnsupported,
 )
 from appliance.datasets.fingerprint import hash_content, require_same_stamps
@@ -49,6 +50,9 @@ TYPES: Final = {
 }
 LONG_NUMBER: Final = "[+-]?[0-9]{16,}"
 SAMPLE_ROWS: Final = 4096
+MOST_TYPE_CHARACTERS: Final = 256
+# So that a contract has room for several tables.
+MOST_SCHEMA_BYTES: Final = 24 * 1024
 
 
 def inspect(wanted: Wanted, reading: Reading) -> Inspected:
@@ -158,7 +162,13 @@ def _fits_sql(column: str, kind: str) -> str:
 
 
 def _require_storable(source: Source, database: DuckDB) -> None:
-    """Raise TypeUnsupported if a column cannot be written to a Parquet file."""
+    """Raise TypeUnsupported if a column cannot be written to Parquet, or its type tells values."""
+    for column in source.columns:
+        if "ENUM(" in column.type or len(column.type) > MOST_TYPE_CHARACTERS:
+            raise TypeUnsupported(column.name, column.type.partition("(")[0])
+    size = sum(len(f"{column.name}{column.type}".encode()) + 22 for column in source.columns)
+    if size > MOST_SCHEMA_BYTES:
+        raise SchemaTooWide(size, MOST_SCHEMA_BYTES)
     schema = database.sql(f"{rows_sql(source)} LIMIT 0").to_arrow_table().schema
     for column, field in zip(source.columns, schema, strict=True):
         try:

@@ -1,0 +1,429 @@
+"""The datasets of this node, and those that peers have published to it."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Final, Protocol
+
+import msgspec
+from sqlalchemy.orm import Session
+
+from appliance.datasets import fingerprint, query
+from appliance.datasets import store as table
+from appliance.datasets.csv_file import find_name_fault
+from appliance.datasets.errors import (
+    DatasetChanged,
+    DatasetExists,
+    DatasetNameInvalid,
+    DatasetNotFound,
+    DatasetPathInvalid,
+)
+from appliance.datasets.normal_form import NormalForm, parse_normal_form
+from appliance.datasets.source import Figures, FileStamp, Inspected, Kind, Source, Wanted
+from appliance.identity.node_id import NodeId
+from appliance.mailbox.letters import (
+    Body,
+    ColumnBody,
+    DatasetPublished,
+    DatasetWithdrawn,
+    LetterRefused,
+    Refusal,
+)
+from appliance.mailbox.letters import Kind as LetterKind
+from appliance.store.database import Store
+from services.randomness import Rng
+from services.service import Column
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+SUFFIXES: Final = {
+    ".csv": Kind.CSV,
+    ".tsv": Kind.CSV,
+    ".txt": Kind.CSV,
+    ".parquet": Kind.PARQUET,
+    ".pq": Kind.PARQUET,
+}
+MOST_PUBLISHED_BY_PEER: Final = 256
+MOST_ROWS: Final = 2**53 - 1
+
+# Puts a letter into the outbox, in the transaction.
+Post = Callable[[Session, NodeId, LetterKind, Body], None]
+# Inspects a table in a confined process; raises DatasetErrors.
+Inspector = Callable[[Wanted], Awaitable[Inspected]]
+
+
+class Named(Protocol):
+    """A peer, as far as datasets need to know it."""
+
+    @property
+    def node_id(self) -> NodeId:
+        """The peer's node id."""
+
+    @property
+    def name(self) -> str:
+        """Its name here."""
+
+
+class PeerBook(Protocol):
+    """Who the peers are."""
+
+    def get_paired(self, text: str) -> Named:
+        """Return a paired peer by name or id; raises a ConfigError if there is none."""
+
+    def find(self, node_id: NodeId) -> Named | None:
+        """Return a peer in whatever state, if it is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """All that peers hear of a dataset. The fingerprint commits to its content."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    normal_form: tuple[str, ...]
+    row_count: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnDataset:
+    """A table that this node registered."""
+
+    description: Description
+    source: Source
+    figures: Figures
+    published_to: tuple[NodeId, ...]
+    added_milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerDataset:
+    """A dataset that a peer published to this node."""
+
+    description: Description
+    owner: NodeId
+    received_milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What to register: one of ``path`` and ``query`` is set."""
+
+    name: str
+    path: str = ""
+    query: str = ""
+    key: tuple[str, ...] = ()
+    normal_form: tuple[str, ...] = ()
+    replace: bool = False
+
+
+class Datasets:
+    """Registers tables, and tells peers of them: names, schemas and row counts, never rows."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        peers: PeerBook,
+        post: Post,
+        inspector: Inspector,
+        rng: Rng,
+        now_milliseconds: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._peers = peers
+        self._post = post
+        self._inspector = inspector
+        self._rng = rng
+        self._now_milliseconds = now_milliseconds
+
+    # What is known.
+
+    async def list_own(self) -> tuple[OwnDataset, ...]:
+        """Return our datasets by name."""
+        return await self._store.run(lambda s: tuple(_own(s, row) for row in table.all_own(s)))
+
+    async def list_published(self) -> tuple[PeerDataset, ...]:
+        """Return the peers' datasets by name."""
+        return await self._store.run(lambda s: tuple(map(_published, table.all_published(s))))
+
+    async def get(self, name: str) -> OwnDataset | PeerDataset:
+        """Return a dataset by NAME, or by PEER/NAME; DatasetNotFound."""
+        peer, slash, rest = name.rpartition("/")
+        if not slash:
+            return await self.get_own(name)
+        return await self.get_published(self._peers.get_paired(peer).node_id, rest)
+
+    async def get_own(self, name: str) -> OwnDataset:
+        """Return one of our datasets; DatasetNotFound."""
+        return await self._store.run(lambda session: _own(session, _row(session, name)))
+
+    async def get_published(self, owner: NodeId, name: str) -> PeerDataset:
+        """Return a dataset that a peer published to us; DatasetNotFound."""
+
+        def work(session: Session) -> PeerDataset:
+            row = session.get(table.PublishedRow, (owner.text, name))
+            if row is None:
+                theirs = [r for r in table.all_published(session) if r.peer == owner.text]
+                raise DatasetNotFound(f"{self.peer_name(owner)}/{name}", [r.name for r in theirs])
+            return _published(row)
+
+        return await self._store.run(work)
+
+    async def is_published(self, name: str, peer: NodeId) -> bool:
+        """Tell whether our dataset is published to a peer."""
+        return peer in await self._store.run(lambda session: table.published_to(session, name))
+
+    def peer_name(self, node_id: NodeId) -> str:
+        """Return this node's name for a peer, or the first group of its id."""
+        peer = self._peers.find(node_id)
+        return node_id.short if peer is None else peer.name
+
+    async def require_unchanged(self, name: str) -> Source:
+        """Return where our dataset's rows come from, once its content is what was registered.
+
+        Fast while the files' stamps are the same; else the content is hashed again, and if it
+        differs, a confined process looks for what is wrong.
+        Raises: DatasetNotFound, DatasetChanged, FileVanished, BadRow, SchemaChanged …
+        """
+        source = (await self.get_own(name)).source
+        try:
+            stamps = await asyncio.to_thread(fingerprint.require_unchanged, source)
+        except DatasetChanged:
+            await self._inspector(_wanted_again(source))
+            raise
+        if stamps != source.files:
+            source = await self._store.run(lambda session: _restamp(session, name, source, stamps))
+        return source
+
+    # What operators do.
+
+    async def add(self, wanted: Registration) -> OwnDataset:
+        """Read a table through once in a confined process, and register it.
+
+        Raises: DatasetExists, DatasetNameInvalid, QueryRefused, and whatever is wrong with it.
+        """
+        if not NAME.fullmatch(wanted.name):
+            raise DatasetNameInvalid(wanted.name)
+        table_wanted = await asyncio.to_thread(_wanted, wanted)
+        await self._store.run(lambda session: _require_free(session, wanted))
+        inspected = await self._inspector(table_wanted)
+        salt = self._rng.draw(fingerprint.SALT_BYTES)
+
+        def work(session: Session) -> OwnDataset:
+            _require_free(session, wanted)
+            row = session.get(table.DatasetRow, wanted.name)
+            if row is None:
+                row = table.DatasetRow(name=wanted.name)
+                session.add(row)
+            row.source = msgspec.json.encode(inspected.source)
+            row.figures = msgspec.json.encode(inspected.figures)
+            row.salt = salt
+            row.fingerprint = fingerprint.commitment(salt, inspected.source.content_hash)
+            row.added_milliseconds = self._now_milliseconds()
+            session.flush()
+            own = _own(session, row)
+            self._tell(session, own, own.published_to)
+            return own
+
+        return await self._store.run(work)
+
+    async def publish(self, name: str, peers: Iterable[str]) -> OwnDataset:
+        """Tell paired peers of a dataset of ours. Harmless for those that know it already."""
+        named = {self._peers.get_paired(peer).node_id for peer in peers}
+
+        def work(session: Session) -> OwnDataset:
+            own = _own(session, _row(session, name))
+            new = sorted(named - set(own.published_to))
+            session.add_all(table.PublicationRow(dataset=name, peer=peer.text) for peer in new)
+            session.flush()
+            self._tell(session, own, new)
+            return _own(session, _row(session, name))
+
+        return await self._store.run(work)
+
+    async def withdraw(self, name: str, peers: Iterable[str]) -> OwnDataset:
+        """Tell peers that a dataset of ours may be named no more; all that know it if none is."""
+        named = {self._peers.get_paired(peer).node_id for peer in peers}
+
+        def work(session: Session) -> OwnDataset:
+            own = _own(session, _row(session, name))
+            self._withdraw(session, own, [p for p in own.published_to if not named or p in named])
+            return _own(session, _row(session, name))
+
+        return await self._store.run(work)
+
+    async def remove(self, name: str) -> None:
+        """Forget a dataset of ours and withdraw it from all peers; its file stays as it is."""
+
+        def work(session: Session) -> None:
+            row = _row(session, name)
+            own = _own(session, row)
+            self._withdraw(session, own, own.published_to)
+            session.delete(row)
+
+        await self._store.run(work)
+
+    # What peers do. These are the inbox's handlers: a letter is the peer's own text.
+
+    def on_published(self, session: Session, peer: NodeId, body: DatasetPublished) -> None:
+        """Take note of a dataset that a peer published to us, or of its new state."""
+        description = _description(body)
+        row = session.get(table.PublishedRow, (peer.text, body.name))
+        if row is None:
+            if table.count_published_by(session, peer) >= MOST_PUBLISHED_BY_PEER:
+                raise LetterRefused(Refusal.TOO_MANY, "it has published too many datasets")
+            row = table.PublishedRow(peer=peer.text, name=body.name)
+            session.add(row)
+        row.description = msgspec.json.encode(description)
+        row.received_milliseconds = self._now_milliseconds()
+
+    def on_withdrawn(self, session: Session, peer: NodeId, body: DatasetWithdrawn) -> None:
+        """Forget a dataset that a peer has withdrawn."""
+        row = session.get(table.PublishedRow, (peer.text, body.name))
+        if row is not None:
+            session.delete(row)
+
+    async def forget_peer(self, peer: NodeId) -> None:
+        """Forget all that was published between us and a peer that has left."""
+        await self._store.run(lambda session: table.forget_peer(session, peer))
+
+    def _tell(self, session: Session, own: OwnDataset, peers: Iterable[NodeId]) -> None:
+        body = _body(own.description)
+        for peer in peers:
+            self._post(session, peer, LetterKind.DATASET_PUBLISHED, body)
+
+    def _withdraw(self, session: Session, own: OwnDataset, peers: Iterable[NodeId]) -> None:
+        name = own.description.name
+        for peer in peers:
+            session.delete(session.get_one(table.PublicationRow, (name, peer.text)))
+            self._post(session, peer, LetterKind.DATASET_WITHDRAWN, DatasetWithdrawn(name=name))
+        session.flush()
+
+
+def _wanted(registration: Registration) -> Wanted:
+    """Return what to inspect; QueryRefused, DatasetPathInvalid, NormalFormUnknown."""
+    if bool(registration.path) == bool(registration.query):
+        raise DatasetPathInvalid("name either a file or a query")
+    if registration.query:
+        kind, files = Kind.QUERY, query.find_files(registration.query)
+    else:
+        kind, files = _kind_of(registration.path), (registration.path,)
+    forms = parse_normal_form(registration.normal_form)
+    return Wanted(
+        kind=kind,
+        location=registration.path or registration.query,
+        files=files,
+        key=registration.key,
+        normal_form=tuple(form.value for form in forms),
+    )
+
+
+def _kind_of(path: str) -> Kind:
+    if not PurePath(path).is_absolute():
+        raise DatasetPathInvalid(f"{path} is not an absolute path")
+    suffix = PurePath(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DatasetPathInvalid(
+            f"the name {PurePath(path).name} does not say whether the file is CSV or Parquet",
+            remedy=f"let it end in one of {', '.join(SUFFIXES)}, or read it with a query",
+        )
+    return SUFFIXES[suffix]
+
+
+def _wanted_again(source: Source) -> Wanted:
+    return Wanted(
+        kind=source.kind,
+        location=source.location,
+        files=tuple(stamp.path for stamp in source.files),
+        key=source.key,
+        normal_form=source.normal_form,
+        registered=source,
+    )
+
+
+def _row(session: Session, name: str) -> table.DatasetRow:
+    row = session.get(table.DatasetRow, name)
+    if row is None:
+        raise DatasetNotFound(name, [row.name for row in table.all_own(session)])
+    return row
+
+
+def _require_free(session: Session, wanted: Registration) -> None:
+    if not wanted.replace and session.get(table.DatasetRow, wanted.name) is not None:
+        raise DatasetExists(wanted.name)
+
+
+def _own(session: Session, row: table.DatasetRow) -> OwnDataset:
+    source = msgspec.json.decode(row.source, type=Source)
+    return OwnDataset(
+        description=Description(
+            name=row.name,
+            columns=source.columns,
+            key=source.key,
+            normal_form=source.normal_form,
+            row_count=source.row_count,
+            fingerprint=row.fingerprint,
+        ),
+        source=source,
+        figures=msgspec.json.decode(row.figures, type=Figures),
+        published_to=table.published_to(session, row.name),
+        added_milliseconds=row.added_milliseconds,
+    )
+
+
+def _published(row: table.PublishedRow) -> PeerDataset:
+    return PeerDataset(
+        description=msgspec.json.decode(row.description, type=Description),
+        owner=NodeId(row.peer),
+        received_milliseconds=row.received_milliseconds,
+    )
+
+
+def _restamp(session: Session, name: str, source: Source, stamps: tuple[FileStamp, ...]) -> Source:
+    """Remember the stamps of files whose content is the same, so that it is hashed only once."""
+    fresh = replace(source, files=stamps)
+    row = session.get(table.DatasetRow, name)
+    if row is not None and row.source == msgspec.json.encode(source):
+        row.source = msgspec.json.encode(fresh)
+    return fresh
+
+
+def _body(description: Description) -> DatasetPublished:
+    columns = tuple(ColumnBody(name=c.name, type=c.type) for c in description.columns)
+    return DatasetPublished(
+        name=description.name,
+        columns=columns,
+        key=description.key,
+        normal_form=description.normal_form,
+        row_count=description.row_count,
+        fingerprint=description.fingerprint,
+    )
+
+
+def _description(body: DatasetPublished) -> Description:
+    """Read what a peer says of its dataset; LetterRefused unless it could be one of ours."""
+    names = [column.name for column in body.columns]
+    forms = {form.value for form in NormalForm}
+    fits = (
+        NAME.fullmatch(body.name)
+        and not find_name_fault(names)
+        and all(column.type.isprintable() for column in body.columns)
+        and body.key
+        and set(body.key) <= set(names)
+        and set(body.normal_form) <= forms
+        and 0 <= body.row_count <= MOST_ROWS
+        and re.fullmatch("[0-9a-f]{64}", body.fingerprint)
+    )
+    if not fits:
+        raise LetterRefused(Refusal.MALFORMED, "a dataset's description makes no sense")
+    return Description(
+        name=body.name,
+        columns=tuple(Column(name=column.name, type=column.type) for column in body.columns),
+        key=body.key,
+        normal_form=body.normal_form,
+        row_count=body.row_count,
+        fingerprint=body.fingerprint,
+    )

@@ -1,0 +1,91 @@
+"""The Datasets API: read the request, ask Datasets, write the reply."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from appliance.api import agent_pb2 as pb
+from appliance.api.agent_pb2_grpc import DatasetsServicer
+from appliance.datasets.datasets import Datasets, Description, OwnDataset, PeerDataset, Registration
+from services.service import Column
+
+
+class DatasetsRpc(DatasetsServicer):
+    """Serves local callers; no rule about datasets lives here."""
+
+    def __init__(self, datasets: Datasets) -> None:
+        self._datasets = datasets
+
+    async def AddDataset(self, request: pb.AddDatasetRequest, context: Any) -> pb.Dataset:
+        """Register a table."""
+        return self._view(await self._datasets.add(from_proto(request)))
+
+    async def ListDatasets(
+        self, request: pb.ListDatasetsRequest, context: Any
+    ) -> pb.ListDatasetsReply:
+        """List our datasets, and the peers' if asked."""
+        found: list[OwnDataset | PeerDataset] = [*await self._datasets.list_own()]
+        if request.peers:
+            found += await self._datasets.list_published()
+        return pb.ListDatasetsReply(datasets=map(self._view, found))
+
+    async def GetDataset(self, request: pb.GetDatasetRequest, context: Any) -> pb.Dataset:
+        """Show one dataset."""
+        return self._view(await self._datasets.get(request.name))
+
+    async def PublishDataset(self, request: pb.PublishDatasetRequest, context: Any) -> pb.Dataset:
+        """Tell peers of a dataset."""
+        return self._view(await self._datasets.publish(request.name, request.peers))
+
+    async def WithdrawDataset(self, request: pb.WithdrawDatasetRequest, context: Any) -> pb.Dataset:
+        """Tell peers that a dataset is theirs to name no more."""
+        return self._view(await self._datasets.withdraw(request.name, request.peers))
+
+    async def RemoveDataset(
+        self, request: pb.RemoveDatasetRequest, context: Any
+    ) -> pb.RemoveDatasetReply:
+        """Forget a dataset."""
+        await self._datasets.remove(request.name)
+        return pb.RemoveDatasetReply()
+
+    def _view(self, dataset: OwnDataset | PeerDataset) -> pb.Dataset:
+        view = _describe(dataset.description)
+        if isinstance(dataset, PeerDataset):
+            view.peer_id = dataset.owner.text
+            view.peer_name = self._datasets.peer_name(dataset.owner)
+            view.added_milliseconds = dataset.received_milliseconds
+            return view
+        view.source = dataset.source.location
+        view.null_key_count = dataset.figures.null_key_count
+        view.duplicate_key_count = dataset.figures.duplicate_key_count
+        view.added_milliseconds = dataset.added_milliseconds
+        view.published_to.extend(map(self._datasets.peer_name, dataset.published_to))
+        for column, count in zip(view.columns, dataset.figures.null_counts, strict=True):
+            column.null_count = count
+        return view
+
+
+def from_proto(request: pb.AddDatasetRequest) -> Registration:
+    """Read a request to register a table."""
+    return Registration(
+        name=request.name,
+        path=request.path,
+        query=request.query,
+        key=tuple(request.key),
+        normal_form=tuple(request.normal_form),
+        replace=request.replace,
+    )
+
+
+def _describe(description: Description) -> pb.Dataset:
+    return pb.Dataset(
+        name=description.name,
+        columns=_columns(description.columns),
+        key=description.key,
+        normal_form=description.normal_form,
+        row_count=description.row_count,
+        fingerprint=description.fingerprint,
+    )
+
+
+def _columns(columns: Iterable[Column]) -> Iterable[pb.ColumnView]:
+    return (pb.ColumnView(name=column.name, type=column.type) for column in columns)

@@ -1,6 +1,6 @@
 """What can go wrong between nodes that get to know each other, or know each other already."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from services.errors import ConfigError, ProtocolError, ServiceError
 
@@ -21,51 +21,100 @@ class InvitationNotFound(ConfigError):
 
 
 class InvitationRefused(ConfigError):
-    """The other node does not take the invitation, or this one does not offer it any more."""
+    """The node that made the invitation does not take it, or not any more.
+
+    A node tells another only the name of the class: the sentences are written where they are read.
+    """
+
+    WHAT: ClassVar[str] = "the invitation is not taken"
+    REMEDY: ClassVar[str] = "ask the other node's operator for a new invitation"
+
+    def __init__(self) -> None:
+        super().__init__(self.WHAT, remedy=self.REMEDY)
 
 
 class InvitationUsed(InvitationRefused):
     """The invitation has been used already; each is good for one pairing."""
 
+    WHAT = "the invitation has been used already; each is good for one pairing"
+
 
 class InvitationExpired(InvitationRefused):
     """The invitation is older than fifteen minutes."""
+
+    WHAT = "the invitation has expired: it was good for fifteen minutes"
 
 
 class InvitationKilled(InvitationRefused):
     """Three wrong codes were tried on the invitation, so it is dead."""
 
+    WHAT = "the invitation is dead, for three wrong codes were tried on it"
+    REMEDY = (
+        "ask the other node's operator for a new invitation; if the wrong codes were not yours,"
+        " somebody else is guessing: tell your security administrator"
+    )
+
 
 class InvitationWithdrawn(InvitationRefused):
     """The invitation was withdrawn, or its node restarted since it was made."""
+
+    WHAT = "the invitation was withdrawn, or its node restarted since it was made"
 
 
 class InvitationUnknown(InvitationRefused):
     """The other node made no invitation of this number."""
 
+    WHAT = "the other node made no invitation of this number"
+    REMEDY = "compare the number and the address with what the other node shows"
 
-class InvitationBusy(InvitationRefused):
-    """Too many attempts on the invitation are under way at once."""
+
+class PairingBusy(InvitationRefused):
+    """Too many attempts to pair are under way at once."""
+
+    WHAT = "the other node is busy with other attempts to pair"
+    REMEDY = "try again in a minute"
+
+
+class AttemptLost(InvitationRefused):
+    """The other node knows nothing of this attempt, or has forgotten it."""
+
+    WHAT = "the attempt to pair took too long"
+    REMEDY = "enter the invitation again"
 
 
 class PairingPortTaken(ConfigError):
     """The pairing port cannot be opened on this machine."""
 
 
-class WrongCode(ConfigError):
+class WrongCode(InvitationRefused):
     """The code is wrong, or somebody is in the middle of the connection."""
+
+    WHAT = "the code is wrong, or somebody is in the middle of the connection"
+    REMEDY = (
+        "compare the invitation with the one that the other node shows; after three wrong codes it"
+        " is dead and a new one must be made"
+    )
 
 
 class PairingBroken(ProtocolError):
     """The other node broke the rules of the pairing protocol."""
 
 
-class SelfPairing(ConfigError):
+class SelfPairing(InvitationRefused):
     """A node was asked to pair with itself."""
 
+    WHAT = "this is the invitation of this very node: it cannot pair with itself"
+    REMEDY = "enter the invitation at the other node"
 
-class AlreadyPaired(ConfigError):
+
+class AlreadyPaired(InvitationRefused):
     """The two nodes are paired already."""
+
+    WHAT = "the other node is paired with this one already"
+    REMEDY = (
+        'see "coffer peers list" on both nodes; if one of them does not list the other as paired,'
+        " unpair at the other, then pair again"
+    )
 
 
 class PeerNotFound(ConfigError):
@@ -98,3 +147,25 @@ class ClockSkewed(ConfigError):
 
 class VersionsDiffer(ConfigError):
     """Two nodes speak no common version of the interface between nodes."""
+
+
+class PairingFailed(ServiceError):
+    """The node that made the invitation cannot be reached, or gave up."""
+
+
+# The refusals that a node names to another, by the names that travel.
+REFUSALS: Final[dict[str, type[InvitationRefused]]] = {
+    kind.__name__: kind
+    for kind in (
+        AlreadyPaired,
+        AttemptLost,
+        InvitationExpired,
+        InvitationKilled,
+        InvitationUnknown,
+        InvitationUsed,
+        InvitationWithdrawn,
+        PairingBusy,
+        SelfPairing,
+        WrongCode,
+    )
+}

@@ -207,11 +207,7 @@ def verify(keys: Keys, role: Role, proof: Proof, sent: Proof | None) -> Identity
     """
     # A tampered seal is no better than a wrong code, so it is not looked into first.
     if not hmac.compare_digest(_mac(keys, role, proof.sealed, sent), proof.mac):
-        raise WrongCode(
-            "the code is wrong, or somebody is in the middle of the connection",
-            remedy="compare the invitation with the one that the other node shows; after three"
-            " wrong codes it is dead and a new one must be made",
-        )
+        raise WrongCode
     try:
         opened = ChaCha20Poly1305(keys.seals[role]).decrypt(_NONCE, proof.sealed, keys.exchange)
         message = pb.PairingIdentity.FromString(opened)

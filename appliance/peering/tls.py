@@ -96,6 +96,18 @@ def server_credentials(
     return grpc.dynamic_ssl_server_credentials(fetch(), fetch, True)
 
 
+def anonymous_server_credentials(key_pem: bytes, certificate_der: bytes) -> grpc.ServerCredentials:
+    """Return credentials of a server that anybody may call: the pairing port's."""
+    _require_tls_13_only()
+    return grpc.ssl_server_credentials([(key_pem, pem_of(certificate_der))])
+
+
+def anonymous_channel_credentials(certificate_der: bytes) -> grpc.ChannelCredentials:
+    """Return credentials of a channel to the one server that shows this certificate."""
+    _require_tls_13_only()
+    return grpc.ssl_channel_credentials(pem_of(certificate_der))
+
+
 def channel_credentials(leaf: Leaf, peer_certificate_der: bytes) -> grpc.ChannelCredentials:
     """Return credentials of a channel that only this one peer can answer."""
     _require_tls_13_only()

@@ -1,0 +1,460 @@
+"""The peers of this node: who they are, how the pairing with each stands, how each fares."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from appliance.identity.certificates import identity_of
+from appliance.identity.errors import NodeIdMistyped
+from appliance.identity.node_id import NodeId
+from appliance.mailbox.letters import (
+    Body,
+    Kind,
+    LetterRefused,
+    PairingConfirmed,
+    PairingRejected,
+    Refusal,
+    Unpaired,
+)
+from appliance.peering import store as table
+from appliance.peering.addresses import parse_address
+from appliance.peering.diagnosis import Cause, Trouble
+from appliance.peering.errors import (
+    AlreadyPaired,
+    IllegalChange,
+    PeerNotFound,
+    PeerNotPaired,
+)
+from appliance.peering.introduction import Introduction
+from appliance.peering.links import Contact
+from appliance.peering.pake import Bond, Identity
+from appliance.peering.states import PeerEvent, PeerState
+from appliance.store.database import Store
+
+# How long a peer is tried to be told that the pairing ended. Later it learns by being refused.
+FAREWELL: Final = timedelta(days=1)
+# A peer that unpairs us still gets its receipt before its connections are cut.
+_RECEIPT_SECONDS: Final = 1.0
+_PAIRING_KINDS: Final = frozenset({Kind.PAIRING_CONFIRMED, Kind.PAIRING_REJECTED, Kind.UNPAIRED})
+
+# Puts a letter into the outbox, in the transaction.
+Post = Callable[[Session, NodeId, Kind, Body], None]
+# Takes back the letters that wait for a peer, in the transaction.
+Drop = Callable[[Session, NodeId], None]
+Listener = Callable[[NodeId], Awaitable[None]]
+AfterCommit = Callable[[], None]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One peer as this node knows it."""
+
+    node_id: NodeId
+    name: str
+    certificate_der: bytes
+    public_der: bytes
+    address: str
+    version: str
+    state: PeerState
+    pairing: str
+    authentication_string: str
+    owes_farewell: bool
+    changed_milliseconds: int
+    last_seen_milliseconds: int
+    # Whether the last attempt to reach it succeeded; and if it failed, why.
+    is_reachable: bool = False
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Snapshot:
+    """All peers as one transaction left them. A later one has a higher serial."""
+
+    serial: int
+    peers: Mapping[NodeId, Peer]
+
+
+class Peers:
+    """Knows the peers. What it says of them at once is what the last commit said.
+
+    listeners: called when a peer has left (unpaired, rejected) and when one has been seen.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        own_name: str,
+        post: Post,
+        drop: Drop,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._own_name = own_name
+        self._post = post
+        self._drop = drop
+        self._now = now
+        self._peers: Mapping[NodeId, Peer] = {}
+        self._serial = 0
+        self._serials = itertools.count(1)  # drawn in the store's thread
+        self._troubles: dict[NodeId, Trouble | None] = {}
+        self._when_gone: list[Listener] = []
+        self._when_seen: list[Callable[[NodeId], None]] = []
+        self._partings: set[asyncio.Task[None]] = set()
+
+    # What is known.
+
+    async def load(self) -> None:
+        """Read the peers; to be called once before anything else."""
+        self._adopt(await self._store.run(self._snapshot))
+
+    def all(self) -> tuple[Peer, ...]:
+        """Return all peers by name."""
+        return tuple(map(self._with_troubles, self._peers.values()))
+
+    def find(self, node_id: NodeId) -> Peer | None:
+        """Return a peer in whatever state, if it is known."""
+        peer = self._peers.get(node_id)
+        return None if peer is None else self._with_troubles(peer)
+
+    def get(self, text: str) -> Peer:
+        """Return the peer of this node id, first group of it, or name. Raises: PeerNotFound."""
+        text = text.strip()
+        for peer in self._peers.values():
+            # Ids before names, so that no peer can take another's place by its name.
+            if text.upper() in (peer.node_id.short, peer.node_id.text):
+                return self._with_troubles(peer)
+        for peer in self._peers.values():
+            if peer.name == text:
+                return self._with_troubles(peer)
+        try:
+            found = self.find(NodeId.parse(text))
+        except NodeIdMistyped:
+            found = None
+        if found is None:
+            raise PeerNotFound(
+                f"no peer is called {text[:80]!r}",
+                remedy='"coffer peers list" shows names and node ids',
+            )
+        return found
+
+    def get_paired(self, text: str) -> Peer:
+        """Return a paired peer by name or id. Raises: PeerNotFound, PeerNotPaired."""
+        return _require_paired(self.get(text))
+
+    def require_paired(self, node_id: NodeId) -> Peer:
+        """Return a paired peer. Raises: PeerNotPaired."""
+        peer = self.find(node_id)
+        if peer is None:
+            raise PeerNotPaired(f"node {node_id.short} is not a peer", remedy="pair with it first")
+        return _require_paired(peer)
+
+    def roots(self) -> tuple[bytes, ...]:
+        """Return the identity certificates (DER) of those who may connect. Any thread may ask."""
+        return tuple(p.certificate_der for p in self._peers.values() if p.state.is_admitted)
+
+    def pins(self) -> Mapping[NodeId, bytes]:
+        """Return the public keys (DER) of those who may connect. Any thread may ask."""
+        return {p.node_id: p.public_der for p in self._peers.values() if p.state.is_admitted}
+
+    def admits(self, session: Session, node_id: NodeId, kind: Kind) -> bool:
+        """Tell whether a node may write letters of this kind; what the inbox asks."""
+        row = table.find_peer(session, node_id)
+        if row is None or not table.state_of(row).is_admitted:
+            return False
+        return table.state_of(row) is PeerState.PAIRED or kind in _PAIRING_KINDS | {Kind.VOID}
+
+    # What operators do.
+
+    async def confirm(self, text: str) -> Peer:
+        """Say that our operator saw the same authentication string on both sides."""
+        return await self._change(self.get(text), PeerEvent.CONFIRM_HERE, Kind.PAIRING_CONFIRMED)
+
+    async def reject(self, text: str) -> Peer:
+        """Say that the strings differ, or that the pairing is not wanted."""
+        return await self._change(self.get(text), PeerEvent.REJECT_HERE, Kind.PAIRING_REJECTED)
+
+    async def unpair(self, text: str) -> Peer:
+        """Forget a peer, tell it, and cut its connections."""
+        return await self._change(self.get(text), PeerEvent.UNPAIR_HERE, Kind.UNPAIRED)
+
+    async def move(self, text: str, address: str) -> Peer:
+        """Call a peer at another address from now on. Raises: PeerNotFound, AddressMistyped."""
+        peer, parsed = self.get(text), parse_address(address)
+
+        def work(session: Session) -> _Snapshot:
+            _row(session, peer.node_id).address = parsed
+            return self._snapshot(session)
+
+        self._adopt(await self._store.run(work))
+        self._troubles.pop(peer.node_id, None)
+        self._seen(peer.node_id)
+        return self.get(peer.node_id.text)
+
+    # What pairing adds; see pairing.py.
+
+    def add(
+        self, session: Session, identity: Identity, bond: Bond, *, restarts: bool
+    ) -> AfterCommit:
+        """Note in the transaction that a node proved an invitation's code; what to do after it.
+
+        restarts: whether a node that is paired already begins anew.
+        Raises: AlreadyPaired.
+        """
+        said = identity.introduction
+        row = table.find_peer(session, identity.node_id)
+        was_paired = row is not None and table.state_of(row) is PeerState.PAIRED
+        if was_paired and not restarts:
+            raise AlreadyPaired
+        if row is None:
+            name = table.free_name(session, said.name, self._own_name)
+            row = table.PeerRow(node_id=identity.node_id.text, name=name, last_seen_milliseconds=0)
+            row.state = PeerState.UNCONFIRMED.value
+            session.add(row)
+        else:
+            self._drop(session, identity.node_id)
+        row.certificate = identity.certificate_der
+        row.address = row.introduced_address = said.address
+        row.version = said.version
+        row.state = table.state_of(row).after(PeerEvent.PAIR_AGAIN).value
+        row.pairing = bond.pairing
+        row.authentication_string = bond.authentication_string
+        row.owes_farewell = False
+        row.changed_milliseconds = self._milliseconds()
+        snapshot = self._snapshot(session)
+
+        def after() -> None:
+            self._adopt(snapshot)
+            self._troubles.pop(identity.node_id, None)
+            if was_paired:
+                self._part(identity.node_id, 0.0)
+
+        return after
+
+    # What peers write.
+
+    def handlers(self) -> Mapping[Kind, Callable[[Session, NodeId, Any], AfterCommit | None]]:
+        """Return what the inbox calls for letters about pairing."""
+        return {
+            Kind.PAIRING_CONFIRMED: self._handler(PeerEvent.CONFIRM_THERE),
+            Kind.PAIRING_REJECTED: self._handler(PeerEvent.REJECT_THERE),
+            Kind.UNPAIRED: self._handler(PeerEvent.UNPAIR_THERE),
+        }
+
+    def _handler(self, event: PeerEvent) -> Callable[[Session, NodeId, Any], AfterCommit]:
+        def handle(
+            session: Session,
+            sender: NodeId,
+            body: PairingConfirmed | PairingRejected | Unpaired,
+        ) -> AfterCommit:
+            row = _row(session, sender)
+            if body.pairing != row.pairing:
+                raise LetterRefused(Refusal.CONFLICT, "a letter is about an earlier pairing")
+            try:
+                self._apply(row, event)
+            except IllegalChange as error:
+                raise LetterRefused(Refusal.CONFLICT, error.what) from error
+            has_left = not table.state_of(row).is_admitted
+            if has_left:
+                self._drop(session, sender)
+            snapshot = self._snapshot(session)
+
+            def after() -> None:
+                self._adopt(snapshot)
+                log.info("%s: %s", sender.short, event.value)
+                if has_left:
+                    self._part(sender, _RECEIPT_SECONDS)
+
+            return after
+
+        return handle
+
+    # What links and the agent tell and ask.
+
+    def when_gone(self, listener: Listener) -> None:
+        """Have ``listener`` called when a peer has left: cut its connections, end its jobs."""
+        self._when_gone.append(listener)
+
+    def when_seen(self, listener: Callable[[NodeId], None]) -> None:
+        """Have ``listener`` called when a peer may be reachable again, or at another address."""
+        self._when_seen.append(listener)
+
+    def contact(self, node_id: NodeId) -> Contact:
+        """Return how to reach a peer, also one that has still to hear that the pairing ended.
+
+        Raises: PeerNotPaired.
+        """
+        peer = self._peers.get(node_id)
+        if peer is None or not (peer.state.is_admitted or self._is_owed_farewell(peer)):
+            raise PeerNotPaired(
+                f"{node_id.short if peer is None else peer.name} is not paired with this node",
+                remedy="pair with it first",
+            )
+        return Contact(
+            node_id=node_id,
+            name=peer.name,
+            address=peer.address,
+            certificate_der=peer.certificate_der,
+            public_der=peer.public_der,
+        )
+
+    def contacts(self) -> Iterable[NodeId]:
+        """Return the peers to stay in touch with."""
+        return tuple(p.node_id for p in self._peers.values() if p.state.is_admitted)
+
+    async def note_greeting(
+        self, node_id: NodeId, introduction: Introduction, *, inbound: bool
+    ) -> None:
+        """Keep what a peer says of itself: its version and, if it has moved, its address."""
+        now_milliseconds = self._milliseconds()
+
+        def work(session: Session) -> _Snapshot:
+            row = _row(session, node_id)
+            row.version = introduction.version
+            row.last_seen_milliseconds = now_milliseconds
+            # An address set by hand stands until the peer announces another than before.
+            if inbound and introduction.address not in ("", row.introduced_address):
+                row.address = row.introduced_address = introduction.address
+            return self._snapshot(session)
+
+        self._adopt(await self._store.run(work))
+        self._seen(node_id)
+
+    async def note_trouble(self, node_id: NodeId, trouble: Trouble | None) -> None:
+        """Keep why a peer cannot be reached; None if it can."""
+        known = self._troubles.get(node_id)
+        if trouble is not None and (known is None or known.what != trouble.what):
+            log.warning("%s; %s", trouble.what, trouble.remedy)
+        self._troubles[node_id] = trouble
+        peer = self._peers.get(node_id)
+        # Whoever refuses us needs no farewell.
+        if peer and peer.owes_farewell and trouble and trouble.cause is Cause.REFUSED:
+
+            def work(session: Session) -> _Snapshot:
+                _row(session, node_id).owes_farewell = False
+                return self._snapshot(session)
+
+            self._adopt(await self._store.run(work))
+
+    # What all of that shares.
+
+    async def _change(self, peer: Peer, event: PeerEvent, kind: Kind) -> Peer:
+        """Let an operator's word take effect, and tell the peer, in one transaction."""
+        body = {
+            Kind.PAIRING_CONFIRMED: PairingConfirmed,
+            Kind.PAIRING_REJECTED: PairingRejected,
+            Kind.UNPAIRED: Unpaired,
+        }[kind](pairing=peer.pairing)
+
+        def work(session: Session) -> tuple[_Snapshot, bool]:
+            row = _row(session, peer.node_id)
+            before = table.state_of(row)
+            if row.pairing != peer.pairing:
+                raise IllegalChange(
+                    f"{peer.name} began to pair anew meanwhile", remedy="look again"
+                )
+            self._apply(row, event)
+            after = table.state_of(row)
+            has_left = before.is_admitted and not after.is_admitted
+            if has_left:
+                self._drop(session, peer.node_id)
+                row.owes_farewell = True
+            if before is not after:
+                self._post(session, peer.node_id, kind, body)
+            return self._snapshot(session), has_left
+
+        snapshot, has_left = await self._store.run(work)
+        self._adopt(snapshot)
+        if has_left:
+            await self._tell_gone(peer.node_id, 0.0)
+        return self.get(peer.node_id.text)
+
+    def _apply(self, row: table.PeerRow, event: PeerEvent) -> None:
+        before = table.state_of(row)
+        after = before.after(event)
+        if after is before:
+            return
+        row.state = after.value
+        row.changed_milliseconds = self._milliseconds()
+        if not after.is_confirming:
+            row.authentication_string = ""
+
+    def _part(self, node_id: NodeId, delay_seconds: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._tell_gone(node_id, delay_seconds))
+        self._partings.add(task)
+        task.add_done_callback(self._partings.discard)
+
+    async def _tell_gone(self, node_id: NodeId, delay_seconds: float) -> None:
+        await asyncio.sleep(delay_seconds)
+        for listener in self._when_gone:
+            await listener(node_id)
+
+    def _seen(self, node_id: NodeId) -> None:
+        for listener in self._when_seen:
+            listener(node_id)
+
+    def _adopt(self, snapshot: _Snapshot) -> None:
+        # An older snapshot must not bring back a peer that has left.
+        if snapshot.serial > self._serial:
+            self._serial, self._peers = snapshot.serial, snapshot.peers
+
+    def _snapshot(self, session: Session) -> _Snapshot:
+        session.flush()
+        peers = {peer.node_id: peer for peer in map(_peer, table.all_peers(session))}
+        return _Snapshot(serial=next(self._serials), peers=peers)
+
+    def _with_troubles(self, peer: Peer) -> Peer:
+        known = peer.node_id in self._troubles
+        trouble = self._troubles.get(peer.node_id)
+        return replace(peer, trouble=trouble, is_reachable=known and trouble is None)
+
+    def _is_owed_farewell(self, peer: Peer) -> bool:
+        age_milliseconds = self._milliseconds() - peer.changed_milliseconds
+        return peer.owes_farewell and age_milliseconds < FAREWELL / timedelta(milliseconds=1)
+
+    def _milliseconds(self) -> int:
+        return int(self._now().timestamp() * 1000)
+
+
+def _require_paired(peer: Peer) -> Peer:
+    if peer.state is PeerState.PAIRED:
+        return peer
+    if peer.state.is_confirming:
+        raise PeerNotPaired(
+            f"the pairing with {peer.name} waits for confirmation",
+            remedy=f'both operators compare the words and run "coffer peers confirm {peer.name}"',
+        )
+    raise PeerNotPaired(f"{peer.name} is {peer.state.word}", remedy="pair with it again")
+
+
+def _row(session: Session, node_id: NodeId) -> table.PeerRow:
+    row = table.find_peer(session, node_id)
+    if row is None:
+        raise PeerNotPaired(f"node {node_id.short} is not a peer", remedy="pair with it first")
+    return row
+
+
+def _peer(row: table.PeerRow) -> Peer:
+    node_id, public_der = identity_of(row.certificate)
+    return Peer(
+        node_id=node_id,
+        name=row.name,
+        certificate_der=row.certificate,
+        public_der=public_der,
+        address=row.address,
+        version=row.version,
+        state=table.state_of(row),
+        pairing=row.pairing,
+        authentication_string=row.authentication_string,
+        owes_farewell=row.owes_farewell,
+        changed_milliseconds=row.changed_milliseconds,
+        last_seen_milliseconds=row.last_seen_milliseconds,
+    )

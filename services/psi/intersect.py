@@ -1,4 +1,8 @@
-"""The service psi.intersect: its terms, what it discloses, and one party's run of it."""
+"""The service psi.intersect: its terms, what it discloses, and one party's run of it.
+
+Model:  two parties, semi-honest; see :mod:`services.psi.ecdh`.
+Leaks:  to each party how many keys the other brings, and nothing else to one that receives nothing.
+"""
 
 import asyncio
 import hashlib

@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 PROTOS := appliance/api/agent.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench protos locks format clean
+.PHONY: help setup demo test check bench protos diagrams locks format clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ bench:  ## run every benchmark quickly; `.venv/bin/python -m bench` says what th
 protos:  ## write the gRPC code anew from the .proto files
 	@.ci/setup test
 	@$(PYTHON) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+
+diagrams:  ## draw appliance/STATES.md anew from the tables of states
+	@.ci/setup test
+	@$(PYTHON) -m tests.repository.diagrams
 
 locks:  ## write requirements*.txt anew from pyproject.toml
 	@.ci/lock

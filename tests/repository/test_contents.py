@@ -1,0 +1,106 @@
+"""What must stand in docstrings, on the permissions page and in messages."""
+
+import ast
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import services
+from appliance.agent.permissions import PERMISSIONS, Caller
+from appliance.api import agent_pb2, peer_pb2
+from services import wire
+from services.registry import SERVICES
+from services.wire import Column, Number, Size
+from tests.repository import tree
+
+
+def docstrings_of_roles() -> dict[str, str]:
+    return {tree.shown(path, node): ast.get_docstring(node) or "" for path, node in tree.roles()}
+
+
+@pytest.mark.parametrize("heading", ["Model:", "Leaks:", "Cost:"])
+def test_each_public_role_says_its_model_its_leaks_and_its_cost(heading: str) -> None:
+    found = docstrings_of_roles()
+
+    assert found
+    assert [place for place, text in found.items() if heading not in text] == []
+
+
+@pytest.mark.parametrize("name", list(SERVICES))
+def test_each_service_declares_all_that_a_person_must_know(name: str) -> None:
+    service = SERVICES[name]
+    module = importlib.import_module(service.run.__module__)
+
+    assert service.title
+    assert service.version >= 1
+    assert service.roles
+    assert service.stages
+    assert service.schema()["additionalProperties"] is False
+    for heading in ("Model:", "Leaks:"):
+        assert heading in (module.__doc__ or "") + (service.run.__doc__ or ""), heading
+
+
+def test_permissions_name_every_rpc_and_nothing_else() -> None:
+    declared = {
+        f"/{service.full_name}/{method.name}"
+        for file in (agent_pb2.DESCRIPTOR, peer_pb2.DESCRIPTOR)
+        for service in file.services_by_name.values()
+        for method in service.methods
+    }
+
+    assert set(PERMISSIONS) == declared
+
+
+def test_no_rpc_serves_both_local_callers_and_peers() -> None:
+    for method, callers in PERMISSIONS.items():
+        assert callers
+        assert (Caller.LOCAL in callers) == method.startswith("/coffer.agent."), method
+        assert len(callers) == 1 or Caller.INVITED not in callers
+
+
+def message_types() -> Iterator[type[Any]]:
+    """Yield every message type that any service declares."""
+    for found in pkgutil.walk_packages(services.__path__, "services."):
+        module = importlib.import_module(found.name)
+        for value in vars(module).values():
+            if isinstance(value, type) and hasattr(value, "_coffer_layout"):
+                yield value
+
+
+def filled(kind: Column | Size | Number) -> object:
+    """Return a field's value that would be seen if it were shown."""
+    match kind:
+        case Column(dtype=dtype, width=width):
+            return np.ones((3, width) if width else 3, dtype=dtype)
+        case Size(count=count):
+            return b"S" * count
+        case Number():
+            return 424_242
+
+
+@pytest.mark.parametrize("message_type", set(message_types()), ids=lambda one: str(one.__name__))
+def test_no_message_shows_rows_or_bytes_in_its_repr(message_type: type[Any]) -> None:
+    layout = wire.layout_of(message_type)
+    fields = {field.name: field for field in dataclasses.fields(message_type)}
+
+    shown = repr(message_type(**{name: filled(kind) for name, kind in layout.kinds}))
+
+    for name, kind in layout.kinds:
+        if isinstance(kind, Column):
+            assert not fields[name].repr, f"{message_type.__name__}.{name} must be secret()"
+        assert fields[name].repr or f"{name}=" not in shown
+
+
+def test_messages_are_compared_by_nothing() -> None:
+    assert [one for one in message_types() if "__eq__" in vars(one)] == []
+
+
+def test_message_tags_are_all_different() -> None:
+    types = set(message_types())
+
+    assert len({wire.layout_of(one).tag for one in types}) == len(types) > 0

@@ -58,14 +58,8 @@ class Checks:
             here = await self._datasets.describe_own(asked.name)
         except DatasetNotFound as error:
             raise Unfit(Reason.DATASET_UNKNOWN, error.what, remedy=error.remedy) from None
-        proposer = contract.parties[contract.proposer]
         if rank != contract.proposer:
-            if not await self._datasets.is_published(asked.name, proposer.node_id):
-                raise Unfit(
-                    Reason.DATASET_UNKNOWN,
-                    f"the dataset {asked.name} is not published to the proposer",
-                    remedy=f'publish it: "coffer datasets publish {asked.name}"',
-                )
+            await self._require_published(asked.name, contract)
         _require_equal(asked, here.terms)
         if here.null_key_count or here.duplicate_key_count:
             raise Unfit(
@@ -78,6 +72,15 @@ class Checks:
             return await self._datasets.require_unchanged(asked.name)
         except DatasetError as error:
             raise Unfit(Reason.DATASET_CHANGED, error.what, remedy=error.remedy) from None
+
+    async def _require_published(self, name: str, contract: Contract) -> None:
+        proposer = contract.parties[contract.proposer]
+        if not await self._datasets.is_published(name, proposer.node_id):
+            raise Unfit(
+                Reason.DATASET_UNKNOWN,
+                f"the dataset {name} is not published to the proposer",
+                remedy=f'publish it: "coffer datasets publish {name}"',
+            )
 
     async def _require_paired(self, contract: Contract, rank: int) -> None:
         others = [party for own, party in enumerate(contract.parties) if own != rank]

@@ -47,8 +47,8 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
-    """This node, as contracts name it."""
+class Named:
+    """A node as contracts name it; mostly our own."""
 
     node_id: NodeId
     name: str
@@ -59,7 +59,7 @@ class Composer:
 
     def __init__(
         self,
-        own: Own,
+        own: Named,
         store: Store,
         services: Mapping[str, Service],
         peers: PeerBook,
@@ -87,24 +87,30 @@ class Composer:
                 "this node is not a party of the job", remedy="give this node's part too"
             )
         roles = _roles(submission, service)
-        parties = [
-            ContractParty(
-                node=who.node_id.text,
-                name=who.name,
-                role=role,
-                dataset=await self._describe(who, asked.dataset),
-                computes=True,
-                receives=asked.receives,
-            )
-            for who, asked, role in zip(found, submission.parties, roles, strict=True)
-        ]
         now = self._now_milliseconds()
+        described = [
+            await self._describe(who, asked.dataset)
+            for who, asked in zip(found, submission.parties, strict=True)
+        ]
         try:
+            parties = tuple(
+                ContractParty(
+                    node=who.node_id.text,
+                    name=who.name,
+                    role=role,
+                    dataset=dataset,
+                    computes=True,
+                    receives=asked.receives,
+                )
+                for who, asked, role, dataset in zip(
+                    found, submission.parties, roles, described, strict=True
+                )
+            )
             return Contract(
                 id=make_job_id(),
                 service=ServiceRef(name=service.name, version=service.version),
                 parameters=dict(submission.parameters),
-                parties=tuple(parties),
+                parties=parties,
                 proposer=found.index(self._own),
                 created=now,
                 expires=now + LIFE_MILLISECONDS,
@@ -118,13 +124,13 @@ class Composer:
             where = ".".join(str(part) for part in first["loc"])
             raise SubmissionInvalid(f"{where or 'the job'}: {first['msg'].lower()}") from None
 
-    async def _find(self, node: str) -> Own:
+    async def _find(self, node: str) -> Named:
         if node in ("", self._own.name, self._own.node_id.text):
             return self._own
         pin = await self._store.run(lambda session: self._peers.get_paired(session, node))
-        return Own(node_id=pin.node_id, name=pin.name)
+        return Named(node_id=pin.node_id, name=pin.name)
 
-    async def _describe(self, who: Own, dataset: str) -> ContractDataset | None:
+    async def _describe(self, who: Named, dataset: str) -> ContractDataset | None:
         if not dataset:
             return None
         if who == self._own:

@@ -81,6 +81,10 @@ class Docket:
         envelope = write_envelope(data, {self._key.node_id: signature})
         self._tell_others(session, row, Kind.JOB_PROPOSED, JobProposed(envelope=envelope))
 
+    def proposed_id(self, body: JobProposed) -> str:
+        """Return the id of the job that a letter of our own proposes."""
+        return parse_contract(parse_envelope(body.envelope).data).id
+
     def admit(self, session: Session, sender: NodeId, body: JobProposed) -> str:
         """Take in a peer's proposal and return its job's id; LetterRefused if it is no proposal."""
         contract, data, signature = self._read_proposal(session, sender, body)

@@ -47,6 +47,15 @@ class SubmissionInvalid(ConfigError):
     """What was submitted makes no contract."""
 
 
+class NoteInvalid(ConfigError):
+    """The words with which a job is rejected cannot be sent."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"a reason is one line of at most {most} characters", remedy="say it in fewer words"
+        )
+
+
 class Unfit(ConfigError):
     """The contract cannot be signed here; ``reason`` is all that the other parties are told."""
 

@@ -1,0 +1,261 @@
+"""Does what a job's state calls for outside the database: examine, start, stop, release, expire.
+
+Nothing here remembers what was done: each step looks at the state on disk and can be repeated, so
+that an agent which was killed goes on where it stood.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from appliance.contracts.contract import Contract, parse_contract
+from appliance.contracts.envelope import require_signed_by_all
+from appliance.contracts.errors import ContractUnsigned
+from appliance.identity.keys import IdentityKey
+from appliance.identity.node_id import NodeId
+from appliance.jobs import store as table
+from appliance.jobs.checks import Checks
+from appliance.jobs.docket import Docket
+from appliance.jobs.errors import Unfit
+from appliance.jobs.live import LiveJob, LiveJobs
+from appliance.jobs.needs import PeerBook, Runner
+from appliance.jobs.progress import Course
+from appliance.jobs.reasons import Reason
+from appliance.jobs.results import ResultFolders
+from appliance.jobs.states import ENDED, IllegalTransition, JobState
+from appliance.jobs.store import JobRow
+from appliance.jobs.verdicts import Verdict
+from appliance.jobs.views import find_service
+from appliance.store.database import Store
+from appliance.store.errors import StoreError
+from services.errors import ServiceError
+from services.service import Service
+
+RETRY_SECONDS: Final = 5.0
+_LONGEST_TIMER_SECONDS: Final = 600.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A job as the database tells it at one moment."""
+
+    job_id: str
+    state: JobState
+    contract: Contract
+    rank: int
+    expires_milliseconds: int
+    verdict: Verdict | None
+
+
+class Attendant:
+    """Follows jobs from state to state. One job is attended to by one task at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        docket: Docket,
+        checks: Checks,
+        key: IdentityKey,
+        peers: PeerBook,
+        services: Mapping[str, Service],
+        runner: Runner,
+        folders: ResultFolders,
+        live: LiveJobs,
+        now_milliseconds: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._docket = docket
+        self._checks = checks
+        self._key = key
+        self._peers = peers
+        self._services = services
+        self._runner = runner
+        self._folders = folders
+        self._live = live
+        self._now_milliseconds = now_milliseconds
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+
+    def changed(self, job_id: str) -> None:
+        """Tell those who watch that a job has changed, and have it attended to."""
+        self._live.change(job_id)
+        self._queue.put_nowait(job_id)
+
+    async def recover(self) -> None:
+        """Bring all jobs into a true state after a start, and have them attended to."""
+        await self._store.run(self._docket.interrupt)
+        unended = [state for state in JobState if state not in ENDED]
+        waiting = await self._store.run(
+            lambda session: [row.id for row in table.all_jobs(session, *unended)]
+        )
+        for job_id in {*waiting, *self._folders.staged()}:
+            self.changed(job_id)
+
+    async def run(self) -> None:
+        """Attend to jobs until cancelled."""
+        async with asyncio.TaskGroup() as attendances:
+            while True:
+                job_id = await self._queue.get()
+                attendances.create_task(self._attend(job_id))
+
+    async def release_results(self, job_id: str) -> None:
+        """See to it that the results of a job that has succeeded lie where they are handed out."""
+        async with self._live.of(job_id).lock:
+            await asyncio.to_thread(self._folders.release, job_id)
+        self._live.drop(job_id)
+
+    async def _attend(self, job_id: str) -> None:
+        live = self._live.of(job_id)
+        async with live.lock:
+            try:
+                standing = await self._store.run(lambda session: _standing(session, job_id))
+                if standing is None:
+                    await asyncio.to_thread(self._folders.discard, job_id)
+                else:
+                    await self._step(standing, live)
+            except (StoreError, OSError) as error:
+                log.warning("job %s is attended to again in a while: %s", job_id, error)
+                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._queue.put_nowait, job_id)
+
+    async def _step(self, standing: Standing, live: LiveJob) -> None:
+        live.disarm()
+        job_id = standing.job_id
+        match standing.state:
+            case JobState.WAITING_APPROVAL | JobState.WAITING_PEERS:
+                await self._wait(standing, live)
+            case JobState.STARTING:
+                await self._begin(standing, live)
+            case JobState.RUNNING:
+                pass
+            case JobState.SETTLING:
+                if standing.verdict is not Verdict.SUCCEEDED:
+                    await self._runner.stop(job_id)
+                    await asyncio.to_thread(self._folders.discard, job_id)
+            case _:
+                await self._runner.stop(job_id)
+                if standing.state is JobState.SUCCEEDED:
+                    await asyncio.to_thread(self._folders.release, job_id)
+                else:
+                    await asyncio.to_thread(self._folders.discard, job_id)
+                self._live.drop(job_id)
+
+    async def _wait(self, standing: Standing, live: LiveJob) -> None:
+        seconds_left = (standing.expires_milliseconds - self._now_milliseconds()) / 1000
+        if seconds_left <= 0:
+            await self._change(standing.job_id, self._docket.expire)
+            return
+        live.timer = asyncio.get_running_loop().call_later(
+            min(seconds_left + 0.01, _LONGEST_TIMER_SECONDS),
+            self._queue.put_nowait,
+            standing.job_id,
+        )
+        if standing.state is JobState.WAITING_APPROVAL and not live.is_examined:
+            try:
+                await self._checks.require_fit(standing.contract, standing.rank)
+            except Unfit as unfit:
+                await self._reject(standing.job_id, unfit)
+            live.is_examined = True
+
+    async def _reject(self, job_id: str, unfit: Unfit) -> None:
+        def work(session: Session, row: JobRow) -> None:
+            if row.job_state is JobState.WAITING_APPROVAL:
+                self._docket.give_verdict(
+                    session,
+                    row,
+                    Verdict.REJECTED,
+                    unfit.reason,
+                    cause=unfit.what,
+                    remedy=unfit.remedy,
+                )
+
+        await self._change(job_id, work)
+
+    async def _begin(self, standing: Standing, live: LiveJob) -> None:
+        """Start the worker: only with every signature, and the dataset that was signed."""
+        job_id, contract, rank = standing.job_id, standing.contract, standing.rank
+        try:
+            await self._store.run(lambda session: self._require_signed(session, job_id))
+            source = await self._checks.require_dataset(contract, rank)
+            staging = await asyncio.to_thread(self._folders.make_staging, job_id)
+            await self._change(job_id, self._docket.begin)
+            service = find_service(contract, self._services)
+            live.course = Course.begin(service.stages if service else (), time.monotonic())
+            await self._runner.start(job_id, contract, rank, source, staging)
+        except ContractUnsigned as error:
+            await self._fail(job_id, Reason.INTERNAL, error.what, error.remedy)
+        except Unfit as unfit:
+            await self._fail(job_id, unfit.reason, unfit.what, unfit.remedy)
+        except IllegalTransition:  # it was cancelled meanwhile; that is attended to next
+            return
+        except StoreError:
+            raise
+        except (ServiceError, OSError) as error:
+            remedy = error.remedy if isinstance(error, ServiceError) else ""
+            await self._fail(job_id, Reason.UNSTARTABLE, str(error), remedy)
+
+    def _require_signed(self, session: Session, job_id: str) -> None:
+        row = table.find_job(session, job_id)
+        if row is None:
+            return
+        contract = parse_contract(row.contract)
+        signatures: dict[NodeId, bytes] = {}
+        public_ders = {self._key.node_id: self._key.public_der}
+        for party in table.parties_of(session, job_id):
+            node_id = NodeId(party.node)
+            pin = self._peers.find_paired(session, node_id)
+            if pin is not None:
+                public_ders[node_id] = pin.public_der
+            if party.signature is not None:
+                signatures[node_id] = party.signature
+        require_signed_by_all(contract, row.contract, signatures, public_ders)
+
+    async def _fail(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
+        def work(session: Session, row: JobRow) -> None:
+            if row.job_state in (JobState.STARTING, JobState.RUNNING):
+                self._docket.give_verdict(
+                    session, row, Verdict.FAILED, reason, cause=what, remedy=remedy
+                )
+
+        # Not to be left undone: with the state RUNNING, nobody would attend to the job again.
+        await self.insist(job_id, work)
+
+    async def insist(self, job_id: str, work: Callable[[Session, JobRow], None]) -> None:
+        """Change a job on disk, however long the disk refuses."""
+        while True:
+            try:
+                await self._change(job_id, work)
+            except StoreError as error:
+                log.warning("job %s cannot be noted: %s; %s", job_id, error.what, error.remedy)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def _change(self, job_id: str, work: Callable[[Session, JobRow], None]) -> None:
+        def change(session: Session) -> None:
+            row = table.find_job(session, job_id)
+            if row is not None:
+                work(session, row)
+
+        await self._store.run(change)
+        self.changed(job_id)
+
+
+def _standing(session: Session, job_id: str) -> Standing | None:
+    row = table.find_job(session, job_id)
+    if row is None:
+        return None
+    own = table.parties_of(session, job_id)[row.rank]
+    return Standing(
+        job_id=row.id,
+        state=row.job_state,
+        contract=parse_contract(row.contract),
+        rank=row.rank,
+        expires_milliseconds=row.expires_milliseconds,
+        verdict=None if own.verdict is None else Verdict(own.verdict),
+    )

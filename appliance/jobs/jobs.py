@@ -1,0 +1,359 @@
+"""Jobs: what operators, peers' letters and workers may do to them, and how they stand."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from appliance.contracts.contract import parse_contract, write_contract
+from appliance.identity.keys import IdentityKey
+from appliance.identity.node_id import NodeId
+from appliance.jobs import store as table
+from appliance.jobs.attendant import Attendant
+from appliance.jobs.checks import Checks
+from appliance.jobs.compose import Composer, Named, Submission
+from appliance.jobs.docket import Docket
+from appliance.jobs.errors import (
+    ContractExpired,
+    DigestDiffers,
+    JobAmbiguous,
+    JobNotFound,
+    NoResult,
+    NoteInvalid,
+)
+from appliance.jobs.live import LiveJobs
+from appliance.jobs.needs import DatasetBook, PeerBook, Runner
+from appliance.jobs.progress import PeerReport, ProgressReport
+from appliance.jobs.reasons import Reason
+from appliance.jobs.results import ResultFolders
+from appliance.jobs.states import IllegalTransition, JobEvent, JobState
+from appliance.jobs.store import JobRow
+from appliance.jobs.verdicts import Verdict
+from appliance.jobs.views import JobView, progress_of, view_of
+from appliance.mailbox.inbox import Inbox
+from appliance.mailbox.letters import JobProposed, JobSigned, JobVerdict, Kind, Refusal
+from appliance.mailbox.outbox import Outbox
+from appliance.store.database import Store
+from services.service import Service
+
+MOST_NOTE_CHARACTERS: Final = 200
+
+AfterCommit = Callable[[], None]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """Where a job's results lie on this node, and how many rows each has, by output name."""
+
+    files: Mapping[str, Path]
+    row_counts: Mapping[str, int]
+
+
+class Jobs:
+    """All jobs of this node.
+
+    Call :meth:`recover` before letters are read, then :meth:`run` for as long as the agent runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        outbox: Outbox,
+        key: IdentityKey,
+        name: str,
+        peers: PeerBook,
+        datasets: DatasetBook,
+        services: Mapping[str, Service],
+        runner: Runner,
+        folder: Path,
+        now_milliseconds: Callable[[], int],
+    ) -> None:
+        own = Named(node_id=key.node_id, name=name)
+        self._store = store
+        self._own = own
+        self._peers = peers
+        self._services = services
+        self._now_milliseconds = now_milliseconds
+        self._live = LiveJobs()
+        self._folders = ResultFolders(folder)
+        self._docket = Docket(outbox, key, peers, now_milliseconds)
+        self._checks = Checks(store, services, peers, datasets, now_milliseconds)
+        self._composer = Composer(own, store, services, peers, datasets, now_milliseconds)
+        self._attendant = Attendant(
+            store=store,
+            docket=self._docket,
+            checks=self._checks,
+            key=key,
+            peers=peers,
+            services=services,
+            runner=runner,
+            folders=self._folders,
+            live=self._live,
+            now_milliseconds=now_milliseconds,
+        )
+        outbox.when_refused(Kind.JOB_PROPOSED, self._on_proposal_refused)
+        outbox.when_refused(Kind.JOB_SIGNED, self._on_signature_refused)
+
+    def read_letters(self, inbox: Inbox) -> None:
+        """Have the letters about jobs brought here."""
+        inbox.register(Kind.JOB_PROPOSED, self._on_proposed)
+        inbox.register(Kind.JOB_SIGNED, self._on_signed)
+        inbox.register(Kind.JOB_VERDICT, self._on_verdict)
+
+    async def recover(self) -> None:
+        """Bring all jobs into a true state after a start, and go on with those that can."""
+        await self._attendant.recover()
+
+    async def run(self) -> None:
+        """Attend to jobs until cancelled."""
+        await self._attendant.run()
+
+    async def submit(self, submission: Submission) -> JobView:
+        """Compose, check and sign a contract, and propose it to its other parties.
+
+        Raises: Unfit, SubmissionInvalid, ServiceUnknown, and what the peer and dataset books do.
+        """
+        contract = await self._composer.compose(submission)
+        data = write_contract(contract)
+        await self._checks.require_fit(contract, contract.proposer)
+        await self._store.run(lambda session: self._docket.propose(session, contract, data))
+        self._attendant.changed(contract.id)
+        return await self.get(contract.id)
+
+    async def all(self, *, waiting: bool = False) -> list[JobView]:
+        """Return all jobs, newest first, or those that wait for this node's approval."""
+        states = (JobState.WAITING_APPROVAL,) if waiting else ()
+
+        def work(session: Session) -> list[JobView]:
+            return [self._view(session, row) for row in table.all_jobs(session, *states)]
+
+        return [self._with_progress(view) for view in await self._store.run(work)]
+
+    async def get(self, job_id: str) -> JobView:
+        """Return a job by its id or a beginning of it; JobNotFound, JobAmbiguous."""
+        view = await self._store.run(lambda session: self._view(session, _get(session, job_id)))
+        return self._with_progress(view)
+
+    async def approve(self, job_id: str, digest: str) -> JobView:
+        """Sign the contract with this digest, which its approver has read.
+
+        Raises: DigestDiffers, ContractExpired, Unfit, IllegalTransition; the job then still waits.
+        """
+        row = await self._store.run(
+            lambda session: self._require_approvable(session, job_id, digest)
+        )
+        await self._checks.require_fit(parse_contract(row.contract), row.rank)
+
+        def work(session: Session) -> None:
+            self._docket.approve(session, self._require_approvable(session, row.id, digest))
+
+        await self._store.run(work)
+        self._attendant.changed(row.id)
+        return await self.get(row.id)
+
+    async def reject(self, job_id: str, note: str = "") -> JobView:
+        """Refuse a contract that waits for approval; the other parties are told the note.
+
+        Raises: NoteInvalid, IllegalTransition.
+        """
+        if len(note) > MOST_NOTE_CHARACTERS or not note.isprintable():
+            raise NoteInvalid(MOST_NOTE_CHARACTERS)
+
+        def work(session: Session) -> str:
+            row = _get(session, job_id)
+            if row.job_state is not JobState.WAITING_APPROVAL:
+                raise IllegalTransition(row.job_state, JobEvent.APPROVED)
+            reason = Reason.OPERATOR_REJECTED
+            self._docket.give_verdict(session, row, Verdict.REJECTED, reason, note=note)
+            return row.id
+
+        return await self._changed(await self._store.run(work))
+
+    async def cancel(self, job_id: str) -> JobView:
+        """Stop a job on all nodes; IllegalTransition once this node's verdict has been given."""
+
+        def work(session: Session) -> str:
+            row = _get(session, job_id)
+            if row.job_state is JobState.WAITING_APPROVAL:
+                verdict, reason = Verdict.REJECTED, Reason.OPERATOR_REJECTED
+            else:
+                verdict, reason = Verdict.CANCELLED, Reason.OPERATOR_CANCELLED
+            self._docket.give_verdict(session, row, verdict, reason)
+            return row.id
+
+        return await self._changed(await self._store.run(work))
+
+    async def watch(self, job_id: str) -> AsyncIterator[JobView]:
+        """Give the job as it is, and again after each change and progress, until it has ended."""
+        view = await self.get(job_id)
+        live = self._live.of(view.id)
+        changed = asyncio.Event()
+        live.watchers.add(changed)
+        version = -1
+        try:
+            while True:
+                changed.clear()
+                if version != live.version:
+                    version = live.version
+                    view = await self.get(view.id)
+                else:
+                    view = self._with_progress(view)
+                yield view
+                if view.state.has_ended:
+                    return
+                await changed.wait()
+        finally:
+            live.watchers.discard(changed)
+            if view.state.has_ended and not live.watchers:
+                self._live.drop(view.id)
+
+    async def result(self, job_id: str) -> JobResult:
+        """Return where the job's results lie; NoResult if there are none on this node."""
+        row = await self._store.run(lambda session: _get(session, job_id))
+        if row.job_state is not JobState.SUCCEEDED:
+            words = row.job_state.value.replace("_", " ")
+            raise NoResult(f"job {row.id} is {words}: it has no result")
+        if row.files == "{}":
+            raise NoResult(
+                f"job {row.id} gave this node no output",
+                remedy=f'see who receives what: "coffer jobs show {row.id}"',
+            )
+        await self._attendant.release_results(row.id)
+        names: dict[str, str] = json.loads(row.files)
+        files = {output: self._folders.path_of(row.id, name) for output, name in names.items()}
+        missing = [path for path in files.values() if not path.is_file()]
+        if missing:
+            raise NoResult(f"the result file {missing[0]} is gone", remedy="run the job again")
+        return JobResult(files=files, row_counts=json.loads(row.row_counts))
+
+    async def waiting_count(self) -> int:
+        """Return how many jobs wait for this node's approval."""
+        state = JobState.WAITING_APPROVAL
+        return await self._store.run(lambda session: len(table.all_jobs(session, state)))
+
+    def part_from(self, session: Session, node_id: NodeId) -> AfterCommit:
+        """End all jobs with a peer that is unpaired in the same transaction."""
+        ended = self._docket.part_from(session, node_id)
+
+        def after() -> None:
+            for job_id in ended:
+                self._attendant.changed(job_id)
+
+        return after
+
+    def worker_progressed(self, job_id: str, report: ProgressReport) -> None:
+        """Take note of how far our worker has come."""
+        now = time.monotonic()
+        self._live.follow(job_id, lambda course: course.after_report(report, now))
+
+    def peer_progressed(self, job_id: str, rank: int, report: PeerReport) -> None:
+        """Take note of how far a peer's worker has come, as its agent says."""
+        self._live.follow(job_id, lambda course: course.after_peer_report(rank, report))
+
+    def link_changed(self, job_id: str, rank: int, *, is_up: bool) -> None:
+        """Take note that the job's link to a peer was lost, or resumed."""
+        self._live.follow(job_id, lambda course: course.after_link(rank, is_up=is_up))
+
+    async def worker_finished(
+        self,
+        job_id: str,
+        summary: Mapping[str, int],
+        files: Mapping[str, str],
+        row_counts: Mapping[str, int],
+    ) -> None:
+        """Take in that our part is done, with the names of the files in staging, by output."""
+        course = self._live.course_of(job_id)
+
+        def work(session: Session, row: JobRow) -> None:
+            if row.job_state is not JobState.RUNNING:
+                return
+            row.summary = json.dumps(dict(summary))
+            row.files = json.dumps(dict(files))
+            row.row_counts = json.dumps(dict(row_counts))
+            if course is not None and course.report is not None:
+                row.progress = json.dumps(asdict(course.report))
+            self._docket.give_verdict(session, row, Verdict.SUCCEEDED, Reason.COMPLETED)
+
+        await self._attendant.insist(job_id, work)
+
+    async def worker_failed(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
+        """Take in that our worker could not do its part; what and remedy are told here only."""
+
+        def work(session: Session, row: JobRow) -> None:
+            if row.job_state is JobState.RUNNING:
+                self._docket.give_verdict(
+                    session, row, Verdict.FAILED, reason, cause=what, remedy=remedy
+                )
+
+        await self._attendant.insist(job_id, work)
+
+    async def _changed(self, job_id: str) -> JobView:
+        self._attendant.changed(job_id)
+        return await self.get(job_id)
+
+    def _view(self, session: Session, row: JobRow) -> JobView:
+        names = {**self._peers.names(session), self._own.node_id: self._own.name}
+        return view_of(session, row, self._services, names)
+
+    def _with_progress(self, view: JobView) -> JobView:
+        course = self._live.course_of(view.id)
+        if course is None or view.state not in (JobState.RUNNING, JobState.SETTLING):
+            return view
+        return replace(view, progress=progress_of(course, time.monotonic()))
+
+    def _require_approvable(self, session: Session, job_id: str, digest: str) -> JobRow:
+        row = _get(session, job_id)
+        row.job_state.after(JobEvent.APPROVED)
+        if row.digest != digest:
+            raise DigestDiffers(row.id)
+        if row.expires_milliseconds <= self._now_milliseconds():
+            raise ContractExpired(row.id)
+        return row
+
+    def _on_proposed(self, session: Session, sender: NodeId, body: JobProposed) -> AfterCommit:
+        return self._after(self._docket.admit(session, sender, body))
+
+    def _on_signed(self, session: Session, sender: NodeId, body: JobSigned) -> AfterCommit:
+        return self._after(self._docket.take_signature(session, sender, body))
+
+    def _on_verdict(self, session: Session, sender: NodeId, body: JobVerdict) -> AfterCommit:
+        return self._after(self._docket.take_verdict(session, sender, body))
+
+    def _on_proposal_refused(
+        self, session: Session, peer: NodeId, body: JobProposed, refusal: Refusal
+    ) -> AfterCommit:
+        job_id = self._docket.proposed_id(body)
+        return self._after(self._docket.end_refused(session, peer, job_id, refusal))
+
+    def _on_signature_refused(
+        self, session: Session, peer: NodeId, body: JobSigned, refusal: Refusal
+    ) -> AfterCommit:
+        return self._after(self._docket.end_refused(session, peer, body.job_id, refusal))
+
+    def _after(self, job_id: str | None) -> AfterCommit:
+        def after() -> None:
+            if job_id is not None:
+                self._attendant.changed(job_id)
+
+        return after
+
+
+def _get(session: Session, job_id: str) -> JobRow:
+    row = table.find_job(session, job_id)
+    if row is not None:
+        return row
+    found = table.find_jobs_beginning(session, job_id) if job_id else []
+    if not found:
+        raise JobNotFound(job_id)
+    if len(found) > 1:
+        raise JobAmbiguous(job_id)
+    return found[0]

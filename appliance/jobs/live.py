@@ -1,0 +1,65 @@
+"""What is known of jobs only while the agent runs: progress, and who watches."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from appliance.jobs.progress import Course
+
+
+@dataclass(slots=True)
+class LiveJob:
+    """The passing part of one job. ``version`` grows with each change of what is on disk."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    version: int = 0
+    course: Course | None = None
+    is_examined: bool = False
+    timer: asyncio.TimerHandle | None = None
+    watchers: set[asyncio.Event] = field(default_factory=set)
+
+    def signal(self) -> None:
+        """Wake all who watch."""
+        for watcher in self.watchers:
+            watcher.set()
+
+    def disarm(self) -> None:
+        """Stop the timer, if one is set."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class LiveJobs:
+    """The passing parts of all jobs that are attended to or watched."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, LiveJob] = {}
+
+    def of(self, job_id: str) -> LiveJob:
+        """Return a job's passing part, made at first use."""
+        return self._jobs.setdefault(job_id, LiveJob())
+
+    def change(self, job_id: str) -> None:
+        """Note that what is on disk has changed."""
+        live = self.of(job_id)
+        live.version += 1
+        live.signal()
+
+    def course_of(self, job_id: str) -> Course | None:
+        """Return how a job runs, None if it does not run now."""
+        live = self._jobs.get(job_id)
+        return None if live is None else live.course
+
+    def follow(self, job_id: str, step: Callable[[Course], Course]) -> None:
+        """Take a step of a job's course; nothing if it does not run now."""
+        live = self._jobs.get(job_id)
+        if live is not None and live.course is not None:
+            live.course = step(live.course)
+            live.signal()
+
+    def drop(self, job_id: str) -> None:
+        """Forget a job that has ended; those who still watch keep what they hold."""
+        live = self._jobs.pop(job_id, None)
+        if live is not None:
+            live.disarm()

@@ -1,0 +1,154 @@
+"""The Jobs API: read the request, ask Jobs, write the reply. No rule about jobs lives here."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from appliance.api import agent_pb2 as pb
+from appliance.api.agent_pb2_grpc import JobsServicer
+from appliance.jobs.compose import Submission, SubmittedParty
+from appliance.jobs.errors import SubmissionInvalid
+from appliance.jobs.jobs import JobResult, Jobs
+from appliance.jobs.views import JobView, PartyView, ProgressView
+
+
+class JobsRpc(JobsServicer):
+    """Answers local callers about jobs."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    async def SubmitJob(self, request: pb.SubmitJobRequest, context: Any) -> pb.Job:
+        """Propose a job."""
+        return to_proto(await self._jobs.submit(from_proto(request)))
+
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Any) -> pb.ListJobsReply:
+        """List jobs."""
+        views = await self._jobs.all(waiting=request.waiting)
+        return pb.ListJobsReply(jobs=[to_proto(view) for view in views])
+
+    async def GetJob(self, request: pb.GetJobRequest, context: Any) -> pb.Job:
+        """Show one job."""
+        return to_proto(await self._jobs.get(request.id))
+
+    async def ApproveJob(self, request: pb.ApproveJobRequest, context: Any) -> pb.Job:
+        """Sign a contract that was read."""
+        return to_proto(await self._jobs.approve(request.id, request.digest))
+
+    async def RejectJob(self, request: pb.RejectJobRequest, context: Any) -> pb.Job:
+        """Refuse a contract."""
+        return to_proto(await self._jobs.reject(request.id, request.reason))
+
+    async def CancelJob(self, request: pb.CancelJobRequest, context: Any) -> pb.Job:
+        """Stop a job."""
+        return to_proto(await self._jobs.cancel(request.id))
+
+    async def WatchJob(self, request: pb.WatchJobRequest, context: Any) -> AsyncIterator[pb.Job]:
+        """Follow a job to its end."""
+        async for view in self._jobs.watch(request.id):
+            yield to_proto(view)
+
+    async def GetResult(self, request: pb.GetResultRequest, context: Any) -> pb.JobResult:
+        """Say where results lie."""
+        return result_to_proto(await self._jobs.result(request.id))
+
+
+def from_proto(request: pb.SubmitJobRequest) -> Submission:
+    """Read a submission; SubmissionInvalid if the parameters are no JSON object."""
+    try:
+        parameters = json.loads(request.parameters or "{}")
+    except ValueError as error:
+        raise SubmissionInvalid(f"the parameters are not JSON: {error}") from None
+    if not isinstance(parameters, dict):
+        raise SubmissionInvalid("the parameters are not a JSON object")
+    return Submission(
+        service=request.service,
+        parameters=parameters,
+        parties=tuple(
+            SubmittedParty(
+                node=party.node,
+                dataset=party.dataset,
+                role=party.role,
+                receives=tuple(party.receives),
+            )
+            for party in request.parties
+        ),
+        grace_seconds=request.grace_seconds,
+        most_seconds=request.most_seconds,
+    )
+
+
+def to_proto(view: JobView) -> pb.Job:
+    """Return a job as the API tells it."""
+    return pb.Job(
+        id=view.id,
+        service=view.service,
+        service_title=view.service_title,
+        adversary=view.adversary,
+        state=view.state.value,
+        ended=view.state.has_ended,
+        parameters=view.parameters,
+        parties=[_party_to_proto(party) for party in view.parties],
+        disclosure=[
+            pb.DisclosureLine(learner=line.learner, text=line.text) for line in view.disclosure
+        ],
+        digest=view.digest,
+        record=view.record,
+        cause=view.cause,
+        remedy=view.remedy,
+        progress=None if view.progress is None else _progress_to_proto(view.progress),
+        events=[
+            pb.JobEventView(
+                at_milliseconds=event.at_milliseconds, state=event.state.value, text=event.text
+            )
+            for event in view.events
+        ],
+        summary=view.summary,
+        created_milliseconds=view.created_milliseconds,
+        expires_milliseconds=view.expires_milliseconds,
+        stages=[pb.StageView(name=stage.name, title=stage.title) for stage in view.stages],
+        contract=view.contract,
+    )
+
+
+def result_to_proto(result: JobResult) -> pb.JobResult:
+    """Return a result as the API tells it."""
+    files = {output: str(path) for output, path in result.files.items()}
+    return pb.JobResult(files=files, row_counts=result.row_counts)
+
+
+def _party_to_proto(party: PartyView) -> pb.JobParty:
+    return pb.JobParty(
+        rank=party.rank,
+        name=party.name,
+        node_id=party.node_id.text,
+        role=party.role,
+        dataset=party.dataset,
+        row_count=party.row_count,
+        receives=party.receives,
+        signed=party.has_signed,
+        verdict=party.verdict,
+        reason=party.reason,
+        here=party.is_here,
+    )
+
+
+def _progress_to_proto(view: ProgressView) -> pb.ProgressView:
+    remaining = view.remaining_seconds
+    return pb.ProgressView(
+        stage=view.report.stage,
+        stage_title=view.stage_title,
+        fraction=view.fraction,
+        rows_done=view.report.done,
+        rows_total=view.report.total,
+        bytes_sent=view.report.bytes_sent,
+        bytes_received=view.report.bytes_received,
+        rounds=view.report.rounds,
+        remaining_seconds=-1.0 if remaining is None else remaining,
+        elapsed_seconds=view.elapsed_seconds,
+        peers=[
+            pb.PeerProgress(rank=peer.rank, stage_title=peer.stage_title, fraction=peer.fraction)
+            for peer in view.peers
+        ],
+        reconnecting=view.is_reconnecting,
+    )

@@ -1,0 +1,243 @@
+"""Jobs as people see them: contract, parties, disclosure, progress and why it ended."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from appliance.contracts.contract import Contract, parse_contract
+from appliance.contracts.errors import ServiceUnknown, ServiceVersionDiffers
+from appliance.contracts.terms import get_service, terms_of
+from appliance.identity.node_id import NodeId
+from appliance.jobs import store as table
+from appliance.jobs.progress import Course, ProgressReport
+from appliance.jobs.reasons import Reason
+from appliance.jobs.states import JobState
+from appliance.jobs.store import JobPartyRow, JobRow
+from appliance.jobs.verdicts import GivenVerdict, Verdict, decisive, record_of
+from services.errors import ConfigError
+from services.service import Service, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyView:
+    """One party of a job; ``verdict`` and ``reason`` are empty while unknown."""
+
+    rank: int
+    name: str
+    node_id: NodeId
+    role: str
+    dataset: str
+    row_count: int
+    receives: tuple[str, ...]
+    is_here: bool
+    has_signed: bool
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerProgressView:
+    """How far a peer's worker has come, as its agent says."""
+
+    rank: int
+    stage_title: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressView:
+    """How far our worker has come."""
+
+    report: ProgressReport
+    stage_title: str
+    fraction: float
+    elapsed_seconds: float
+    remaining_seconds: float | None = None
+    peers: tuple[PeerProgressView, ...] = ()
+    is_reconnecting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    """Something that happened, and the state since."""
+
+    at_milliseconds: int
+    state: JobState
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisclosedView:
+    """What the party of this rank will learn, in one sentence."""
+
+    learner: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job as it stands. ``record`` is empty until every party's verdict is known."""
+
+    id: str
+    service: str
+    service_title: str
+    adversary: str
+    state: JobState
+    parameters: str
+    parties: tuple[PartyView, ...]
+    disclosure: tuple[DisclosedView, ...]
+    stages: tuple[Stage, ...]
+    digest: str
+    record: str
+    cause: str
+    remedy: str
+    events: tuple[EventView, ...]
+    summary: Mapping[str, int]
+    created_milliseconds: int
+    expires_milliseconds: int
+    contract: str
+    progress: ProgressView | None = None
+
+
+def view_of(
+    session: Session, row: JobRow, services: Mapping[str, Service], names: Mapping[NodeId, str]
+) -> JobView:
+    """Return a job as the database tells it, with this node's own names for the parties."""
+    contract = parse_contract(row.contract)
+    parties = table.parties_of(session, row.id)
+    verdicts = table.verdicts_of(parties)
+    views = tuple(_party(contract, row, party, names) for party in parties)
+    cause, remedy = _cause(row, views, verdicts)
+    service = find_service(contract, services)
+    is_sealed = len(verdicts) == len(parties) and row.job_state.has_ended
+    return JobView(
+        id=row.id,
+        service=contract.service.name,
+        service_title=service.title if service else "",
+        adversary=service.adversary.value if service else "",
+        state=row.job_state,
+        parameters=json.dumps(contract.parameters),
+        parties=views,
+        disclosure=_disclosure(contract, service, names),
+        stages=service.stages if service else (),
+        digest=row.digest,
+        record=record_of(row.digest, verdicts) if is_sealed else "",
+        cause=cause,
+        remedy=remedy,
+        events=tuple(
+            EventView(
+                at_milliseconds=event.at_milliseconds, state=JobState(event.state), text=event.text
+            )
+            for event in table.events_of(session, row.id)
+        ),
+        summary=json.loads(row.summary),
+        created_milliseconds=contract.created,
+        expires_milliseconds=contract.expires,
+        contract=row.contract.decode("utf-8"),
+        progress=_last_progress(row, service),
+    )
+
+
+def find_service(contract: Contract, services: Mapping[str, Service]) -> Service | None:
+    """Return the contract's service, None if this node has it not or in another version."""
+    try:
+        return get_service(contract, services)
+    except (ServiceUnknown, ServiceVersionDiffers):
+        return None
+
+
+def progress_of(course: Course, now: float) -> ProgressView | None:
+    """Return how a running job stands; None before its worker first reports."""
+    if course.report is None:
+        return None
+    return ProgressView(
+        report=course.report,
+        stage_title=_title(course.stages, course.report.stage),
+        fraction=course.fraction,
+        elapsed_seconds=now - course.began,
+        remaining_seconds=course.remaining_seconds(now),
+        peers=tuple(
+            PeerProgressView(
+                rank=rank, stage_title=_title(course.stages, peer.stage), fraction=peer.fraction
+            )
+            for rank, peer in sorted(course.peers.items())
+        ),
+        is_reconnecting=bool(course.down),
+    )
+
+
+def _last_progress(row: JobRow, service: Service | None) -> ProgressView | None:
+    if not row.progress or service is None or row.began_milliseconds is None:
+        return None
+    report = ProgressReport(**json.loads(row.progress))
+    ended = row.ended_milliseconds or row.began_milliseconds
+    return ProgressView(
+        report=report,
+        stage_title=_title(service.stages, report.stage),
+        fraction=Course.begin(service.stages, 0.0).after_report(report, 0.0).fraction,
+        elapsed_seconds=max(ended - row.began_milliseconds, 0) / 1000,
+    )
+
+
+def _title(stages: Sequence[Stage], name: str) -> str:
+    return next((stage.title for stage in stages if stage.name == name), "")
+
+
+def _party(
+    contract: Contract, row: JobRow, party: JobPartyRow, names: Mapping[NodeId, str]
+) -> PartyView:
+    terms = contract.parties[party.rank]
+    return PartyView(
+        rank=party.rank,
+        name=names.get(terms.node_id, terms.name),
+        node_id=terms.node_id,
+        role=terms.role,
+        dataset=terms.dataset.name if terms.dataset else "",
+        row_count=terms.dataset.row_count if terms.dataset else 0,
+        receives=terms.receives,
+        is_here=party.rank == row.rank,
+        has_signed=party.signature is not None,
+        verdict=party.verdict or "",
+        reason=_sentence(party.reason, party.note) if party.verdict else "",
+    )
+
+
+def _sentence(word: str, note: str) -> str:
+    sentence = Reason.parse(word).sentence
+    return f'{sentence}: "{note}"' if note else sentence
+
+
+def _cause(
+    row: JobRow, parties: Sequence[PartyView], verdicts: Sequence[GivenVerdict]
+) -> tuple[str, str]:
+    """Return why a job ended as it did, or what it waits for, and what to do about it."""
+    if row.job_state is JobState.SETTLING:
+        silent = [party.name for party in parties if not party.verdict]
+        return f"waiting to hear how it ended for {', '.join(silent)}", ""
+    given = decisive(verdicts)
+    if not row.job_state.has_ended or given is None:
+        return "", ""
+    verb = {Verdict.FAILED: "it failed"}.get(given.verdict, given.verdict.value)
+    if given.rank == row.rank:
+        told = row.cause or _sentence(given.reason, given.note)
+        return f"{verb} here: {told}", row.remedy or Reason.parse(given.reason).remedy
+    name = parties[given.rank].name
+    where = f"{verb} at {name}" if given.verdict is Verdict.FAILED else f"{verb} by {name}"
+    return f"{where}: {_sentence(given.reason, given.note)}", Reason.parse(given.reason).remedy
+
+
+def _disclosure(
+    contract: Contract, service: Service | None, names: Mapping[NodeId, str]
+) -> tuple[DisclosedView, ...]:
+    """Return what each party will learn; nothing for terms that the service cannot run."""
+    if service is None:
+        return ()
+    try:
+        terms = terms_of(contract, service, names)
+        service.check(terms)
+        statements = service.disclose(terms)
+    except ConfigError:
+        return ()
+    return tuple(DisclosedView(learner=one.learner, text=str(one)) for one in statements)

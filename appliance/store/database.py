@@ -19,7 +19,7 @@ from appliance.store.errors import (
     StoreFull,
     StoreUnwritable,
 )
-from appliance.store.schema import Row
+from appliance.store.migrate import migrate
 
 FILE_NAME: Final = "coffer.db"
 BUSY_SECONDS: Final = 10.0
@@ -55,10 +55,14 @@ class Store:
             raise FolderUnusable(folder, error.strerror or str(error)) from error
         store = cls(path, _engine(path))
         try:
-            Row.metadata.create_all(store._engine)
+            with store._engine.begin() as connection:
+                migrate(connection, path)
         except DBAPIError as error:
             store.close()
             raise (store._trouble(error) or error) from error
+        except StoreError:
+            store.close()
+            raise
         return store
 
     async def run(self, work: Callable[[Session], T]) -> T:

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase
 
 # Constraints are named by rule, so that a migration can name them too.
@@ -16,12 +16,13 @@ NAMES: Final = {
 
 
 class Row(DeclarativeBase):
-    """A row of one of the node's tables. Times are integers, milliseconds since 1970-01-01 UTC."""
+    """A row of one of the node's tables. Times are integers, milliseconds since 1970-01-01 UTC.
+
+    SQLite's integers have 64 bits whatever their column is called.
+    """
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text(),
         bytes: LargeBinary(),
-        # SQLite numbers rows by itself only in a column that is INTEGER by name.
-        int: BigInteger().with_variant(Integer(), "sqlite"),
     }

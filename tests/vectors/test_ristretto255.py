@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from services.kernels import _native, reference, ristretto
+from services.kernels import reference, ristretto
 
 _BASE_MULTIPLES = """
 0000000000000000000000000000000000000000000000000000000000000000
@@ -151,8 +151,3 @@ def test_messages_expand_as_published(message: bytes, uniform: str) -> None:
     dst = b"QUUX-V01-CS02-with-expander-SHA512-256"
 
     assert reference.expand_message_xmd(message, dst, 32).hex() == uniform
-
-
-def test_the_native_module_is_the_one_that_was_built_here() -> None:
-    assert _native.__file__ is not None
-    assert _native.__file__.endswith(".so")

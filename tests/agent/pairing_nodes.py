@@ -28,7 +28,7 @@ from appliance.peering.introduction import Introduction
 from appliance.peering.invitations import Invitations
 from appliance.peering.links import GreetingRpc, Links
 from appliance.peering.peers import Peer, Peers
-from appliance.peering.states import PeerState
+from appliance.peering.states import InvitationState, PeerState
 from appliance.store.database import Store
 
 
@@ -135,9 +135,9 @@ class PairingNode:
         return await LinkSender(self.links)(node_id, letter)
 
     async def _part(self, node_id: NodeId) -> None:
-        self.gone.append(node_id)
         await self.links.cut(node_id)
         await self.links.cut_inbound(node_id)
+        self.gone.append(node_id)
 
     def _caller(self, context: Any) -> Caller:
         peer = self.peers.find(self.caller_of(context))
@@ -190,3 +190,16 @@ async def eventually(is_true: Callable[[], bool], seconds: float = 5.0) -> None:
     while not is_true():
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
         await asyncio.sleep(0.02)
+
+
+async def state_of(node: PairingNode, number: int) -> tuple[InvitationState, int]:
+    found = {one.number: one for one in await node.invitations.all()}[number]
+    return found.state, found.wrong_codes
+
+
+def run_with_two(folder: Path, test: Callable[[PairingNode, PairingNode], Any]) -> None:
+    async def run() -> None:
+        async with nodes(folder, "hospital", "laboratory") as (hospital, laboratory):
+            await test(hospital, laboratory)
+
+    asyncio.run(run())

@@ -1,12 +1,7 @@
 """Links between nodes over real TLS on loopback, with honest servers and others."""
 
 import asyncio
-import socket
-import ssl
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,152 +9,13 @@ import grpc
 import pytest
 
 from appliance.api import peer_pb2 as pb
-from appliance.api.peer_pb2_grpc import GreetingStub, add_GreetingServicer_to_server
+from appliance.api.peer_pb2_grpc import GreetingStub
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
-from appliance.identity.node_id import NodeId
-from appliance.peering import tls
-from appliance.peering.diagnosis import Cause, Trouble
-from appliance.peering.errors import PeerNotPaired, PeerUnknown, PeerUnreachable
-from appliance.peering.introduction import Introduction
-from appliance.peering.links import Contact, GreetingRpc, Links
-
-
-def clock(offset: timedelta = timedelta(0)) -> Callable[[], datetime]:
-    return lambda: datetime.now(UTC) + offset
-
-
-class Book:
-    """A peer book in memory."""
-
-    def __init__(self) -> None:
-        self.known: dict[NodeId, Contact] = {}
-        self.greetings: list[tuple[NodeId, Introduction, bool]] = []
-        self.troubles: list[Trouble | None] = []
-
-    def contact(self, node_id: NodeId) -> Contact:
-        if node_id not in self.known:
-            raise PeerNotPaired(f"{node_id.short} is not a peer")
-        return self.known[node_id]
-
-    def contacts(self) -> tuple[NodeId, ...]:
-        return tuple(self.known)
-
-    async def note_greeting(
-        self, node_id: NodeId, introduction: Introduction, *, inbound: bool
-    ) -> None:
-        self.greetings.append((node_id, introduction, inbound))
-
-    async def note_trouble(self, node_id: NodeId, trouble: Trouble | None) -> None:
-        self.troubles.append(trouble)
-
-
-class LinkedNode:
-    """A node with links and a peer port, and nothing else."""
-
-    def __init__(self, folder: Path, name: str, offset: timedelta = timedelta(0)) -> None:
-        self.name = name
-        self.now = clock(offset)
-        self.key = FileKey.open_or_make(folder / name)
-        self.keeper = LeafKeeper(self.key, now=lambda: self.now())
-        self.book = Book()
-        self.interfaces = (1, 1)
-        self.links = Links(
-            keeper=self.keeper, book=self.book, introduce=self.introduce, now=lambda: self.now()
-        )
-        self.port = 0
-        self.server: grpc.aio.Server | None = None
-
-    @property
-    def node_id(self) -> NodeId:
-        return self.key.node_id
-
-    def introduce(self) -> Introduction:
-        return Introduction(
-            name=self.name,
-            address=f"127.0.0.1:{self.port}" if self.port else "",
-            version="0.1.0",
-            lowest_interface=self.interfaces[0],
-            highest_interface=self.interfaces[1],
-            clock=self.now(),
-        )
-
-    def caller_of(self, context: Any) -> NodeId:
-        pins = {contact.node_id: contact.public_der for contact in self.book.known.values()}
-        caller = tls.peer_of(context.auth_context(), pins)
-        self.links.remember_inbound(caller, context.peer())
-        return caller
-
-    def knows(self, other: "LinkedNode", port: int | None = None) -> None:
-        self.book.known[other.node_id] = Contact(
-            node_id=other.node_id,
-            name=other.name,
-            address=f"127.0.0.1:{other.port if port is None else port}",
-            certificate_der=other.key.certificate_der,
-            public_der=other.key.public_der,
-        )
-
-    def roots(self) -> list[bytes]:
-        return [contact.certificate_der for contact in self.book.known.values()]
-
-    async def converse(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        self.caller_of(context)
-        async for request in requests:
-            yield request
-
-    async def start(self, port: int = 0) -> None:
-        self.server = grpc.aio.server(options=tls.server_options())
-        rpc = GreetingRpc(self.book, self.introduce, self.caller_of)
-        add_GreetingServicer_to_server(rpc, self.server)
-        echo = grpc.stream_stream_rpc_method_handler(self.converse)
-        self.server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler("test.Echo", {"Echo": echo}),)
-        )
-        credentials = tls.server_credentials(self.keeper, self.roots)
-        self.port = self.server.add_secure_port(f"127.0.0.1:{port}", credentials)
-        await self.server.start()
-
-    async def stop(self) -> None:
-        await self.links.close()
-        if self.server is not None:
-            await self.server.stop(0)
-            self.server = None
-
-
-@asynccontextmanager
-async def two_nodes(
-    folder: Path, offset: timedelta = timedelta(0)
-) -> AsyncIterator[tuple[LinkedNode, LinkedNode]]:
-    """Two nodes that know each other; the second one's clock is off by ``offset``."""
-    left, right = LinkedNode(folder, "hospital"), LinkedNode(folder, "laboratory", offset)
-    await left.start()
-    await right.start()
-    left.knows(right)
-    right.knows(left)
-    try:
-        yield left, right
-    finally:
-        await left.stop()
-        await right.stop()
-
-
-async def eventually(is_true: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not is_true():
-        assert asyncio.get_running_loop().time() < deadline, "not in time"
-        await asyncio.sleep(0.02)
-
-
-async def trouble_of(caller: LinkedNode, called: LinkedNode) -> Trouble:
-    """Return the trouble that the caller meets, after it was told to the book and raised alike."""
-    with pytest.raises(PeerUnreachable) as raised:
-        await caller.links.channel(called.node_id)
-    trouble = caller.book.troubles[-1]
-    assert trouble is not None
-    assert (raised.value.what, raised.value.remedy) == (trouble.what, trouble.remedy)
-    assert called.name in trouble.what
-    assert trouble.remedy
-    return trouble
+from appliance.peering.diagnosis import Cause
+from appliance.peering.errors import PeerNotPaired
+from appliance.peering.links import Contact, Links
+from tests.agent.linked_nodes import LinkedNode, clock, eventually, trouble_of, two_nodes
 
 
 def test_each_side_learns_what_the_other_says_of_itself(tmp_path: Path) -> None:
@@ -228,7 +84,7 @@ def test_a_renewed_leaf_hurts_no_running_stream_and_serves_the_next_call(tmp_pat
                 node.now = clock(timedelta(hours=-17))
                 node.keeper.current()
             old = await left.links.channel(right.node_id)
-            stream = old.stream_stream("/test.Echo/Echo")()
+            stream: Any = old.stream_stream("/test.Echo/Echo")()
             await stream.write(b"before")
             assert await stream.read() == b"before"
 
@@ -250,8 +106,12 @@ def test_a_renewed_leaf_hurts_no_running_stream_and_serves_the_next_call(tmp_pat
 def test_cutting_ends_streams_in_both_directions(tmp_path: Path) -> None:
     async def run() -> None:
         async with two_nodes(tmp_path) as (left, right):
-            outbound = (await left.links.channel(right.node_id)).stream_stream("/test.Echo/Echo")()
-            inbound = (await right.links.channel(left.node_id)).stream_stream("/test.Echo/Echo")()
+            outbound: Any = (await left.links.channel(right.node_id)).stream_stream(
+                "/test.Echo/Echo"
+            )()
+            inbound: Any = (await right.links.channel(left.node_id)).stream_stream(
+                "/test.Echo/Echo"
+            )()
             for stream in (outbound, inbound):
                 await stream.write(b"x")
                 assert await stream.read() == b"x"
@@ -275,10 +135,10 @@ def test_cutting_one_peer_spares_the_others(tmp_path: Path) -> None:
             third = LinkedNode(tmp_path, "clinic")
             third.knows(left)
             left.knows(third, 1)
-            streams = {}
+            streams: dict[str, Any] = {}
             for node in (right, third):
                 channel = await node.links.channel(left.node_id)
-                streams[node.name] = stream = channel.stream_stream("/test.Echo/Echo")()
+                stream = streams[node.name] = channel.stream_stream("/test.Echo/Echo")()
                 await stream.write(b"x")
                 assert await stream.read() == b"x"
 
@@ -463,126 +323,6 @@ def test_a_node_that_is_no_peer_is_refused_with_a_clear_cause(tmp_path: Path) ->
             assert "still paired" in trouble.remedy
 
     asyncio.run(run())
-
-
-def tls_client(node: LinkedNode | None, highest: ssl.TLSVersion) -> ssl.SSLContext:
-    from appliance.peering.diagnosis import _context
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if node is not None:
-        context = _context(node.keeper.current())
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.maximum_version = highest
-    context.set_alpn_protocols(["h2"])
-    return context
-
-
-def first_answer(context: ssl.SSLContext, port: int) -> bytes:
-    """Return what a server says to an HTTP/2 client; nothing if it hangs up."""
-    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-    plain = socket.create_connection(("127.0.0.1", port), timeout=3)
-    with plain, context.wrap_socket(plain) as secured:
-        secured.sendall(preface)
-        with suppress(ConnectionResetError):
-            return secured.recv(9)
-    return b""
-
-
-def test_the_peer_port_takes_tls_1_3_with_a_peers_certificate_and_nothing_else(
-    tmp_path: Path,
-) -> None:
-    async def run() -> None:
-        async with two_nodes(tmp_path) as (left, right):
-            stranger = LinkedNode(tmp_path, "stranger")
-            newest = ssl.TLSVersion.TLSv1_3
-            ask = asyncio.to_thread
-
-            assert await ask(first_answer, tls_client(right, newest), left.port)
-            assert await ask(first_answer, tls_client(None, newest), left.port) == b""
-            assert await ask(first_answer, tls_client(stranger, newest), left.port) == b""
-            with pytest.raises(ssl.SSLError):
-                await ask(first_answer, tls_client(right, ssl.TLSVersion.TLSv1_2), left.port)
-
-    asyncio.run(run())
-
-
-@contextmanager
-def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Serve connections on a thread with ``answer``."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.1)
-        ended = threading.Event()
-
-        def loop() -> None:
-            while not ended.is_set():
-                with suppress(TimeoutError):
-                    connection, _ = listener.accept()
-                    with connection, suppress(OSError):
-                        connection.settimeout(3)
-                        answer(connection)
-
-        thread = threading.Thread(target=loop)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            ended.set()
-            thread.join()
-
-
-def speak_old_tls(node: LinkedNode) -> Callable[[socket.socket], None]:
-    import os
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    leaf = node.keeper.current()
-    file = os.memfd_create("leaf")
-    os.write(file, leaf.private_key_pem + leaf.chain_pem)
-    context.load_cert_chain(f"/proc/self/fd/{file}")
-    os.close(file)
-
-    def answer(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as secured:
-            secured.recv(100)
-
-    return answer
-
-
-def say_http(connection: socket.socket) -> None:
-    connection.recv(100)
-    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-
-@pytest.mark.parametrize("manner", ["tls 1.2", "http"])
-def test_a_server_that_speaks_no_tls_1_3_is_told_apart(tmp_path: Path, manner: str) -> None:
-    async def run() -> None:
-        async with two_nodes(tmp_path) as (left, right):
-            answer = speak_old_tls(right) if manner == "tls 1.2" else say_http
-            with serving(answer) as port:
-                left.knows(right, port)
-                trouble = await trouble_of(left, right)
-
-            assert trouble.cause is Cause.NOT_TLS
-            assert "TLS 1.3" in trouble.what
-
-    asyncio.run(run())
-
-
-def test_a_connection_over_an_older_tls_is_nobodys(tmp_path: Path) -> None:
-    node = LinkedNode(tmp_path, "hospital")
-    leaf = node.keeper.current()
-    pins = {node.node_id: node.key.public_der}
-    shown = {"x509_pem_cert": [leaf.chain_pem]}
-
-    assert tls.peer_of(shown | {"ssl_tls_version": [b"TLSv1.3"]}, pins) == node.node_id
-    with pytest.raises(PeerUnknown):
-        tls.peer_of(shown | {"ssl_tls_version": [b"TLSv1.2"]}, pins)
-    with pytest.raises(PeerUnknown):
-        tls.peer_of(shown, pins)
-    with pytest.raises(PeerUnknown):
-        tls.peer_of({"ssl_tls_version": [b"TLSv1.3"]}, pins)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,376 @@
+"""What happens to peers: unpairing, moving, restarting, and what each may do in which state."""
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from appliance.api import agent_pb2 as pb
+from appliance.mailbox.letters import Kind, Letter, PairingConfirmed, Refusal, write_body
+from appliance.peering import store as table
+from appliance.peering.diagnosis import Cause
+from appliance.peering.errors import (
+    AddressMistyped,
+    IllegalChange,
+    InvitationNotFound,
+    PeerNotFound,
+    PeerNotPaired,
+    PeerUnreachable,
+)
+from appliance.peering.peers import FAREWELL
+from appliance.peering.rpc import PeersRpc
+from appliance.peering.states import PeerState
+from tests.agent.pairing_nodes import (
+    PairingNode,
+    begin_pairing,
+    eventually,
+    nodes,
+    pair,
+    run_with_two,
+)
+
+
+def letter(number: int, kind: Kind, pairing: str) -> Letter:
+    return Letter(
+        number=number,
+        kind=kind.value,
+        body=write_body(kind, PairingConfirmed(pairing=pairing)),
+    )
+
+
+def test_unpairing_cuts_all_connections_on_both_sides_within_five_seconds(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        streams = [await hospital.stream_to(laboratory), await laboratory.stream_to(hospital)]
+        began = time.monotonic()
+        unpaired = await hospital.peers.unpair("laboratory")
+
+        await eventually(lambda: all(stream.done() for stream in streams))
+        await eventually(lambda: laboratory.gone == [hospital.node_id])
+        assert time.monotonic() - began < 5
+        assert unpaired.state is laboratory.peer(hospital).state is PeerState.UNPAIRED
+        assert hospital.gone == [laboratory.node_id]
+        assert await hospital.outbox.pending_count(laboratory.node_id) == 0
+
+    run_with_two(tmp_path, test)
+
+
+def test_neither_side_reaches_the_other_after_unpairing(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        await hospital.peers.unpair("laboratory")
+        await eventually(lambda: laboratory.gone == [hospital.node_id])
+
+        with pytest.raises(PeerNotPaired):
+            await laboratory.links.channel(hospital.node_id)
+        with pytest.raises(PeerUnreachable, match="refuses this node's certificate"):
+            await hospital.links.channel(laboratory.node_id)
+        # Having been refused, the farewell is over.
+        with pytest.raises(PeerNotPaired):
+            await hospital.links.channel(laboratory.node_id)
+        assert hospital.peers.roots() == laboratory.peers.roots() == ()
+        assert not hospital.peers.pins()
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_peer_that_was_away_learns_of_the_unpairing_when_it_is_back(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        assert laboratory.server is not None
+        await laboratory.server.stop(0)
+        await hospital.peers.unpair("laboratory")
+        await asyncio.sleep(0.3)
+        assert laboratory.peer(hospital).state is PeerState.PAIRED
+        await laboratory._serve()
+
+        await eventually(lambda: laboratory.peer(hospital).state is PeerState.UNPAIRED, 10)
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_peer_that_the_notice_cannot_reach_learns_by_being_refused(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        hospital.tasks.pop().cancel()  # nothing is delivered
+        stream = await laboratory.stream_to(hospital)
+        await hospital.peers.unpair("laboratory")
+        await eventually(stream.done)
+
+        with pytest.raises(PeerUnreachable) as raised:
+            await laboratory.links.channel(hospital.node_id)
+        trouble = laboratory.peer(hospital).trouble
+        assert trouble is not None
+        assert trouble.cause is Cause.REFUSED
+        assert "whether it is still paired" in raised.value.remedy
+        assert not laboratory.peer(hospital).is_reachable
+
+    run_with_two(tmp_path, test)
+
+
+def test_the_farewell_ends_after_a_day(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        hospital.tasks.pop().cancel()
+        await hospital.peers.unpair("laboratory")
+        hospital.peers.contact(laboratory.node_id)
+        hospital.offset = FAREWELL + timedelta(seconds=1)
+
+        with pytest.raises(PeerNotPaired):
+            hospital.peers.contact(laboratory.node_id)
+
+    run_with_two(tmp_path, test)
+
+
+def test_paired_nodes_are_still_paired_after_both_restart(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        for node in (hospital, laboratory):
+            await node.stop()
+        for node in (hospital, laboratory):
+            await node.start()
+
+        await hospital.stream_to(laboratory)
+        await laboratory.stream_to(hospital)
+        assert hospital.peers.get_paired("laboratory").is_reachable
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_confirmation_survives_a_restart_before_it_is_delivered(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+        assert laboratory.server is not None
+        await laboratory.server.stop(0)
+        await hospital.peers.confirm("laboratory")
+        await hospital.stop()
+        await hospital.start()
+        await laboratory._serve()
+        await laboratory.peers.confirm("hospital")
+
+        await eventually(lambda: hospital.peer(laboratory).state is PeerState.PAIRED, 10)
+        await eventually(lambda: laboratory.peer(hospital).state is PeerState.PAIRED, 10)
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_peer_tells_its_new_address_by_itself(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        old = laboratory.port
+        await laboratory.stop()
+        laboratory.port = 0
+        await laboratory.start()
+        keeping_in_touch = asyncio.create_task(laboratory.links.run())
+        await eventually(lambda: hospital.peer(laboratory).address.endswith(f":{laboratory.port}"))
+        keeping_in_touch.cancel()
+
+        assert laboratory.port != old
+        assert hospital.peer(laboratory).state is PeerState.PAIRED
+        await hospital.stream_to(laboratory)
+
+    run_with_two(tmp_path, test)
+
+
+def test_an_address_set_by_hand_stands_until_the_peer_announces_another(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        moved = await hospital.peers.move("laboratory", f"LOCALHOST:{laboratory.port}")
+        await laboratory.links.channel(hospital.node_id)
+        await hospital.stream_to(laboratory)
+
+        assert moved.address == f"localhost:{laboratory.port}"
+        assert hospital.peer(laboratory).address == moved.address
+        with pytest.raises(AddressMistyped):
+            await hospital.peers.move("laboratory", "nowhere")
+
+    run_with_two(tmp_path, test)
+
+
+def test_peers_are_found_by_name_and_by_id(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+        node_id = laboratory.node_id
+        spellings = ("laboratory", node_id.text, node_id.short, node_id.text.lower())
+
+        for spelling in (*spellings, node_id.text.replace("-", " ")):
+            assert hospital.peers.get(spelling).node_id == node_id
+        for unknown in ("", "lab", "Laboratory", hospital.node_id.text, "x" * 500):
+            with pytest.raises(PeerNotFound):
+                hospital.peers.get(unknown)
+        with pytest.raises(PeerNotPaired, match="waits for confirmation"):
+            hospital.peers.get_paired("laboratory")
+        with pytest.raises(PeerNotPaired, match="is not a peer"):
+            hospital.peers.require_paired(hospital.node_id)
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_peer_cannot_take_anothers_place_by_its_name(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with nodes(tmp_path, "hospital", "laboratory") as (hospital, laboratory):
+            impostor = PairingNode(tmp_path, "impostor")
+            impostor.name = laboratory.node_id.short
+            await impostor.start()
+            await begin_pairing(hospital, impostor)
+            await begin_pairing(hospital, laboratory)
+
+            assert hospital.peers.get(laboratory.node_id.short).node_id == laboratory.node_id
+            await impostor.stop()
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_waits_for_confirmation_may_write_about_pairing_alone(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+
+        def admitted(state: PeerState) -> set[Kind]:
+            def ask(session: object) -> set[Kind]:
+                row = table.find_peer(session, laboratory.node_id)  # type: ignore[arg-type]
+                assert row is not None
+                row.state = state.value
+                return {
+                    kind
+                    for kind in Kind
+                    if hospital.peers.admits(session, laboratory.node_id, kind)  # type: ignore[arg-type]
+                }
+
+            return ask  # type: ignore[return-value]
+
+        about_pairing = {
+            Kind.PAIRING_CONFIRMED,
+            Kind.PAIRING_REJECTED,
+            Kind.UNPAIRED,
+            Kind.VOID,
+        }
+        for state in PeerState:
+            expected = about_pairing if state.is_confirming else set()
+            if state is PeerState.PAIRED:
+                expected = set(Kind)
+            assert await hospital.store.run(admitted(state)) == expected  # type: ignore[arg-type]
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_letter_about_an_earlier_pairing_changes_nothing(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+        earlier = hospital.peer(laboratory).pairing
+        await begin_pairing(hospital, laboratory)
+        receipts = [
+            await hospital.inbox.receive(
+                laboratory.node_id, letter(1, Kind.PAIRING_CONFIRMED, earlier)
+            ),
+            await hospital.inbox.receive(
+                laboratory.node_id,
+                letter(2, Kind.PAIRING_CONFIRMED, hospital.peer(laboratory).pairing),
+            ),
+        ]
+
+        assert [receipt.refusal for receipt in receipts] == [Refusal.CONFLICT, None]
+        assert hospital.peer(laboratory).state is PeerState.CONFIRMED_THERE
+
+    run_with_two(tmp_path, test)
+
+
+def test_confirming_twice_is_the_same_as_once(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        again = await hospital.peers.confirm("laboratory")
+
+        assert again.state is PeerState.PAIRED
+        assert await hospital.outbox.pending_count(laboratory.node_id) == 0
+
+    run_with_two(tmp_path, test)
+
+
+def test_what_makes_no_sense_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+        with pytest.raises(IllegalChange):
+            await hospital.peers.unpair("laboratory")
+        await pair_rest(hospital, laboratory)
+        with pytest.raises(IllegalChange):
+            await hospital.peers.reject("laboratory")
+        await hospital.peers.unpair("laboratory")
+        with pytest.raises(IllegalChange):
+            await hospital.peers.confirm("laboratory")
+
+        assert hospital.peer(laboratory).state is PeerState.UNPAIRED
+
+    run_with_two(tmp_path, test)
+
+
+async def pair_rest(hospital: PairingNode, laboratory: PairingNode) -> None:
+    await hospital.peers.confirm("laboratory")
+    await laboratory.peers.confirm("hospital")
+    await eventually(lambda: hospital.peer(laboratory).state is PeerState.PAIRED)
+    await eventually(lambda: laboratory.peer(hospital).state is PeerState.PAIRED)
+
+
+def test_one_rejects_while_the_other_confirms_and_neither_is_paired(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+        await asyncio.gather(
+            hospital.peers.confirm("laboratory"), laboratory.peers.reject("hospital")
+        )
+
+        await eventually(lambda: not hospital.peer(laboratory).state.is_admitted)
+        assert laboratory.peer(hospital).state is PeerState.REJECTED
+
+    run_with_two(tmp_path, test)
+
+
+def test_both_unpair_at_once(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        await asyncio.gather(
+            hospital.peers.unpair("laboratory"), laboratory.peers.unpair("hospital")
+        )
+
+        assert hospital.peer(laboratory).state is PeerState.UNPAIRED
+        assert laboratory.peer(hospital).state is PeerState.UNPAIRED
+        await pair(laboratory, hospital)
+
+    run_with_two(tmp_path, test)
+
+
+def test_the_local_api_tells_the_whole_story(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        here, there = (
+            PeersRpc(node.peers, node.invitations, node.acceptance, node.outbox.pending_count)
+            for node in (hospital, laboratory)
+        )
+        made = await here.Invite(pb.InviteRequest(), None)
+        assert made.state == "open"
+        assert made.words in made.text.replace("-", " ")
+        peer = await there.Accept(pb.AcceptRequest(invitation=made.text), None)
+        assert (peer.name, peer.state, peer.confirmed_here) == ("hospital", "confirming", False)
+        listed = (await here.ListInvitations(pb.ListInvitationsRequest(), None)).invitations
+        assert [(one.id, one.state, one.text, one.words) for one in listed] == [
+            (made.id, "used", "", "")
+        ]
+        shown = await here.GetPeer(pb.GetPeerRequest(peer="laboratory"), None)
+        assert shown.authentication_string == peer.authentication_string
+
+        confirmed = await here.Confirm(pb.ConfirmRequest(peer="laboratory"), None)
+        assert (confirmed.state, confirmed.confirmed_here) == ("confirming", True)
+        await there.Confirm(pb.ConfirmRequest(peer="hospital"), None)
+        await eventually(lambda: hospital.peer(laboratory).state is PeerState.PAIRED)
+        peers = (await here.ListPeers(pb.ListPeersRequest(), None)).peers
+        assert [(one.name, one.state, one.confirmed_there) for one in peers] == [
+            ("laboratory", "paired", True)
+        ]
+        moved = await here.MovePeer(
+            pb.MovePeerRequest(peer="laboratory", address="10.0.0.1:7443"), None
+        )
+        assert moved.address == "10.0.0.1:7443"
+        gone = await here.Unpair(pb.UnpairRequest(peer="laboratory"), None)
+        assert gone.state == "unpaired"
+        with pytest.raises(InvitationNotFound):
+            await here.WithdrawInvitation(pb.WithdrawInvitationRequest(id="x"), None)
+
+    run_with_two(tmp_path, test)

@@ -66,6 +66,11 @@ class ApplianceConfig(BaseModel):
         return self.listen
 
     @property
+    def admitted_uids(self) -> frozenset[int]:
+        """Who may use the local API: the agent's own user, root, and those that are named."""
+        return frozenset({os.getuid(), 0, *self.allowed_uids})
+
+    @property
     def api_socket(self) -> Path:
         """The Unix socket at which local callers reach the agent."""
         return self.state / "api.sock"

@@ -1,0 +1,79 @@
+"""The daemon: opens the node's parts in order, joins them, serves, and closes them in reverse."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from appliance.agent import journal
+from appliance.agent.config import ApplianceConfig
+from appliance.agent.node import Node
+from appliance.agent.servers import local_server, peer_server
+from appliance.store.database import Store
+from appliance.store.lock import FolderLock
+
+log = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """Return the machine's time; the agent alone reads it."""
+    return datetime.now(UTC)
+
+
+async def run(config: ApplianceConfig) -> None:
+    """Run the node's agent until SIGTERM or SIGINT.
+
+    Raises: a ServiceError with the cause and the remedy if the node cannot start.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with serving(config) as node:
+        journal.tell_ready(f"node {node.key.node_id.short} serves at {config.listen}")
+        log.info("node %s (%s) serves peers at %s", config.name, node.key.node_id, config.listen)
+        await stopped.wait()
+        journal.tell_stopping()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def serving(config: ApplianceConfig) -> AsyncIterator[Node]:
+    """Open the node and its two servers; leave nothing running behind."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(FolderLock.take(config.state))
+        store = Store.open(config.state)
+        stack.callback(store.close)
+        node = Node(config, store, now)
+        stack.push_async_callback(node.close)
+        await node.load()
+        await stack.enter_async_context(peer_server(config, node))
+        await stack.enter_async_context(local_server(config, node))
+        await stack.enter_async_context(_working(node))
+        yield node
+
+
+@asynccontextmanager
+async def _working(node: Node) -> AsyncIterator[None]:
+    """Keep the node's standing work going; a part that fails ends the agent."""
+    main = asyncio.current_task()
+
+    async def watched(work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a part of the agent failed")
+            if main is not None:
+                main.cancel()
+
+    tasks = [asyncio.create_task(watched(work)) for work in node.standing_work()]
+    tasks.append(asyncio.create_task(journal.keep_watchdog_calm()))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

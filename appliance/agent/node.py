@@ -1,0 +1,179 @@
+"""The node's parts, joined: who knows whom, and which standing work keeps them going."""
+
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any, Final
+
+from appliance.agent.books import DescribedDatasets, PairedPeers
+from appliance.agent.config import ApplianceConfig
+from appliance.agent.guard import Guard
+from appliance.agent.node_rpc import NodeRpc
+from appliance.agent.permissions import Caller
+from appliance.agent.refusals import Context
+from appliance.agent.relay import Relay
+from appliance.agent.supervisor import Supervisor
+from appliance.api import agent_pb2 as pb
+from appliance.datasets.datasets import Datasets
+from appliance.identity.certificates import LeafKeeper
+from appliance.identity.keys import FileKey
+from appliance.identity.node_id import NodeId
+from appliance.jobs.jobs import Jobs
+from appliance.mailbox.inbox import Inbox
+from appliance.mailbox.letters import Kind
+from appliance.mailbox.outbox import Outbox
+from appliance.mailbox.rpc import LinkSender
+from appliance.peering import tls
+from appliance.peering.acceptance import Acceptance
+from appliance.peering.introduction import Introduction
+from appliance.peering.invitations import Invitations
+from appliance.peering.links import Links
+from appliance.peering.peers import Peers
+from appliance.store.database import Store
+from services.randomness import System
+from services.registry import SERVICES
+from services.service import Service
+
+VERSION: Final = version("coffer")
+
+log = logging.getLogger(__name__)
+
+
+class Node:
+    """All parts of one node. They are made in the order in which they need one another."""
+
+    def __init__(self, config: ApplianceConfig, store: Store, now: Callable[[], datetime]) -> None:
+        self._config = config
+        self._now = now
+        self.key = FileKey.open_or_make(config.state, now=now)
+        self.keeper = LeafKeeper(self.key, now=now)
+        # The outbox sends over links, which ask the peers, who post to the outbox.
+        self.outbox = Outbox(store, self._send, self._milliseconds)
+        self.peers = Peers(
+            store,
+            own_name=config.name,
+            post=self.outbox.put,
+            drop=self.outbox.drop,
+            now=now,
+        )
+        self.links = Links(keeper=self.keeper, book=self.peers, introduce=self.introduce, now=now)
+        self._sender = LinkSender(self.links)
+        self.inbox = Inbox(store, self.peers.admits)
+        self.invitations = Invitations(
+            store=store,
+            peers=self.peers,
+            listen=config.pairing_listen,
+            host=config.reachable_at.rpartition(":")[0],
+            interceptors=(Guard(lambda _: Caller.INVITED, tell=False),),
+            key=self.key,
+            introduce=self.introduce,
+            now=now,
+        )
+        self.acceptance = Acceptance(
+            store=store, peers=self.peers, key=self.key, introduce=self.introduce, now=now
+        )
+        self.relay = Relay(self.links, self.caller_of)
+        self.supervisor = Supervisor(config, self.relay)
+        self.datasets = Datasets(
+            store,
+            peers=self.peers,
+            post=self.outbox.put,
+            inspector=self.supervisor.inspect,
+            rng=System(),
+            now_milliseconds=self._milliseconds,
+        )
+        self.jobs = Jobs(
+            store=store,
+            key=self.key,
+            own_name=config.name,
+            peers=PairedPeers(self.peers),
+            datasets=DescribedDatasets(self.datasets),
+            services=SERVICES,
+            runner=self.supervisor,
+            outbox=self.outbox,
+            folder=config.state / "jobs",
+            now_milliseconds=self._milliseconds,
+        )
+        self._join()
+
+    async def load(self) -> None:
+        """Read what is on disk, and bring what a crash interrupted into a true state."""
+        await self.peers.load()
+        await self.invitations.load()
+        await self.jobs.recover()
+
+    def standing_work(self) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return the work that goes on as long as the agent runs."""
+        return (
+            self.keeper.run(),
+            self.links.run(),
+            self.outbox.deliver(),
+            self.jobs.run(),
+            self.supervisor.run(),
+        )
+
+    async def close(self) -> None:
+        """Stop workers, close the pairing port, and hang up."""
+        await self.supervisor.close()
+        await self.invitations.close()
+        await self.links.close()
+
+    def caller_of(self, context: Context) -> NodeId:
+        """Return the peer behind a call on the peer port. Raises: PeerUnknown and its kin."""
+        return tls.peer_of(context.auth_context(), self.peers.pins())
+
+    def introduce(self) -> Introduction:
+        """Return what this node says of itself."""
+        return Introduction(
+            name=self._config.name,
+            address=self._config.reachable_at,
+            version=VERSION,
+            clock=self._now(),
+        )
+
+    def rpc(self, services: Mapping[str, Service]) -> NodeRpc:
+        """Return the servicer of the Node API."""
+        return NodeRpc(self._show, services)
+
+    async def _send(self, peer: NodeId, letter: Any) -> Any:
+        return await self._sender(peer, letter)
+
+    def _join(self) -> None:
+        """Register who handles which letters, and who hears of peers that come and go."""
+        for kind, handler in self.peers.handlers().items():
+            self.inbox.register(kind, handler)
+        for kind, handler in self.jobs.handlers().items():
+            self.inbox.register(kind, handler)
+        self.inbox.register(Kind.DATASET_PUBLISHED, self.datasets.on_published)
+        self.inbox.register(Kind.DATASET_WITHDRAWN, self.datasets.on_withdrawn)
+        self.peers.when_gone(self._part_from)
+        self.peers.when_seen(self.outbox.wake)
+
+    async def _part_from(self, node_id: NodeId) -> None:
+        """End all that goes on with a peer that is none any more."""
+        await self.jobs.part_from(node_id)
+        await self.links.cut(node_id)
+        await self.links.cut_inbound(node_id)
+        await self.datasets.forget_peer(node_id)
+
+    async def _show(self) -> pb.NodeView:
+        return pb.NodeView(
+            node_id=self.key.node_id.text,
+            name=self._config.name,
+            version=VERSION,
+            address=self._config.reachable_at,
+            state_folder=str(self._config.state),
+            certificate_expires_milliseconds=_milliseconds(self.keeper.current().not_after),
+            confinement=self.supervisor.confinement,
+            peer_count=len(self.peers.all()),
+            dataset_count=len(await self.datasets.list_own()),
+            waiting_count=len(await self.jobs.list(waiting=True)),
+        )
+
+    def _milliseconds(self) -> int:
+        return _milliseconds(self._now())
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,103 @@
+"""The agent's two servers: the peer port over TLS, and the local socket behind the door."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import grpc
+
+from appliance.agent.config import ApplianceConfig
+from appliance.agent.door import Door
+from appliance.agent.guard import Guard
+from appliance.agent.node import Node
+from appliance.agent.permissions import Caller, NotAdmitted
+from appliance.agent.refusals import Context
+from appliance.agent.relay import relay_handler
+from appliance.api import agent_pb2_grpc as local
+from appliance.api import peer_pb2_grpc as remote
+from appliance.datasets.rpc import DatasetsRpc
+from appliance.jobs.rpc import JobsRpc
+from appliance.mailbox.rpc import MailboxRpc
+from appliance.peering import tls
+from appliance.peering.links import GreetingRpc
+from appliance.peering.rpc import PeersRpc
+from appliance.peering.states import PeerState
+from services.errors import ConfigError
+from services.registry import SERVICES
+
+STOP_SECONDS: Final = 1.0
+LOCAL_MESSAGE_BYTES: Final = 16 << 20
+
+
+class PortTaken(ConfigError):
+    """The peer port cannot be bound."""
+
+
+@asynccontextmanager
+async def peer_server(config: ApplianceConfig, node: Node) -> AsyncIterator[None]:
+    """Serve peers at the configured address. Raises: PortTaken."""
+
+    def identify(context: Context) -> Caller:
+        peer = node.caller_of(context)
+        known = node.peers.find(peer)
+        node.links.remember_inbound(peer, context.peer())
+        if known is not None and known.state is PeerState.PAIRED:
+            return Caller.PAIRED
+        return Caller.CONFIRMING
+
+    server = grpc.aio.server(
+        interceptors=[Guard(identify, tell=False)], options=tls.server_options()
+    )
+    greeting = GreetingRpc(node.peers, node.introduce, node.caller_of)
+    remote.add_GreetingServicer_to_server(greeting, server)
+    remote.add_MailboxServicer_to_server(MailboxRpc(node.inbox, node.caller_of), server)
+    server.add_generic_rpc_handlers((relay_handler(node.relay),))
+    try:
+        server.add_secure_port(config.listen, tls.server_credentials(node.keeper, node.peers.roots))
+    except RuntimeError:
+        raise PortTaken(
+            f"the peer port {config.listen} cannot be bound",
+            remedy="another program holds it, or the address is not this machine's; see --listen",
+        ) from None
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(STOP_SECONDS)
+
+
+@asynccontextmanager
+async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[None]:
+    """Serve local callers at the state folder's socket, by uid."""
+    folder = config.state / "run"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    inner = folder / "agent.sock"
+    inner.unlink(missing_ok=True)
+    door = Door(config.api_socket, inner)
+
+    def identify(context: Context) -> Caller:
+        uid = door.uid_of(context.peer())
+        if uid is None or uid not in config.admitted_uids:
+            raise NotAdmitted(
+                f"uid {uid} may not use this node",
+                remedy="run it as the agent's own user, or add the uid to allowed_uids",
+            )
+        return Caller.LOCAL
+
+    server = grpc.aio.server(
+        interceptors=[Guard(identify, tell=True)],
+        options=[("grpc.max_receive_message_length", LOCAL_MESSAGE_BYTES)],
+    )
+    local.add_NodeServicer_to_server(node.rpc(SERVICES), server)
+    peers = PeersRpc(node.peers, node.invitations, node.acceptance, node.outbox.pending_count)
+    local.add_PeersServicer_to_server(peers, server)
+    local.add_DatasetsServicer_to_server(DatasetsRpc(node.datasets), server)
+    local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)
+    server.add_insecure_port(f"unix:{inner}")
+    await server.start()
+    await door.open()
+    try:
+        yield
+    finally:
+        await door.close()
+        await server.stop(STOP_SECONDS)

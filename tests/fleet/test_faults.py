@@ -96,7 +96,7 @@ def test_a_cancelled_job_stops_both_workers_and_ends_cancelled_on_both(long: lis
     assert [end.state for end in ends] == ["cancelled", "cancelled"]
     assert ends[0].record == ends[1].record
     assert time.monotonic() - begun < 5
-    assert not any(node.jobs.GetResult(pb.GetResultRequest(id=job.id)).files for node in long)
+    assert not any(list((node.state / "jobs").rglob("*.parquet")) for node in long)
 
 
 def test_unpairing_cuts_a_running_job_within_five_seconds(long: list[Node]) -> None:

@@ -48,7 +48,7 @@ def test_both_receive_exactly_the_intersection(paired: list[Node]) -> None:
     assert [end.state for end in ends] == ["succeeded", "succeeded"], ends
     assert [ids_in_result(node, job) for node in paired] == [COMMON, COMMON]
     assert ends[0].record == ends[1].record != ""
-    assert ends[0].summary["intersection_size"] == 200
+    assert ends[0].summary["intersection_rows"] == 200
 
 
 def test_a_sender_that_receives_nothing_has_no_result(paired: list[Node]) -> None:
@@ -59,7 +59,9 @@ def test_a_sender_that_receives_nothing_has_no_result(paired: list[Node]) -> Non
 
     assert [ended(node, job).state for node in paired] == ["succeeded", "succeeded"]
     assert ids_in_result(hospital, job) == COMMON
-    assert not laboratory.jobs.GetResult(pb.GetResultRequest(id=job.id)).files
+    with pytest.raises(grpc.RpcError) as caught:
+        laboratory.jobs.GetResult(pb.GetResultRequest(id=job.id))
+    assert "no output" in caught.value.details()
     assert not ended(laboratory, job).summary
 
 

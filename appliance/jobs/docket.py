@@ -102,6 +102,9 @@ class Docket:
         table.parties_of(session, row.id)[contract.proposer].signature = signature
         proposer = self._name(session, row, contract.proposer)
         self._note(session, row, f"proposed by {proposer}, who has signed")
+        # At once, before any verdict can come: those who are not paired never hear of one another.
+        if not self._are_paired(session, _others(table.parties_of(session, row.id), own)):
+            self.give_verdict(session, row, Verdict.REJECTED, Reason.NOT_PAIRED)
         for letter in table.take_early(session, row.id):
             self._take_early(session, letter)
         return row.id
@@ -213,9 +216,13 @@ class Docket:
         return row.id
 
     def interrupt(self, session: Session) -> None:
-        """Give the verdict on jobs whose worker died with the agent, at its next start."""
+        """Give the verdict on jobs that the agent's death ended, at its next start."""
         for row in table.all_jobs(session, JobState.RUNNING):
             self.give_verdict(session, row, Verdict.FAILED, Reason.INTERRUPTED)
+        for node_id in table.unended_parties(session):
+            is_other = node_id != self._key.node_id
+            if is_other and self._peers.find_paired(session, node_id) is None:
+                self.part_from(session, node_id)
         horizon = self._now_milliseconds() - EARLY_LETTER_MILLISECONDS
         table.forget_early(session, before_milliseconds=horizon)
 
@@ -351,6 +358,9 @@ class Docket:
         for node_id in _others(table.parties_of(session, row.id), row.rank):
             if self._peers.find_paired(session, node_id) is not None:
                 self._outbox.put(session, node_id, kind, body)
+
+    def _are_paired(self, session: Session, node_ids: Iterable[NodeId]) -> bool:
+        return all(self._peers.find_paired(session, node_id) for node_id in node_ids)
 
     def _note(self, session: Session, row: JobRow, text: str) -> None:
         table.add_event(session, row, self._now_milliseconds(), text)

@@ -36,7 +36,7 @@ from appliance.jobs.states import IllegalTransition, JobEvent, JobState
 from appliance.jobs.store import JobRow
 from appliance.jobs.verdicts import Verdict
 from appliance.jobs.views import JobView, progress_of, view_of
-from appliance.mailbox.inbox import Inbox
+from appliance.mailbox.inbox import Handler
 from appliance.mailbox.letters import JobProposed, JobSigned, JobVerdict, Kind, Refusal
 from appliance.mailbox.outbox import Outbox
 from appliance.store.database import Store
@@ -69,7 +69,7 @@ class Jobs:
         store: Store,
         outbox: Outbox,
         key: IdentityKey,
-        name: str,
+        own_name: str,
         peers: PeerBook,
         datasets: DatasetBook,
         services: Mapping[str, Service],
@@ -77,7 +77,7 @@ class Jobs:
         folder: Path,
         now_milliseconds: Callable[[], int],
     ) -> None:
-        own = Named(node_id=key.node_id, name=name)
+        own = Named(node_id=key.node_id, name=own_name)
         self._store = store
         self._own = own
         self._peers = peers
@@ -103,11 +103,13 @@ class Jobs:
         outbox.when_refused(Kind.JOB_PROPOSED, self._on_proposal_refused)
         outbox.when_refused(Kind.JOB_SIGNED, self._on_signature_refused)
 
-    def read_letters(self, inbox: Inbox) -> None:
-        """Have the letters about jobs brought here."""
-        inbox.register(Kind.JOB_PROPOSED, self._on_proposed)
-        inbox.register(Kind.JOB_SIGNED, self._on_signed)
-        inbox.register(Kind.JOB_VERDICT, self._on_verdict)
+    def handlers(self) -> Mapping[Kind, Handler]:
+        """Return what the inbox calls for letters about jobs."""
+        return {
+            Kind.JOB_PROPOSED: self._on_proposed,
+            Kind.JOB_SIGNED: self._on_signed,
+            Kind.JOB_VERDICT: self._on_verdict,
+        }
 
     async def recover(self) -> None:
         """Bring all jobs into a true state after a start, and go on with those that can."""
@@ -129,14 +131,14 @@ class Jobs:
         self._attendant.changed(contract.id)
         return await self.get(contract.id)
 
-    async def all(self, *, waiting: bool = False) -> list[JobView]:
+    async def list(self, *, waiting: bool = False) -> tuple[JobView, ...]:
         """Return all jobs, newest first, or those that wait for this node's approval."""
         states = (JobState.WAITING_APPROVAL,) if waiting else ()
 
-        def work(session: Session) -> list[JobView]:
-            return [self._view(session, row) for row in table.all_jobs(session, *states)]
+        def work(session: Session) -> tuple[JobView, ...]:
+            return tuple(self._view(session, row) for row in table.all_jobs(session, *states))
 
-        return [self._with_progress(view) for view in await self._store.run(work)]
+        return tuple(self._with_progress(view) for view in await self._store.run(work))
 
     async def get(self, job_id: str) -> JobView:
         """Return a job by its id or a beginning of it; JobNotFound, JobAmbiguous."""
@@ -240,15 +242,11 @@ class Jobs:
         state = JobState.WAITING_APPROVAL
         return await self._store.run(lambda session: len(table.all_jobs(session, state)))
 
-    def part_from(self, session: Session, node_id: NodeId) -> AfterCommit:
-        """End all jobs with a peer that is unpaired in the same transaction."""
-        ended = self._docket.part_from(session, node_id)
-
-        def after() -> None:
-            for job_id in ended:
-                self._attendant.changed(job_id)
-
-        return after
+    async def part_from(self, node_id: NodeId) -> None:
+        """End all jobs with a peer that is no longer paired."""
+        ended = await self._store.run(lambda session: self._docket.part_from(session, node_id))
+        for job_id in ended:
+            self._attendant.changed(job_id)
 
     def worker_progressed(self, job_id: str, report: ProgressReport) -> None:
         """Take note of how far our worker has come."""

@@ -24,7 +24,7 @@ class JobsRpc(JobsServicer):
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Any) -> pb.ListJobsReply:
         """List jobs."""
-        views = await self._jobs.all(waiting=request.waiting)
+        views = await self._jobs.list(waiting=request.waiting)
         return pb.ListJobsReply(jobs=[to_proto(view) for view in views])
 
     async def GetJob(self, request: pb.GetJobRequest, context: Any) -> pb.Job:

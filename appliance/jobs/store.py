@@ -111,6 +111,17 @@ def unended_jobs_with(session: Session, node_id: NodeId) -> Sequence[JobRow]:
     return session.scalars(query).all()
 
 
+def unended_parties(session: Session) -> Sequence[NodeId]:
+    """Return the parties of jobs that have not ended."""
+    query = (
+        select(JobPartyRow.node)
+        .join(JobRow, JobPartyRow.job_id == JobRow.id)
+        .where(JobRow.state.not_in([state.value for state in ENDED]))
+        .distinct()
+    )
+    return [NodeId(node) for node in session.scalars(query)]
+
+
 def count_unended_by(session: Session, proposer: NodeId) -> int:
     """Return how many jobs that this node proposed have not ended."""
     query = (

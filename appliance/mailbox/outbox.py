@@ -45,10 +45,18 @@ class Outbox:
     (Undelivered, or what the link says) when the peer cannot be reached now.
     """
 
-    def __init__(self, store: Store, send: Send, now_milliseconds: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        send: Send,
+        now_milliseconds: Callable[[], int],
+        *,
+        shortest_wait_seconds: float = SHORTEST_WAIT_SECONDS,
+    ) -> None:
         self._store = store
         self._send = send
         self._now_milliseconds = now_milliseconds
+        self._shortest_wait_seconds = shortest_wait_seconds
         self._refused: dict[Kind, WhenRefused] = {}
         self._wakers: dict[NodeId, asyncio.Event] = {}
         self._new_peers: asyncio.Queue[NodeId] = asyncio.Queue()
@@ -102,7 +110,7 @@ class Outbox:
             self._loop.call_soon_threadsafe(self.wake, peer)
 
     async def _deliver_to(self, peer: NodeId, waker: asyncio.Event) -> None:
-        wait_seconds = SHORTEST_WAIT_SECONDS
+        wait_seconds = self._shortest_wait_seconds
         trouble = ""
         while True:
             waker.clear()
@@ -119,7 +127,7 @@ class Outbox:
                 await _pause(waker, wait_seconds)
                 wait_seconds = min(wait_seconds * 2, LONGEST_WAIT_SECONDS)
             else:
-                wait_seconds, trouble = SHORTEST_WAIT_SECONDS, ""
+                wait_seconds, trouble = self._shortest_wait_seconds, ""
 
     async def _deliver_one(self, peer: NodeId, letter: Letter) -> None:
         receipt = await self._send(peer, letter)

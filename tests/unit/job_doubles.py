@@ -1,0 +1,346 @@
+"""Nodes in one process for tests of jobs: real databases, and mail that a test controls."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from appliance.contracts.contract import Contract
+from appliance.datasets.errors import DatasetChanged, DatasetNotFound
+from appliance.datasets.source import Kind, Source
+from appliance.identity.node_id import NodeId
+from appliance.jobs.compose import Submission, SubmittedParty
+from appliance.jobs.jobs import Jobs
+from appliance.jobs.needs import DescribedDataset, Pin
+from appliance.jobs.views import JobView
+from appliance.mailbox.inbox import Inbox
+from appliance.mailbox.letters import Letter, Receipt, Undelivered
+from appliance.mailbox.outbox import Outbox
+from appliance.store.database import Store
+from services.errors import ConfigError, ServiceError
+from services.service import (
+    Adversary,
+    Outcome,
+    Parameters,
+    Service,
+    Stage,
+    Statement,
+    Task,
+    Terms,
+)
+from tests.unit.contract_doubles import MemoryKey, dataset
+
+NAMES = ("hospital", "laboratory", "registry", "stranger")
+
+
+class JoinParameters(Parameters):
+    depth: int = 1
+
+
+def _check(terms: Terms) -> None:
+    if any(party.dataset is None for party in terms.parties):
+        raise ConfigError("each party must bring a dataset")
+
+
+def _disclose(terms: Terms) -> tuple[Statement, ...]:
+    return tuple(
+        Statement(
+            learner=rank,
+            about=None,
+            template="%(learner)s learns of %(count)s tables",
+            values={"learner": party.name, "count": len(terms.parties)},
+        )
+        for rank, party in enumerate(terms.parties)
+    )
+
+
+async def _never(task: Task) -> Outcome:
+    raise NotImplementedError
+
+
+JOIN = Service(
+    name="test.join",
+    version=1,
+    title="Join",
+    adversary=Adversary.SEMI_HONEST,
+    party_counts=range(2, 5),
+    roles=("member", "leader"),
+    parameters=JoinParameters,
+    outputs=("intersection",),
+    stages=(
+        Stage(name="read", title="Read", weight=1.0),
+        Stage(name="join", title="Join", weight=3.0),
+    ),
+    assign=lambda receivers, count: ("leader", *("member" for _ in range(count - 1))),
+    check=_check,
+    disclose=_disclose,
+    run=_never,
+)
+
+
+class Clock:
+    """A clock that only a test moves."""
+
+    def __init__(self) -> None:
+        self.milliseconds = 1_800_000_000_000
+
+    def __call__(self) -> int:
+        return self.milliseconds
+
+
+class FakePeers:
+    """A peer book that holds whom a test pairs."""
+
+    def __init__(self) -> None:
+        self.pins: dict[NodeId, Pin] = {}
+
+    def find_paired(self, session: Session, node_id: NodeId) -> Pin | None:
+        return self.pins.get(node_id)
+
+    def get_paired(self, session: Session, peer: str) -> Pin:
+        for pin in self.pins.values():
+            if peer in (pin.name, pin.node_id.text):
+                return pin
+        raise ConfigError(f"no peer is called {peer}")
+
+    def names(self, session: Session) -> Mapping[NodeId, str]:
+        return {node_id: pin.name for node_id, pin in self.pins.items()}
+
+
+class FakeDatasets:
+    """A dataset book: this node's tables and the peers', as a test lays them down."""
+
+    def __init__(self) -> None:
+        self.own: dict[str, DescribedDataset] = {}
+        self.published: dict[tuple[NodeId, str], DescribedDataset] = {}
+        self.unpublished: set[NodeId] = set()
+        self.changed = False
+        self.asked = 0
+
+    async def describe_own(self, name: str) -> DescribedDataset:
+        if name not in self.own:
+            raise DatasetNotFound(name, list(self.own))
+        return self.own[name]
+
+    async def describe_published(self, owner: NodeId, name: str) -> DescribedDataset:
+        if (owner, name) not in self.published:
+            raise DatasetNotFound(name, [])
+        return self.published[owner, name]
+
+    async def is_published(self, name: str, peer: NodeId) -> bool:
+        return peer not in self.unpublished
+
+    async def require_unchanged(self, name: str) -> Source:
+        self.asked += 1
+        if self.changed:
+            raise DatasetChanged(f"/data/{name}.csv")
+        return Source(
+            kind=Kind.CSV,
+            location=f"/data/{name}.csv",
+            files=(),
+            columns=(),
+            key=("id",),
+            normal_form=("trim",),
+            delimiter=",",
+            row_count=100,
+            content_hash="00",
+        )
+
+
+class FakeRunner:
+    """A runner whose workers do what a test says, by way of the node's Jobs."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.stopped: list[str] = []
+        self.folders: dict[str, Path] = {}
+        self.trouble: ServiceError | None = None
+
+    async def start(
+        self, job_id: str, contract: Contract, rank: int, source: Source | None, folder: Path
+    ) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.started.append(job_id)
+        self.folders[job_id] = folder
+
+    async def stop(self, job_id: str) -> None:
+        self.stopped.append(job_id)
+
+
+class Mail:
+    """Carries letters between nodes; a hindrance may raise Undelivered, or just take time."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[NodeId, Node] = {}
+        self.hinder: Callable[[NodeId, NodeId, Letter], Awaitable[None]] = _unhindered
+        self.hinder_receipt: Callable[[NodeId, NodeId, Letter], Awaitable[None]] = _unhindered
+
+    async def carry(self, sender: NodeId, receiver: NodeId, letter: Letter) -> Receipt:
+        await self.hinder(sender, receiver, letter)
+        node = self.nodes.get(receiver)
+        if node is None or not node.is_up:
+            raise Undelivered("the peer is down")
+        receipt = await node.inbox.receive(sender, letter)
+        await self.hinder_receipt(sender, receiver, letter)
+        return receipt
+
+
+async def _unhindered(sender: NodeId, receiver: NodeId, letter: Letter) -> None:
+    """Let the letter pass."""
+
+
+@dataclass
+class Node:
+    """One node; ``up`` and ``kill`` can be repeated."""
+
+    name: str
+    folder: Path
+    mail: Mail
+    clock: Clock
+    key: MemoryKey = field(default_factory=MemoryKey)
+    peers: FakePeers = field(default_factory=FakePeers)
+    datasets: FakeDatasets = field(default_factory=FakeDatasets)
+    is_up: bool = False
+
+    @property
+    def node_id(self) -> NodeId:
+        return self.key.node_id
+
+    async def up(self) -> None:
+        self.store = Store.open(self.folder)
+        self.outbox = Outbox(
+            self.store,
+            lambda peer, letter: self.mail.carry(self.node_id, peer, letter),
+            self.clock,
+            shortest_wait_seconds=0.01,
+        )
+        self.inbox = Inbox(self.store, lambda session, sender, kind: sender in self.peers.pins)
+        self.runner = FakeRunner()
+        self.jobs = Jobs(
+            store=self.store,
+            outbox=self.outbox,
+            key=self.key,
+            own_name=self.name,
+            peers=self.peers,
+            datasets=self.datasets,
+            services={JOIN.name: JOIN},
+            runner=self.runner,
+            folder=self.folder / "jobs",
+            now_milliseconds=self.clock,
+        )
+        for kind, handler in self.jobs.handlers().items():
+            self.inbox.register(kind, handler)
+        await self.jobs.recover()
+        self.is_up = True
+        self.tasks = [
+            asyncio.create_task(self.outbox.deliver()),
+            asyncio.create_task(self.jobs.run()),
+        ]
+
+    async def kill(self) -> None:
+        """Stop at once, as if by SIGKILL: what is not committed is lost."""
+        self.is_up = False
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.store.close()
+
+    async def restart(self) -> None:
+        await self.kill()
+        await self.up()
+
+    async def state(self, job_id: str) -> str:
+        return (await self.jobs.get(job_id)).state.value
+
+    async def finish(self, job_id: str, content: bytes = b"rows") -> None:
+        """Have the worker write its result and end well."""
+        (self.runner.folders[job_id] / "intersection.parquet").write_bytes(content)
+        await self.jobs.worker_finished(
+            job_id, {"rows": 7}, {"intersection": "intersection.parquet"}, {"intersection": 7}
+        )
+
+
+class Fleet:
+    """Some nodes, each paired with each other; to be used as an async context."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.mail = Mail()
+        self.clock = Clock()
+        self.nodes = [Node(name, folder / name, self.mail, self.clock) for name in NAMES[:count]]
+        for node in self.nodes:
+            self.mail.nodes[node.node_id] = node
+            terms = DescribedDataset(terms=dataset(f"table-of-{node.name}"))
+            node.datasets.own[terms.terms.name] = terms
+            for other in self.nodes:
+                if other is not node:
+                    other.datasets.published[node.node_id, terms.terms.name] = terms
+                    other.peers.pins[node.node_id] = Pin(
+                        node_id=node.node_id, name=node.name, public_der=node.key.public_der
+                    )
+
+    async def __aenter__(self) -> "Fleet":
+        for node in self.nodes:
+            await node.up()
+        return self
+
+    async def __aexit__(self, *trouble: object) -> None:
+        for node in self.nodes:
+            if node.is_up:
+                await node.kill()
+
+    def submission(self, *nodes: Node, **changes: Any) -> Submission:
+        """Return a job among nodes, all if none is named."""
+        plain: dict[str, Any] = {
+            "service": JOIN.name,
+            "parameters": {},
+            "parties": tuple(
+                SubmittedParty(
+                    node=node.name, dataset=f"table-of-{node.name}", receives=("intersection",)
+                )
+                for node in nodes or self.nodes
+            ),
+        }
+        return Submission(**plain | changes)
+
+    async def submit(self, **changes: Any) -> JobView:
+        """Have the first node propose a job to all."""
+        return await self.nodes[0].jobs.submit(self.submission(**changes))
+
+    async def run_all(self, **changes: Any) -> str:
+        """Propose, approve everywhere, and wait until all run; return the job's id."""
+        job = await self.submit(**changes)
+        for node in self.nodes[1:]:
+            await self.reach(job.id, "waiting_approval", node)
+            await node.jobs.approve(job.id, job.digest)
+        await self.reach(job.id, "running")
+        await until(lambda: all(job.id in node.runner.started for node in self.nodes))
+        return job.id
+
+    async def reach(self, job_id: str, state: str, *nodes: Node) -> list[JobView]:
+        """Wait until a job is in a state on nodes, on all if none is named."""
+        views = []
+        for node in nodes or self.nodes:
+            async with asyncio.timeout(10):
+                while not (view := await _find(node, job_id)) or view.state.value != state:
+                    await asyncio.sleep(0.01)
+            views.append(view)
+        return views
+
+
+async def _find(node: Node, job_id: str) -> JobView | None:
+    known = {view.id: view for view in await node.jobs.list()}
+    return known.get(job_id)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(10):
+        for _ in itertools.count():
+            if condition():
+                return
+            await asyncio.sleep(0.005)

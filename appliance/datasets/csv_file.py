@@ -103,7 +103,8 @@ def _rows(
             try:
                 row = next(reader, None)
             except csv.Error:
-                yield number + 1, reader.line_num, "the quotes do not match, or the row is too long"
+                fault = "the line is too long" if lines.is_long else "the quotes do not match"
+                yield number + 1, lines.number, fault
                 return
             if row is None:
                 return
@@ -111,10 +112,10 @@ def _rows(
                 continue
             number += 1
             if lines.ending and lines.ending != lines.first_ending:
-                yield number, reader.line_num, "the line ends otherwise than the first line"
+                yield number, lines.number, "the line ends otherwise than the first line"
                 return
             if number > 0:
-                yield number, reader.line_num, row
+                yield number, lines.number, row
 
 
 class _Lines:
@@ -122,6 +123,8 @@ class _Lines:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self.number = 0
+        self.is_long = False
         self.ending = ""
         self.first_ending = ""
 
@@ -132,6 +135,10 @@ class _Lines:
         line = self._file.readline(MOST_LINE_CHARACTERS)
         if not line:
             raise StopIteration
+        self.number += 1
+        self.is_long = len(line) == MOST_LINE_CHARACTERS
+        if self.is_long:
+            raise csv.Error
         self.ending = line[len(line.rstrip("\r\n")) :]
         self.first_ending = self.first_ending or self.ending
         return line

@@ -307,14 +307,15 @@ def _wanted(registration: Registration) -> Wanted:
     """Return what to inspect; QueryRefused, DatasetPathInvalid, NormalFormUnknown."""
     if bool(registration.path) == bool(registration.query):
         raise DatasetPathInvalid("name either a file or a query")
+    select = registration.query.strip().rstrip(";")
     if registration.query:
-        kind, files = Kind.QUERY, query.find_files(registration.query)
+        kind, files = Kind.QUERY, query.find_files(select)
     else:
         kind, files = _kind_of(registration.path), (registration.path,)
     forms = parse_normal_form(registration.normal_form)
     return Wanted(
         kind=kind,
-        location=registration.path or registration.query,
+        location=registration.path or select,
         files=files,
         key=registration.key,
         normal_form=tuple(form.value for form in forms),

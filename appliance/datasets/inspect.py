@@ -113,7 +113,13 @@ def _columns(source: Source, database: DuckDB) -> tuple[Column, ...]:
         require_key(source.columns, source.key, source.normal_form)
         return _typed(source, database)
     columns = described(source.kind, source.location, database)
-    fault = find_name_fault([column.name for column in columns])
+    # DuckDB has numbered names that occur twice.
+    names = (
+        pq.read_schema(source.location).names
+        if source.kind is Kind.PARQUET
+        else database.sql(source.location).columns
+    )
+    fault = find_name_fault(names)
     if fault:
         raise BadTable(source.shown, fault)
     return columns

@@ -102,10 +102,8 @@ def require_schema(source: Source, database: DuckDB) -> None:
     """Raise SchemaChanged, or another DatasetError, unless the columns are those registered."""
     if source.kind is Kind.CSV:
         names, _ = read_header(Path(source.location), source.delimiter)
-        found = tuple(
-            Column(name=name, type=column.type)
-            for name, column in zip(names, source.columns, strict=False)
-        ) + tuple(Column(name=name, type=VARCHAR) for name in names[len(source.columns) :])
+        types = {column.name: column.type for column in source.columns}
+        found = tuple(Column(name=name, type=types.get(name, VARCHAR)) for name in names)
     else:
         found = described(source.kind, source.location, database)
     if found != source.columns:

@@ -1,0 +1,142 @@
+"""A worker as its agent holds it: the process, the control socket, what it prints."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+import psutil
+
+from appliance.agent import control
+from appliance.agent.control import Order, Ready, Report, WorkerSpokeNonsense
+from services.errors import ServiceError
+
+START_SECONDS: Final = 20.0
+MAX_LOG_BYTES: Final = 64 << 10
+COMMAND: Final = (sys.executable, "-I", "-B", "-m", "appliance.agent.worker")
+# One thread while it starts: threads that run already could not be confined.
+ENVIRONMENT: Final = {
+    "LANG": "C.UTF-8",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+
+
+class WorkerUnstartable(ServiceError):
+    """No worker could be started."""
+
+
+class WorkerProcess:
+    """One worker, from its start to its end. ``applied`` says what it has given up so far."""
+
+    def __init__(self, process: Process, agent_end: socket.socket) -> None:
+        self._process = process
+        self._control = agent_end
+        self._log = bytearray()
+        self._draining = asyncio.create_task(self._drain())
+        self.applied: tuple[str, ...] = ()
+
+    @classmethod
+    async def start(cls, command: Sequence[str] = COMMAND) -> Self:
+        """Start a worker and wait until it is ready; WorkerUnstartable."""
+        agent_end, worker_end = socket.socketpair()
+        agent_end.setblocking(False)
+        with worker_end:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=worker_end.fileno(),
+                stdout=DEVNULL,
+                stderr=PIPE,
+                env=ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,
+            )
+        worker = cls(process, agent_end)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                ready = await worker.receive()
+        except (TimeoutError, WorkerSpokeNonsense):
+            ready = None
+        if not isinstance(ready, Ready):
+            await worker.end()
+            raise WorkerUnstartable(
+                f"no worker could be started: {worker.last_words}",
+                remedy="see the agent's log; the installation may be incomplete",
+            )
+        worker.applied = ready.applied
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended, as far as is known."""
+        return self._process.returncode is None
+
+    @property
+    def last_words(self) -> str:
+        """The last line that it printed, which never holds data."""
+        lines = self._log.decode(errors="replace").strip().splitlines()
+        return lines[-1][:200] if lines else "it said nothing"
+
+    @property
+    def memory_bytes(self) -> int:
+        """How much memory the process holds; 0 once it has ended."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    async def give(self, order: Order, channels: Sequence[socket.socket] = ()) -> None:
+        """Hand over the assignment; raises ConnectionError if the worker has died."""
+        await control.send_order(self._control, order, channels)
+
+    async def receive(self) -> Report | None:
+        """Return the next report, None once it has hung up; WorkerSpokeNonsense."""
+        return await control.receive_report(self._control)
+
+    async def end(self) -> int:
+        """Kill the process if it runs, and return its exit code, negative for a signal."""
+        if self.is_running:
+            # It leads a session of its own; nothing else can be in it, as it makes no processes.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+        return await self.wait()
+
+    async def wait(self) -> int:
+        """Wait until the process has ended, and return its exit code."""
+        code = await self._process.wait()
+        await self._draining
+        self._control.close()
+        return code
+
+    def write_log(self, path: Path) -> None:
+        """Write what the worker printed, if anything, cut at 64 KiB."""
+        if self._log:
+            path.write_bytes(bytes(self._log))
+
+    async def _drain(self) -> None:
+        if self._process.stderr is None:
+            return
+        while piece := await self._process.stderr.read(resource.getpagesize()):
+            self._log += piece[: MAX_LOG_BYTES - len(self._log)]
+
+
+def ending(code: int) -> str:
+    """Say how a process ended, for people."""
+    if code >= 0:
+        return f"the worker ended with code {code} before it was done"
+    name = signal.Signals(-code).name
+    if name == "SIGKILL":
+        return "the worker was killed (SIGKILL), by someone or by the kernel for want of memory"
+    return f"the worker crashed ({name})"

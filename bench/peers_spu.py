@@ -1,4 +1,4 @@
-"""One party of SPU's ECDH PSI over Curve25519: ``peers_spu.py RANK PORT,PORT IN.csv OUT.csv``.
+"""One party of SPU's PSI: ``peers_spu.py RANK ECDH|RR22 PORT,PORT IN.csv OUT.csv``.
 
 Runs in an environment that has SPU and nothing of ours. Rank 0 learns the intersection. Its time
 includes reading and writing CSV, for SPU's interface offers nothing else.
@@ -9,14 +9,14 @@ import sys
 from spu import libspu, psi
 
 
-def main(rank: int, ports: str, source: str, target: str) -> int:
+def main(rank: int, protocol: str, ports: str, source: str, target: str) -> int:
     """Run one party; return how many rows the result has."""
     described = libspu.link.Desc()
     for place, port in enumerate(ports.split(",")):
         described.add_party(f"party{place}", f"127.0.0.1:{port}")
     config = psi.PsiExecuteConfig(
         protocol_conf=psi.PsiProtocolConfig(
-            protocol=psi.PsiProtocol.PROTOCOL_ECDH,
+            protocol=psi.parse_protocol(f"PROTOCOL_{protocol}"),
             receiver_rank=0,
             broadcast_result=False,
             ecdh_params=psi.EcdhParams(curve=psi.EllipticCurveType.CURVE_25519),

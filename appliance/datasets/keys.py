@@ -25,10 +25,15 @@ def read_keys(source: Source, database: DuckDB) -> Keys:
     """
     query = f"SELECT key, hash(key) FROM ({key_rows_sql(source, numbered=False)})"  # noqa: S608
     gathered = _Gathered(source.row_count)
-    for batch in database.sql(query).to_arrow_reader(BATCH_ROWS):
-        if batch.column(0).null_count:
-            raise find_bad_key(source, database)
-        gathered.append(batch)
+    is_whole = True
+    with database.sql(query).to_arrow_reader(BATCH_ROWS) as batches:
+        for batch in batches:
+            is_whole = not batch.column(0).null_count
+            if not is_whole:
+                break
+            gathered.append(batch)
+    if not is_whole:
+        raise find_bad_key(source, database)
     if gathered.has_equal_hashes():
         fault = find_duplicate(source, database)
         if fault is not None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
 from appliance.datasets.csv_file import find_fault, read_header
 from appliance.datasets.errors import (
     BadTable,
     DatasetError,
     DiskFull,
-    FileUnreadable,
     FileVanished,
     KeyUnsuitable,
     MemoryShort,
@@ -66,8 +66,13 @@ def opened(source: Source, reading: Reading) -> Iterator[DuckDB]:
         database.execute("SET lock_configuration = true")
         try:
             yield database
-        except duckdb.Error as error:
-            raise _meaning(source, reading, error) from error
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # not DuckDB's: it tells of its own in Arrow's streams without a number
+            meaning = _meaning(source, reading, str(error))
+            if meaning is None:
+                raise
+            raise meaning from None  # what it stems from may hold values
 
 
 def rows_sql(source: Source) -> str:
@@ -197,9 +202,12 @@ def _difference(then: Sequence[Column], now: Sequence[Column]) -> str:
     return "their order is another"
 
 
-def _meaning(source: Source, reading: Reading, error: duckdb.Error) -> DatasetError:
-    text = str(error)
-    if isinstance(error, duckdb.OutOfMemoryException):
+def _meaning(source: Source, reading: Reading, text: str) -> DatasetError | None:
+    """Return what an error of DuckDB's, told by its text, says of the table; None if nothing."""
+    kind = text.partition(":")[0]
+    if kind in _OUR_FAULTS:
+        return None
+    if kind == "Out of Memory Error":
         return MemoryShort()
     if any(cause in text for cause in _FULL):
         return DiskFull(reading.scratch)
@@ -207,24 +215,20 @@ def _meaning(source: Source, reading: Reading, error: duckdb.Error) -> DatasetEr
         if not path.exists():
             return FileVanished(path)
     if source.kind is Kind.QUERY:
-        return _query_meaning(error)
+        return _query_meaning(kind, text)
     path = Path(source.location)
     if source.kind is Kind.PARQUET:
         return BadTable(path, "not a whole Parquet file")
     names = [column.name for column in source.columns]
     fault = find_fault(path, names, source.delimiter)
-    if fault is not None:
-        return fault
-    if isinstance(error, duckdb.IOException | duckdb.PermissionException):
-        return FileUnreadable(path, text.splitlines()[0])
-    return BadTable(path, "not CSV as RFC 4180 has it (a quote or a line is not closed)")
+    return fault or BadTable(path, "not CSV as RFC 4180 has it, or not readable")
 
 
-def _query_meaning(error: duckdb.Error) -> DatasetError:
+def _query_meaning(kind: str, text: str) -> DatasetError:
     # These speak of the query's own text; what others say may hold values of the data.
-    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
-        return QueryRefused(f"the query cannot be run: {str(error).splitlines()[0]}")
-    if isinstance(error, duckdb.IOException | duckdb.PermissionException):
+    if kind in ("Binder Error", "Catalog Error", "Parser Error"):
+        return QueryRefused(f"the query cannot be run: {text.splitlines()[0]}")
+    if kind in ("IO Error", "Permission Error"):
         return QueryRefused("a file that the query names cannot be read")
     return QueryRefused(
         "the query failed on the data: a row cannot be read or converted",
@@ -232,4 +236,11 @@ def _query_meaning(error: duckdb.Error) -> DatasetError:
     )
 
 
-_FULL: Final = (f"errno {errno.ENOSPC}", "No space left", "errno 27", "File too large")
+_OUR_FAULTS: Final = (
+    "Connection Error",
+    "FATAL Error",
+    "INTERNAL Error",
+    "INTERRUPT Error",
+    "Resource In Use Error",
+)
+_FULL: Final = (f"errno {errno.ENOSPC}", "No space left", f"errno {errno.EFBIG}", "File too large")

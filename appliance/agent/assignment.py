@@ -6,6 +6,7 @@ written so, and of others only the kind and the place are told.
 
 import asyncio
 import errno
+import os
 import socket
 import sys
 import threading
@@ -131,7 +132,7 @@ class Reporter:
 def serve(agent: socket.socket, applied: tuple[str, ...]) -> int:
     """Say that the worker is ready, wait for its one assignment, and return the exit code."""
     reporter = Reporter(agent)
-    reporter.report(Ready(applied=applied))
+    reporter.report(Ready(pid=os.getpid(), applied=applied))
     received = control.receive_order(agent)
     if received is None:
         return 0  # the agent ended, and had nothing for this worker to do

@@ -67,6 +67,7 @@ class InspectTable(Message, frozen=True, tag="inspect"):
 class Ready(Message, frozen=True, tag="ready"):
     """The worker has started and given up what no worker needs."""
 
+    pid: Count
     applied: tuple[Text, ...]
 
 

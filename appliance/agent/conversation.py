@@ -120,7 +120,10 @@ class Conversation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._socket.close()
+
+    def close(self) -> None:
+        """Hang up on our worker, if it is still there."""
+        self._socket.close()
 
     def finish(self) -> None:
         """Tell the peer, after our worker's last byte, that this was all: it has ended well."""
@@ -194,7 +197,8 @@ class Conversation:
             return False
         self._up.clear()
         self._down.set()
-        self._watcher.link_changed(self._peer, is_up=False)
+        if not self._over.done():
+            self._watcher.link_changed(self._peer, is_up=False)
         return True
 
     async def _frames(self, stream: _Stream) -> AsyncIterator[bytes]:

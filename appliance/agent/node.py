@@ -140,7 +140,8 @@ class Node:
         return await self._sender(peer, letter)
 
     def _join(self) -> None:
-        """Register who handles which letters, and who hears of peers that come and go."""
+        """Register who handles which letters, and who hears of what comes and goes."""
+        self.supervisor.tell(self.jobs)
         for kind, handler in self.peers.handlers().items():
             self.inbox.register(kind, handler)
         for kind, handler in self.jobs.handlers().items():

@@ -91,7 +91,7 @@ class Relay:
             key = (node, job_id)
             self._conversations[key] = conversation
             self._tasks[key] = asyncio.create_task(conversation.run())
-            self._tasks[key].add_done_callback(partial(self._end, key, rank, watcher))
+            self._tasks[key].add_done_callback(partial(self._end, key, rank, conversation, watcher))
             if key in self._awaited:
                 self._awaited[key].set()
 
@@ -105,7 +105,8 @@ class Relay:
         keys = list(self._jobs.get(job_id, {}).values())
         for key in keys:
             self._conversations[key].finish()
-        await asyncio.gather(*(self._tasks[key] for key in keys), return_exceptions=True)
+        if keys:
+            await asyncio.wait([self._tasks[key] for key in keys])
         self._forget(job_id)
 
     async def abort(self, job_id: str, code: AbortCode, *, culprit: int | None = None) -> None:
@@ -114,8 +115,8 @@ class Relay:
         for rank, key in keys.items():
             blamed = rank == culprit
             self._conversations[key].abort(AbortCode.BROKE_RULES if blamed else code)
-        tasks = [self._tasks[key] for key in keys.values()]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if keys:
+            await asyncio.wait([self._tasks[key] for key in keys.values()])
         self._forget(job_id)
 
     async def converse(
@@ -149,7 +150,14 @@ class Relay:
                 self._awaited.pop(key, None)
         return self._conversations[key]
 
-    def _end(self, key: Key, rank: int, watcher: Watcher, task: asyncio.Task[None]) -> None:
+    def _end(
+        self,
+        key: Key,
+        rank: int,
+        conversation: Conversation,
+        watcher: Watcher,
+        task: asyncio.Task[None],
+    ) -> None:
         """Tell the watcher of a conversation that did not end well."""
         error = None if task.cancelled() else task.exception()
         if isinstance(error, ServiceError):
@@ -157,6 +165,8 @@ class Relay:
         elif error is not None:
             log.error("the relay failed on job %s", key[1], exc_info=error)
             watcher.channel_failed(rank, PeerLost(rank, "the relay failed; the log says why"))
+        # After the watcher knows, lest it hear first from a worker that met a closed channel.
+        conversation.close()
 
     def _dialler(self, node: NodeId) -> Callable[[], Any]:
         return lambda: self._links.channel(node)

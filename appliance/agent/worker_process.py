@@ -41,6 +41,8 @@ class WorkerProcess:
         self._control = agent_end
         self._log = bytearray()
         self._draining = asyncio.create_task(self._drain())
+        # Under systemd, what we started is not the worker itself but what waits for it.
+        self.pid = process.pid
         self.applied: tuple[str, ...] = ()
 
     @classmethod
@@ -70,13 +72,8 @@ class WorkerProcess:
                 f"no worker could be started: {worker.last_words}",
                 remedy="see the agent's log; the installation may be incomplete",
             )
-        worker.applied = ready.applied
+        worker.pid, worker.applied = ready.pid, ready.applied
         return worker
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
 
     @property
     def is_running(self) -> bool:
@@ -108,9 +105,10 @@ class WorkerProcess:
     async def end(self) -> int:
         """Kill the process if it runs, and return its exit code, negative for a signal."""
         if self.is_running:
-            # It leads a session of its own; nothing else can be in it, as it makes no processes.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+            # A worker can make no other processes, so there is nothing else to end.
+            for pid in {self.pid, self._process.pid}:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         return await self.wait()
 
     async def wait(self) -> int:
@@ -122,7 +120,7 @@ class WorkerProcess:
 
     def write_log(self, path: Path) -> None:
         """Write what the worker printed, if anything, cut at 64 KiB."""
-        if self._log:
+        if self._log and path.parent.is_dir():
             path.write_bytes(bytes(self._log))
 
     async def _drain(self) -> None:

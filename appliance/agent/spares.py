@@ -1,0 +1,83 @@
+"""Keeps one worker ready: loading what services need takes most of a worker's start."""
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+from appliance.agent import systemd_unit
+from appliance.agent.config import ApplianceConfig
+from appliance.agent.worker_process import (
+    COMMAND,
+    ENVIRONMENT,
+    WorkerProcess,
+    WorkerUnstartable,
+)
+
+RESPITE_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Spares:
+    """Where ready workers come from. ``applied`` says what confined the last one."""
+
+    def __init__(self, config: ApplianceConfig) -> None:
+        self._config = config
+        self._spare: WorkerProcess | None = None
+        self._is_wanted = asyncio.Event()
+        self.applied: tuple[str, ...] = ()
+        self._in_units = systemd_unit.offered(os.environ)
+
+    async def run(self) -> None:
+        """Have a spare worker at all times, a moment after the last was taken."""
+        while True:
+            self._is_wanted.clear()
+            if self._spare is None:
+                try:
+                    self._spare = await self._start()
+                    self.applied = self.applied or self._spare.applied
+                except WorkerUnstartable as error:
+                    log.error("%s", error.what)
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
+            await self._is_wanted.wait()
+            await asyncio.sleep(RESPITE_SECONDS)  # the worker that was taken starts its work
+
+    async def take(self) -> WorkerProcess:
+        """Return a ready worker: the spare if it is there. Raises: WorkerUnstartable."""
+        spare, self._spare = self._spare, None
+        self._is_wanted.set()
+        if spare is not None and spare.is_running:
+            return spare
+        if spare is not None:
+            await spare.wait()
+        return await self._start()
+
+    async def close(self) -> None:
+        """End the spare."""
+        if self._spare is not None:
+            await self._spare.end()
+            self._spare = None
+
+    async def _start(self) -> WorkerProcess:
+        if not self._in_units:
+            return await WorkerProcess.start()
+        try:
+            return await WorkerProcess.start(self._unit())
+        except WorkerUnstartable as error:
+            log.warning("workers run without a systemd unit of their own: %s", error.what)
+            self._in_units = False
+            return await WorkerProcess.start()
+
+    def _unit(self) -> tuple[str, ...]:
+        return systemd_unit.wrapped(
+            COMMAND,
+            environment=ENVIRONMENT,
+            state=self._config.state,
+            memory_bytes=self._config.worker_memory_bytes,
+            threads=self._config.worker_threads,
+            agent_unit=systemd_unit.own_unit(Path("/proc/self/cgroup").read_text()),
+        )

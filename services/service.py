@@ -80,18 +80,25 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One sentence of a disclosure: what ``learner`` learns, as a translatable template.
+    """One sentence of a disclosure: what ``learner`` learns, in translatable templates.
 
-    ``about`` is the rank whose data the knowledge comes from, None if it concerns no one's data.
+    about:    the rank whose data the knowledge comes from, None if it concerns no one's data.
+    template: the sentence as others read it; it may use any of ``values``.
+    to_us:    the same as the learner itself reads it.
     """
 
     learner: int
     about: int | None
     template: str
+    to_us: str
     values: Mapping[str, str | int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.template % self.values
+
+    def read_by(self, rank: int) -> str:
+        """Return the sentence as the party of this rank reads it."""
+        return (self.to_us if rank == self.learner else self.template) % self.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

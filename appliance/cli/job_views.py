@@ -87,22 +87,9 @@ def disclosure(one: pb.Job) -> Table:
 
 def disclosure_lines(one: pb.Job) -> list[str]:
     """Return the sentences of the disclosure: what this node learns first, then the others."""
-    ours = {party.rank: party for party in one.parties if party.here}
-    return [
-        _to_us(line.text, ours[line.learner].name) if line.learner in ours else line.text
-        for line in sorted(
-            one.disclosure, key=lambda line: (line.learner not in ours, line.learner)
-        )
-    ]
-
-
-def _to_us(sentence: str, name: str) -> str:
-    """Say a sentence about the party ``name``, which is us, to ourselves."""
-    for theirs, to_us in ((f"{name} learns ", "you learn "), (f"{name} does not ", "you do not ")):
-        if sentence.startswith(theirs):
-            rest = sentence.removeprefix(theirs).replace(" its own ", " your own ")
-            return to_us + rest.replace(" it does not ", " you do not ")
-    return sentence
+    ours = {party.rank for party in one.parties if party.here}
+    ordered = sorted(one.disclosure, key=lambda line: (line.learner not in ours, line.learner))
+    return [line.text for line in ordered]
 
 
 def parties(one: pb.Job) -> Table:

@@ -120,7 +120,7 @@ def view_of(
         state=row.job_state,
         parameters=json.dumps(contract.parameters),
         parties=views,
-        disclosure=_disclosure(contract, service, names),
+        disclosure=_disclosure(contract, row.rank, service, names),
         stages=service.stages if service else (),
         digest=row.digest,
         record=record_of(row.digest, verdicts) if is_sealed else "",
@@ -229,7 +229,7 @@ def _cause(
 
 
 def _disclosure(
-    contract: Contract, service: Service | None, names: Mapping[NodeId, str]
+    contract: Contract, own_rank: int, service: Service | None, names: Mapping[NodeId, str]
 ) -> tuple[DisclosedView, ...]:
     """Return what each party will learn; nothing for terms that the service cannot run."""
     if service is None:
@@ -240,4 +240,6 @@ def _disclosure(
         statements = service.disclose(terms)
     except ConfigError:
         return ()
-    return tuple(DisclosedView(learner=one.learner, text=str(one)) for one in statements)
+    return tuple(
+        DisclosedView(learner=one.learner, text=one.read_by(own_rank)) for one in statements
+    )

@@ -33,18 +33,29 @@ NAME: Final = "psi.intersect"
 VERSION: Final = 1
 INTERSECTION: Final = "intersection"
 
-LEARNS_SIZE: Final = "%(learner)s learns how many rows %(about)s brings: %(their_rows)s"
+# What a party learns: as others read it, and as it reads it itself.
+LEARNS_SIZE: Final = (
+    "%(learner)s learns how many rows %(about)s brings: %(their_rows)s",
+    "you learn how many rows %(about)s brings: %(their_rows)s",
+)
 LEARNS_MATCHES: Final = (
-    "%(learner)s learns which of its own %(own_rows)s rows have a key that %(about)s holds too"
+    "%(learner)s learns which of its own %(own_rows)s rows have a key that %(about)s holds too",
+    "you learn which of your own %(own_rows)s rows have a key that %(about)s holds too",
 )
 LEARNS_NO_OTHERS: Final = (
-    "%(learner)s learns nothing of the keys of %(about)s that it does not hold itself"
+    "%(learner)s learns nothing of the keys of %(about)s that it does not hold itself",
+    "you learn nothing of the keys of %(about)s that you do not hold yourself",
 )
 CAN_GUESS: Final = (
     "if %(learner)s puts keys into its dataset that it only guesses, "
-    "it learns which of them %(about)s holds"
+    "it learns which of them %(about)s holds",
+    "if you put keys into your dataset that you only guess, "
+    "you learn which of them %(about)s holds",
 )
-LEARNS_NO_MATCHES: Final = "%(learner)s does not learn which keys match, nor how many do"
+LEARNS_NO_MATCHES: Final = (
+    "%(learner)s does not learn which keys match, nor how many do",
+    "you do not learn which keys match, nor how many do",
+)
 
 
 class IntersectParameters(Parameters):
@@ -122,6 +133,7 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
             learner=learner,
             about=about,
             template=template,
+            to_us=to_us,
             values={
                 "learner": terms.parties[learner].name,
                 "about": terms.parties[about].name,
@@ -130,11 +142,11 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
             },
         )
         for learner, about in ((0, 1), (1, 0))
-        for template in _templates(terms.parties[learner])
+        for template, to_us in _templates(terms.parties[learner])
     )
 
 
-def _templates(learner: PartyTerms) -> tuple[str, ...]:
+def _templates(learner: PartyTerms) -> tuple[tuple[str, str], ...]:
     if INTERSECTION in learner.receives:
         return LEARNS_SIZE, LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS
     return LEARNS_SIZE, LEARNS_NO_MATCHES

@@ -44,9 +44,7 @@ def a_job(state: str = "waiting_approval", **more: object) -> pb.Job:
             pb.DisclosureLine(
                 learner=0, text="hospital learns which of its own rows laboratory has"
             ),
-            pb.DisclosureLine(
-                learner=1, text="laboratory learns which of its own rows hospital has"
-            ),
+            pb.DisclosureLine(learner=1, text="you learn which of your own rows hospital has"),
         ],
         **more,  # type: ignore[arg-type]
     )

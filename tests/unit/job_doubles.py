@@ -52,6 +52,7 @@ def _disclose(terms: Terms) -> tuple[Statement, ...]:
             learner=rank,
             about=None,
             template="%(learner)s learns of %(count)s tables",
+            to_us="you learn of %(count)s tables",
             values={"learner": party.name, "count": len(terms.parties)},
         )
         for rank, party in enumerate(terms.parties)

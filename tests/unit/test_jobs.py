@@ -502,7 +502,8 @@ def test_people_see_their_own_names_and_the_disclosure(tmp_path: Path) -> None:
 
         assert [party.name for party in view.parties] == ["clinic", "laboratory"]
         assert [party.is_here for party in view.parties] == [False, True]
-        assert view.disclosure[0].text == "clinic learns of 2 tables"
+        texts = [line.text for line in view.disclosure]
+        assert texts == ["clinic learns of 2 tables", "you learn of 2 tables"]
         assert [(await second.jobs.list(waiting=True))[0].id] == [job.id]
         assert await first.jobs.list(waiting=True) == ()
 

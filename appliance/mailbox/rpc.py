@@ -1,5 +1,6 @@
 """The Mailbox API at both ends: a peer delivers to our inbox, our outbox to a peer's."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -52,6 +53,14 @@ class LinkSender:
         except grpc.aio.AioRpcError as error:
             code = error.code().name.lower().replace("_", " ")
             raise Undelivered(f"delivery failed: {code}") from None
+        except grpc.aio.UsageError:
+            raise Undelivered("delivery failed: the connection was cut") from None
+        except asyncio.CancelledError:
+            # gRPC cancels the calls of a channel that is closed; it is not we who shall stop.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise Undelivered("delivery failed: the connection was cut") from None
         return from_proto(receipt)
 
 

@@ -164,6 +164,12 @@ def _ask(suspect: Suspect, secured: ssl.SSLSocket) -> Trouble:
     try:
         secured.sendall(_PREFACE)
         answer = secured.recv(9)
+    except TimeoutError:
+        return Trouble(
+            cause=Cause.SILENT,
+            what=f"{suspect.name} takes the connection but does not answer",
+            remedy="try again; if it stays so, look at the load and the log of the node there",
+        )
     except OSError:
         answer = b""
     if answer:

@@ -231,12 +231,13 @@ class Invitations:
         self._attempts[attempt_id] = attempt
         return half.message, attempt_id
 
-    async def finish(self, attempt_id: bytes, proof: Proof) -> Proof:
+    async def finish(self, attempt_id: bytes, proof: Proof, caller: str) -> Proof:
         """Judge the invitee's proof; let it in for confirmation and return ours, or count a guess.
 
         Each attempt is judged once. The count, or the use of the invitation, is on disk before
         anything is answered; and whether the invitation is still open is asked in that same
         transaction, so that of many guesses at once only three are ever judged.
+        caller: the address that the attempt comes from, for the log.
         """
         attempt = self._attempts.pop(attempt_id, None)
         if attempt is None or self._now() - attempt.began > ATTEMPT_LIFE:
@@ -244,7 +245,7 @@ class Invitations:
         try:
             invitee = pake.verify(attempt.keys, Role.INVITEE, proof, None)
         except (WrongCode, PairingBroken):
-            await self._count_wrong_code(attempt.number)
+            await self._count_wrong_code(attempt.number, caller)
             raise
         if invitee.node_id == self._key.node_id:
             raise SelfPairing
@@ -269,12 +270,17 @@ class Invitations:
         table.change_invitation(row, InvitationEvent.PROVED)
         return after
 
-    async def _count_wrong_code(self, number: int) -> None:
+    async def _count_wrong_code(self, number: int, caller: str) -> None:
         def work(session: Session) -> InvitationState:
             return table.count_wrong_code(self._require_open_number(session, number))
 
         state = await self._store.run(work)
-        log.warning("a wrong code was tried on invitation %d; it is %s", number, state.value)
+        log.warning(
+            "a wrong code was tried on invitation %d from %s; it is %s",
+            number,
+            caller,
+            state.value,
+        )
         if state is InvitationState.KILLED:
             self._forget(number)
 
@@ -361,7 +367,7 @@ class PairingRpc(PairingServicer):
         if len(request.sealed) > pake.MOST_SEALED_BYTES:
             raise PairingBroken("a sealed identity is too large")
         proof = Proof(sealed=request.sealed, mac=request.mac)
-        answer = await self._invitations.finish(request.attempt, proof)
+        answer = await self._invitations.finish(request.attempt, proof, context.peer())
         return pb.PairingAcceptance(sealed=answer.sealed, mac=answer.mac)
 
 

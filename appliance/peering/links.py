@@ -30,7 +30,7 @@ from services.errors import ServiceError
 GREETING_SECONDS: Final = 6.0
 # A channel with an old leaf lives on until its calls have ended, however long a job takes.
 _RETIREMENT_SECONDS: Final = 30 * 86400.0
-_ROUND_SECONDS: Final = 30.0
+_ROUND_SECONDS: Final = 10.0
 
 log = logging.getLogger(__name__)
 

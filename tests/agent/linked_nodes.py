@@ -139,7 +139,7 @@ async def two_nodes(
         await right.stop()
 
 
-async def eventually(is_true: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(is_true: Callable[[], bool], seconds: float = 15.0) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     while not is_true():
         assert asyncio.get_running_loop().time() < deadline, "not in time"

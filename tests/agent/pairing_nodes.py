@@ -185,7 +185,7 @@ async def pair(inviter: PairingNode, invitee: PairingNode) -> None:
         await eventually(lambda h=here, t=there: h.peer(t).state is PeerState.PAIRED)
 
 
-async def eventually(is_true: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(is_true: Callable[[], bool], seconds: float = 15.0) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     while not is_true():
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"

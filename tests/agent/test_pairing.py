@@ -186,10 +186,10 @@ def test_an_attempt_is_judged_once(tmp_path: Path) -> None:
         _, attempt = await hospital.invitations.begin(made.number, half.message)
         proof = pake.Proof(sealed=b"x", mac=bytes(32))
         with pytest.raises(WrongCode):
-            await hospital.invitations.finish(attempt, proof)
+            await hospital.invitations.finish(attempt, proof, "there")
 
         with pytest.raises(AttemptLost):
-            await hospital.invitations.finish(attempt, proof)
+            await hospital.invitations.finish(attempt, proof, "there")
         assert await state_of(hospital, made.number) == (InvitationState.OPEN, 1)
 
     run_with_two(tmp_path, test)
@@ -203,7 +203,9 @@ def test_a_guess_that_cannot_be_counted_is_not_answered(tmp_path: Path) -> None:
         hospital.invitations._store = FullStore()  # type: ignore[assignment]
 
         with pytest.raises(StoreFull):
-            await hospital.invitations.finish(attempt, pake.Proof(sealed=b"x", mac=bytes(32)))
+            await hospital.invitations.finish(
+                attempt, pake.Proof(sealed=b"x", mac=bytes(32)), "there"
+            )
 
     run_with_two(tmp_path, test)
 

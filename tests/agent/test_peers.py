@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from appliance.api import agent_pb2 as pb
-from appliance.mailbox.letters import Kind, Letter, PairingConfirmed, Refusal, write_body
+from appliance.identity.node_id import NodeId
+from appliance.mailbox.letters import (
+    Kind,
+    Letter,
+    PairingConfirmed,
+    Receipt,
+    Refusal,
+    write_body,
+)
 from appliance.peering import store as table
 from appliance.peering.diagnosis import Cause
 from appliance.peering.errors import (
@@ -53,6 +61,28 @@ def test_unpairing_cuts_all_connections_on_both_sides_within_five_seconds(tmp_pa
         assert unpaired.state is laboratory.peer(hospital).state is PeerState.UNPAIRED
         assert hospital.gone == [laboratory.node_id]
         assert await hospital.outbox.pending_count(laboratory.node_id) == 0
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_letter_that_is_cut_off_stays_in_the_outbox_and_the_mail_goes_on(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+        arrived, receive = asyncio.Event(), laboratory.inbox.receive
+
+        async def hold(sender: NodeId, letter: Letter) -> Receipt:
+            if arrived.is_set():
+                return await receive(sender, letter)
+            arrived.set()
+            await asyncio.sleep(60)
+            raise AssertionError("held too long")
+
+        laboratory.inbox.receive = hold  # type: ignore[method-assign]
+        await hospital.peers.confirm("laboratory")
+        await asyncio.wait_for(arrived.wait(), 5)
+        await hospital.links.cut(laboratory.node_id)
+
+        await eventually(lambda: laboratory.peer(hospital).state is PeerState.CONFIRMED_THERE)
 
     run_with_two(tmp_path, test)
 

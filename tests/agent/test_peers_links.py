@@ -138,7 +138,8 @@ def test_cutting_one_peer_spares_the_others(tmp_path: Path) -> None:
             streams: dict[str, Any] = {}
             for node in (right, third):
                 channel = await node.links.channel(left.node_id)
-                stream = streams[node.name] = channel.stream_stream("/test.Echo/Echo")()
+                stream: Any = channel.stream_stream("/test.Echo/Echo")()
+                streams[node.name] = stream
                 await stream.write(b"x")
                 assert await stream.read() == b"x"
 

@@ -10,7 +10,7 @@ from tests.repository import tree
 DRAWN: Final = tree.ROOT / "appliance/STATES.md"
 _HEAD: Final = """# States
 
-Drawn by `make diagrams` from the tables in each noun's `states.py`; a test fails when this page is stale.
+Drawn by `make diagrams` from the tables in each noun's `states.py`; a test fails when it is stale.
 """
 
 Table = Mapping[tuple[Enum, Enum], Enum]

@@ -28,7 +28,7 @@ from appliance.jobs.needs import PeerBook
 from appliance.jobs.reasons import Reason
 from appliance.jobs.states import JobEvent, JobState
 from appliance.jobs.store import EarlyLetterRow, JobPartyRow, JobRow
-from appliance.jobs.verdicts import Verdict, settle
+from appliance.jobs.verdicts import Verdict, followed, settle
 from appliance.mailbox.letters import (
     BODIES,
     JobProposed,
@@ -155,7 +155,7 @@ class Docket:
             if (party.verdict, party.reason) != (body.verdict, body.reason):
                 raise LetterRefused(Refusal.CONFLICT, "it has given another verdict before")
             return row.id
-        _require_possible(row, party, verdict)
+        _require_possible(row, party, verdict, body)
         party.verdict, party.reason, party.note = body.verdict, body.reason, body.note
         name = self._name(session, row, party.rank)
         self._note(session, row, f"{name}: {verdict.value}, as {_told(body.reason, body.note)}")
@@ -341,10 +341,10 @@ class Docket:
     def _settle(self, session: Session, row: JobRow) -> None:
         parties = table.parties_of(session, row.id)
         verdicts = {given.rank: given.verdict for given in table.verdicts_of(parties)}
-        is_bad = any(verdict is not Verdict.SUCCEEDED for verdict in verdicts.values())
         if row.rank not in verdicts:
-            if is_bad:
-                self.give_verdict(session, row, Verdict.CANCELLED, Reason.FOLLOWED)
+            following = followed(verdicts.values())
+            if following is not None:
+                self.give_verdict(session, row, following, Reason.FOLLOWED)
             return
         outcome = settle(verdicts, len(parties))
         if outcome is not None and row.job_state is JobState.SETTLING:
@@ -381,12 +381,13 @@ def _party_of(session: Session, row: JobRow, node_id: NodeId) -> JobPartyRow:
     raise LetterRefused(Refusal.NOT_ALLOWED, "it is not a party of the job")
 
 
-def _require_possible(row: JobRow, party: JobPartyRow, verdict: Verdict) -> None:
+def _require_possible(row: JobRow, party: JobPartyRow, verdict: Verdict, body: JobVerdict) -> None:
     """Refuse a verdict that no honest party gives at this point; see appliance.jobs.verdicts."""
     has_signed = party.signature is not None
     if verdict in (Verdict.SUCCEEDED, Verdict.FAILED) and not has_signed:
         raise LetterRefused(Refusal.CONFLICT, "it ran a contract that it has not signed")
-    if verdict is Verdict.REJECTED and has_signed and party.rank != row.proposer_rank:
+    is_first = body.reason != Reason.FOLLOWED.word and party.rank != row.proposer_rank
+    if verdict is Verdict.REJECTED and has_signed and is_first:
         raise LetterRefused(Refusal.CONFLICT, "it rejects a contract that it has signed")
 
 

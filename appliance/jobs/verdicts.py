@@ -1,7 +1,8 @@
 """Each party's one and last word on a job, and what all of them together decide.
 
-Honest parties give FAILED only after everybody has signed, and REJECTED only where a signature will
-for ever be missing: the two never meet, so either ends a job at once, and alike on all nodes.
+Honest parties are first to give FAILED only after everybody has signed, and to give REJECTED only
+where a signature will for ever be missing: the two never meet, so that either ends a job at once,
+and alike on all nodes.
 """
 
 import hashlib
@@ -43,6 +44,18 @@ def settle(verdicts: Mapping[int, Verdict], party_count: int) -> JobEvent | None
     if len(verdicts) < party_count:
         return None
     return JobEvent.ONE_CANCELLED if Verdict.CANCELLED in given else JobEvent.ALL_SUCCEEDED
+
+
+def followed(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """Return the verdict to give on hearing of others', None if there is no need to give one.
+
+    It is passed on as it came, so that all parties end alike even if its author falls silent.
+    """
+    given = set(verdicts)
+    for verdict in (Verdict.FAILED, Verdict.REJECTED, Verdict.CANCELLED):
+        if verdict in given:
+            return verdict
+    return None
 
 
 def record_of(digest: str, verdicts: Iterable[GivenVerdict]) -> str:

@@ -161,4 +161,6 @@ async def _pause(waker: asyncio.Event, wait_seconds: float) -> None:
     """Wait until woken, or about so long: scattered, so that nodes do not knock in step."""
     scattered = wait_seconds * (0.75 + secrets.randbelow(500) / 1000)
     with suppress(TimeoutError):
-        await asyncio.wait_for(waker.wait(), scattered)
+        # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the waking.
+        async with asyncio.timeout(scattered):
+            await waker.wait()

@@ -46,7 +46,7 @@ class LinkSender:
 
     async def __call__(self, peer: NodeId, letter: Letter) -> Receipt:
         """Deliver one letter and return its receipt; Undelivered if that failed."""
-        stub = MailboxStub(await self._links.channel(peer))  # type: ignore[no-untyped-call] # generated
+        stub = MailboxStub(await self._links.channel(peer))
         message = pb.Letter(number=letter.number, kind=letter.kind, body=letter.body)
         try:
             receipt = await stub.Deliver(message, timeout=DELIVERY_SECONDS)

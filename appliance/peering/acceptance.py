@@ -87,7 +87,7 @@ class Acceptance:
         self, channel: grpc.aio.Channel, invitation: InvitationText, seen: bytes
     ) -> tuple[Identity, Bond]:
         """Run the protocol of ``pake`` and return who answered."""
-        stub: Any = PairingStub(channel)  # type: ignore[no-untyped-call] # generated
+        stub: Any = PairingStub(channel)
         half = await asyncio.to_thread(Half, Role.INVITEE, invitation.code.password)
         offer = pb.PairingOffer(
             version=pake.PROTOCOL_VERSION, invitation=invitation.code.number, pake=half.message

@@ -213,7 +213,7 @@ class Links:
     async def _greet(self, link: _Link) -> Trouble | None:
         """Introduce both nodes to each other; return what stands between them, if anything."""
         contact = link.contact
-        stub = GreetingStub(link.channel)  # type: ignore[no-untyped-call] # generated
+        stub = GreetingStub(link.channel)
         request = pb.HelloRequest(introduction=self._introduce().to_proto())
         try:
             reply = await stub.Hello(request, timeout=GREETING_SECONDS)

@@ -54,7 +54,7 @@ class PairingPort:
             ],
             maximum_concurrent_rpcs=MOST_CONCURRENT,
         )
-        add_PairingServicer_to_server(servicer, server)  # type: ignore[no-untyped-call] # generated
+        add_PairingServicer_to_server(servicer, server)
         credentials = tls.anonymous_server_credentials(key_pem, certificate_der)
         try:
             number = server.add_secure_port(listen, credentials)

@@ -106,7 +106,7 @@ class LinkedNode:
     async def start(self, port: int = 0) -> None:
         self.server = grpc.aio.server(options=tls.server_options())
         rpc = GreetingRpc(self.book, self.introduce, self.caller_of)
-        add_GreetingServicer_to_server(rpc, self.server)  # type: ignore[no-untyped-call]
+        add_GreetingServicer_to_server(rpc, self.server)
         echo: Any = grpc.stream_stream_rpc_method_handler(self.converse)
         self.server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("test.Echo", {"Echo": echo}),)

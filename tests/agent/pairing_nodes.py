@@ -147,9 +147,9 @@ class PairingNode:
     async def _serve(self) -> None:
         self.server = grpc.aio.server(options=tls.server_options())
         greeting: Any = GreetingRpc(self.peers, self.introduce, self.caller_of)
-        add_GreetingServicer_to_server(greeting, self.server)  # type: ignore[no-untyped-call]
+        add_GreetingServicer_to_server(greeting, self.server)
         mailbox = MailboxRpc(self.inbox, self.caller_of)
-        add_MailboxServicer_to_server(mailbox, self.server)  # type: ignore[no-untyped-call]
+        add_MailboxServicer_to_server(mailbox, self.server)
         echo = grpc.stream_stream_rpc_method_handler(self.echo)
         self.server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("test.Echo", {"Echo": echo}),)

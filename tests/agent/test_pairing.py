@@ -142,7 +142,7 @@ async def guess(node: PairingNode, made: Invitation, code: Code, gate: asyncio.B
         tls.anonymous_channel_credentials(certificate),
         options=tls.channel_options(PAIRING_NAME),
     ) as channel:
-        stub: Any = PairingStub(channel)  # type: ignore[no-untyped-call]
+        stub: Any = PairingStub(channel)
         half = Half(Role.INVITEE, code.password)
         offer = pb.PairingOffer(version=1, invitation=code.number, pake=half.message)
         answer = await stub.Begin(offer)

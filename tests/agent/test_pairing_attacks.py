@@ -53,7 +53,7 @@ class Relay(PairingServicer):
             tls.anonymous_channel_credentials(certificate),
             options=tls.channel_options(PAIRING_NAME),
         ) as channel:
-            stub: Any = PairingStub(channel)  # type: ignore[no-untyped-call]
+            stub: Any = PairingStub(channel)
             self.seen.append(request.SerializeToString())
             try:
                 reply = await getattr(stub, method)(self.change(request))
@@ -172,7 +172,7 @@ def test_malformed_messages_are_refused_with_a_word_and_no_more(
             tls.anonymous_channel_credentials(certificate),
             options=tls.channel_options(PAIRING_NAME),
         ) as channel:
-            stub: Any = PairingStub(channel)  # type: ignore[no-untyped-call]
+            stub: Any = PairingStub(channel)
             method = stub.Begin if isinstance(offer, pb.PairingOffer) else stub.Finish
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await method(offer, timeout=5)

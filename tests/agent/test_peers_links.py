@@ -353,7 +353,7 @@ def test_an_introduction_out_of_bounds_is_refused(
             message = left.introduce().to_proto()
             for field, value in change.items():
                 setattr(message, field, value)
-            stub: Any = GreetingStub(channel)  # type: ignore[no-untyped-call]
+            stub: Any = GreetingStub(channel)
 
             with pytest.raises(grpc.aio.AioRpcError):
                 await stub.Hello(pb.HelloRequest(introduction=message), timeout=3)

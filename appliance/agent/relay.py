@@ -51,12 +51,20 @@ class Relay:
     """The conversations of all jobs on this node.
 
     caller_of: the node at the other end of a call on the peer port, as its certificate proves.
+    opening_seconds: how long a peer's stream may wait for its first frame, and for its job.
     """
 
-    def __init__(self, links: Links, caller_of: Callable[[Context], NodeId]) -> None:
+    def __init__(
+        self,
+        links: Links,
+        caller_of: Callable[[Context], NodeId],
+        *,
+        opening_seconds: float = OPENING_SECONDS,
+    ) -> None:
         keep_large_buffers()
         self._links = links
         self._caller_of = caller_of
+        self._opening_seconds = opening_seconds
         self._conversations: dict[Key, Conversation] = {}
         self._jobs: dict[str, dict[int, Key]] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -124,7 +132,7 @@ class Relay:
     ) -> AsyncIterator[bytes]:
         """Serve Relay.Converse: join the stream to the conversation that its first frame names."""
         node = self._caller_of(context)
-        async with asyncio.timeout(OPENING_SECONDS):
+        async with asyncio.timeout(self._opening_seconds):
             first = await anext(requests, b"")
         opening = frames.parse_frame(first, _require)
         if not isinstance(opening, Open):
@@ -142,7 +150,7 @@ class Relay:
                 raise RelayRefused("too many streams wait for their jobs")
             opened = self._awaited.setdefault(key, asyncio.Event())
             try:
-                async with asyncio.timeout(OPENING_SECONDS):
+                async with asyncio.timeout(self._opening_seconds):
                     await opened.wait()
             except TimeoutError:
                 raise RelayRefused("a stream for a job that does not run here") from None

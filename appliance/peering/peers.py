@@ -361,7 +361,10 @@ class Peers:
                 raise IllegalChange(
                     f"{peer.name} began to pair anew meanwhile", remedy="look again"
                 )
-            self._apply(row, event)
+            try:
+                self._apply(row, event)
+            except IllegalChange as error:
+                raise _senseless(peer.name, before, event) from error
             after = table.state_of(row)
             has_left = before.is_admitted and not after.is_admitted
             if has_left:
@@ -412,8 +415,9 @@ class Peers:
         return _Snapshot(serial=next(self._serials), peers=peers)
 
     def _with_troubles(self, peer: Peer) -> Peer:
-        known = peer.node_id in self._troubles
-        trouble = self._troubles.get(peer.node_id)
+        # Nobody asks any more whether a peer that has left can be reached.
+        known = peer.state.is_admitted and peer.node_id in self._troubles
+        trouble = self._troubles.get(peer.node_id) if known else None
         return replace(peer, trouble=trouble, is_reachable=known and trouble is None)
 
     def _is_owed_farewell(self, peer: Peer) -> bool:
@@ -433,6 +437,19 @@ def _require_paired(peer: Peer) -> Peer:
             remedy=f'both operators compare the words and run "coffer peers confirm {peer.name}"',
         )
     raise PeerNotPaired(f"{peer.name} is {peer.state.word}", remedy="pair with it again")
+
+
+def _senseless(name: str, state: PeerState, event: PeerEvent) -> IllegalChange:
+    if state is PeerState.PAIRED:
+        remedy = f'to end the pairing: "coffer peers unpair {name}"'
+    elif state.is_confirming and event is PeerEvent.UNPAIR_HERE:
+        return IllegalChange(
+            f"the pairing with {name} is not confirmed yet",
+            remedy=f'to refuse it: "coffer peers reject {name}"',
+        )
+    else:
+        remedy = "to pair with it again, make or accept a new invitation"
+    return IllegalChange(f"{name} is {state.word} already", remedy=remedy)
 
 
 def _row(session: Session, node_id: NodeId) -> table.PeerRow:

@@ -320,13 +320,15 @@ def test_confirming_twice_is_the_same_as_once(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
         await begin_pairing(hospital, laboratory)
-        with pytest.raises(IllegalChange):
+        with pytest.raises(IllegalChange, match="not confirmed yet") as early:
             await hospital.peers.unpair("laboratory")
+        assert "coffer peers reject laboratory" in early.value.remedy
         await pair_rest(hospital, laboratory)
-        with pytest.raises(IllegalChange):
+        with pytest.raises(IllegalChange, match="paired already") as late:
             await hospital.peers.reject("laboratory")
+        assert "coffer peers unpair laboratory" in late.value.remedy
         await hospital.peers.unpair("laboratory")
-        with pytest.raises(IllegalChange):
+        with pytest.raises(IllegalChange, match="unpaired already"):
             await hospital.peers.confirm("laboratory")
 
         assert hospital.peer(laboratory).state is PeerState.UNPAIRED

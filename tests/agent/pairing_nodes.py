@@ -150,7 +150,7 @@ class PairingNode:
         add_GreetingServicer_to_server(greeting, self.server)
         mailbox = MailboxRpc(self.inbox, self.caller_of)
         add_MailboxServicer_to_server(mailbox, self.server)
-        echo = grpc.stream_stream_rpc_method_handler(self.echo)
+        echo: Any = grpc.stream_stream_rpc_method_handler(self.echo)
         self.server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("test.Echo", {"Echo": echo}),)
         )
@@ -181,8 +181,8 @@ async def pair(inviter: PairingNode, invitee: PairingNode) -> None:
     await begin_pairing(inviter, invitee)
     await inviter.peers.confirm(invitee.node_id.text)
     await invitee.peers.confirm(inviter.node_id.text)
-    for here, there in ((inviter, invitee), (invitee, inviter)):
-        await eventually(lambda h=here, t=there: h.peer(t).state is PeerState.PAIRED)
+    await eventually(lambda: inviter.peer(invitee).state is PeerState.PAIRED)
+    await eventually(lambda: invitee.peer(inviter).state is PeerState.PAIRED)
 
 
 async def eventually(is_true: Callable[[], bool], seconds: float = 15.0) -> None:

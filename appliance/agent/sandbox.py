@@ -134,8 +134,10 @@ def code_paths() -> tuple[Path, ...]:
     }
     system = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/usr/local/lib")
     single = ("/etc/ld.so.cache", "/etc/localtime", "/dev/null", "/dev/urandom", "/proc/meminfo")
+    # DuckDB looks up its own limits; where it may not, it aborts.
+    limits = ("/proc/self/cgroup", "/sys/fs/cgroup", "/sys/devices/system/cpu")
     prefixes = {Path(prefix) / "lib" for prefix in (sys.prefix, sys.base_prefix)}
-    return (*sorted(packages | prefixes), *map(Path, system), *map(Path, single))
+    return (*sorted(packages | prefixes), *map(Path, (*system, *single, *limits)))
 
 
 def _applied(measure: Callable[[], None]) -> bool:

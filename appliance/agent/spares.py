@@ -28,12 +28,13 @@ class Spares:
         self._config = config
         self._spare: WorkerProcess | None = None
         self._is_wanted = asyncio.Event()
+        self._is_closed = False
         self.applied: tuple[str, ...] = ()
         self._in_units = systemd_unit.offered(os.environ)
 
     async def run(self) -> None:
         """Have a spare worker at all times, a moment after the last was taken."""
-        while True:
+        while not self._is_closed:
             self._is_wanted.clear()
             if self._spare is None:
                 try:
@@ -43,6 +44,8 @@ class Spares:
                     log.error("%s", error.what)
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
+            if self._is_closed:
+                await self.close()
             await self._is_wanted.wait()
             await asyncio.sleep(RESPITE_SECONDS)  # the worker that was taken starts its work
 
@@ -57,7 +60,9 @@ class Spares:
         return await self._start()
 
     async def close(self) -> None:
-        """End the spare."""
+        """End the spare, and have no other."""
+        self._is_closed = True
+        self._is_wanted.set()
         if self._spare is not None:
             await self._spare.end()
             self._spare = None

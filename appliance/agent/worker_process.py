@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import resource
 import signal
 import socket
@@ -27,6 +28,17 @@ ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
+# What the interpreter prints of threads, places and kinds of errors.
+_PLACE: Final = re.compile(
+    r"|  File \"\S+\", line \d+,? in [\w<>.]+"
+    r"|  File \"<frozen \w+>\", line \d+,? in [\w<>.]+"
+    r"|  \S+\.py:\d+ [\w<>.]+"
+    r"|(Current t|T)hread 0x[0-9a-f]+( \[\w+\])? \(most recent call first\):"
+    r"|Fatal Python error: [\w ]+"
+    r"|terminate called after throwing an instance of '[\w:]+'"
+    r"|[A-Za-z_]\w*(Error|Exception|Interrupt|Lost|Detected)"
+)
+_LEFT_OUT: Final = "(a line is left out, as it might hold data)"
 
 
 class WorkerUnstartable(ServiceError):
@@ -61,13 +73,15 @@ class WorkerProcess:
                 start_new_session=True,
             )
         worker = cls(process, agent_end)
+        ready: Report | None = None
         try:
-            async with asyncio.timeout(START_SECONDS):
-                ready = await worker.receive()
-        except (TimeoutError, WorkerSpokeNonsense):
-            ready = None
+            with contextlib.suppress(TimeoutError, WorkerSpokeNonsense):
+                async with asyncio.timeout(START_SECONDS):
+                    ready = await worker.receive()
+        finally:
+            if not isinstance(ready, Ready):
+                await worker.end()
         if not isinstance(ready, Ready):
-            await worker.end()
             raise WorkerUnstartable(
                 f"no worker could be started: {worker.last_words}",
                 remedy="see the agent's log; the installation may be incomplete",
@@ -82,9 +96,9 @@ class WorkerProcess:
 
     @property
     def last_words(self) -> str:
-        """The last line that it printed, which never holds data."""
-        lines = self._log.decode(errors="replace").strip().splitlines()
-        return lines[-1][:200] if lines else "it said nothing"
+        """The last line that it printed and that cannot hold data."""
+        lines = [line for line in self._lines() if line not in ("", _LEFT_OUT)]
+        return lines[-1] if lines else "it did not say why"
 
     @property
     def memory_bytes(self) -> int:
@@ -119,9 +133,14 @@ class WorkerProcess:
         return code
 
     def write_log(self, path: Path) -> None:
-        """Write what the worker printed, if anything, cut at 64 KiB."""
+        """Write where the worker met errors, if it printed anything."""
         if self._log and path.parent.is_dir():
-            path.write_bytes(bytes(self._log))
+            path.write_text("\n".join(self._lines()) + "\n", encoding="utf-8")
+
+    def _lines(self) -> list[str]:
+        """Return what was printed, but for what might hold data, as native code's messages do."""
+        printed = self._log.decode(errors="replace").splitlines()
+        return [line if _PLACE.fullmatch(line) else _LEFT_OUT for line in printed]
 
     async def _drain(self) -> None:
         if self._process.stderr is None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,9 +51,8 @@ class Wire:
         if self._server is not None:
             self._server.close()
         self.cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -128,18 +127,24 @@ class Side:
         await self.wire.lay(self._server.add_insecure_port("127.0.0.1:0"))
         await self._server.start()
 
-    def open(self, ranks: list[int], grace_seconds: float) -> None:
+    def open(
+        self,
+        ranks: list[int],
+        grace_seconds: float,
+        job_id: str = JOB,
+        stages: Set[str] = STAGES,
+    ) -> None:
         pairs = {rank: channel_pair() for rank in ranks if rank != self.rank}
         self.workers = {rank: ends[1] for rank, ends in pairs.items()}
         for end in self.workers.values():
             end.setblocking(False)
         self.relay.open(
-            JOB,
+            job_id,
             own_rank=self.rank,
             peers={rank: node(rank) for rank in pairs},
             sockets={rank: ends[0] for rank, ends in pairs.items()},
             grace_seconds=grace_seconds,
-            stages=STAGES,
+            stages=stages,
             watcher=self.heard,
         )
 

@@ -1,0 +1,187 @@
+"""Supervisors of two nodes in one process, with real workers, joined by relays over gRPC."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from appliance.agent.config import ApplianceConfig
+from appliance.agent.supervisor import Supervisor
+from appliance.contracts.contract import (
+    Contract,
+    ContractColumn,
+    ContractDataset,
+    ContractParty,
+    Limits,
+    ServiceRef,
+)
+from appliance.datasets.inspect import inspect
+from appliance.datasets.source import Kind, Source, Wanted
+from appliance.datasets.table import Reading
+from appliance.jobs.progress import PeerReport, ProgressReport
+from appliance.jobs.reasons import Reason
+from services.registry import SERVICES
+from tests.agent.relay_sides import Side, node
+
+JOB = "a" * 26
+NOW = 1_700_000_000_000
+
+
+@dataclass
+class Told:
+    """A listener that keeps what it was told."""
+
+    progress: list[ProgressReport] = field(default_factory=list)
+    peers: list[tuple[int, PeerReport]] = field(default_factory=list)
+    links: list[tuple[int, bool]] = field(default_factory=list)
+    finished: tuple[dict[str, int], dict[str, str], dict[str, int]] | None = None
+    failed: tuple[Reason, str, str] | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    first_bytes_at: float = 0.0
+
+    def worker_progressed(self, job_id: str, report: ProgressReport) -> None:
+        if report.bytes_received and not self.first_bytes_at:
+            self.first_bytes_at = time.monotonic()
+        self.progress.append(report)
+
+    def peer_progressed(self, job_id: str, rank: int, report: PeerReport) -> None:
+        self.peers.append((rank, report))
+
+    def link_changed(self, job_id: str, rank: int, *, is_up: bool) -> None:
+        self.links.append((rank, is_up))
+
+    async def worker_finished(
+        self,
+        job_id: str,
+        summary: Mapping[str, int],
+        files: Mapping[str, str],
+        row_counts: Mapping[str, int],
+    ) -> None:
+        self.finished = (dict(summary), dict(files), dict(row_counts))
+        self.over.set()
+
+    async def worker_failed(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
+        self.failed = (reason, what, remedy)
+        self.over.set()
+
+
+class Bench:
+    """One node's supervisor, with a table of its own."""
+
+    def __init__(self, rank: int, folder: Path, keys: list[str], memory_bytes: int) -> None:
+        self.rank = rank
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.side = Side(rank)
+        self.told = Told()
+        # Built without its checks: a test may grant less memory than an operator may.
+        config = ApplianceConfig.model_construct(
+            state=folder, worker_memory_bytes=memory_bytes, worker_threads=2
+        )
+        self.supervisor = Supervisor(config, self.side.relay)
+        self.supervisor.tell(self.told)
+        self.source = make_table(folder, keys)
+        self.staging = folder / "jobs" / JOB / "staging"
+        self._running: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        await self.side.serve()
+        self._running = asyncio.create_task(self.supervisor.run())
+        async with asyncio.timeout(30):
+            while not self.supervisor.confinement:
+                await asyncio.sleep(0.02)
+
+    async def start(self, contract: Contract) -> None:
+        self.staging.mkdir(parents=True, exist_ok=True)
+        await self.supervisor.start(JOB, contract, self.rank, self.source, self.staging)
+
+    async def over(self, seconds: float = 30.0) -> Told:
+        async with asyncio.timeout(seconds):
+            await self.told.over.wait()
+        return self.told
+
+    async def close(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+        await self.supervisor.close()
+        await self.side.close()
+
+
+def make_table(folder: Path, keys: list[str]) -> Source:
+    path = folder / "table.csv"
+    path.write_text("id,value\n" + "".join(f"{key},{n}\n" for n, key in enumerate(keys)))
+    wanted = Wanted(
+        kind=Kind.CSV,
+        location=str(path),
+        files=(str(path),),
+        key=("id",),
+        normal_form=("nfc", "trim"),
+    )
+    return inspect(wanted, Reading(scratch=folder)).source
+
+
+def contract_of(
+    benches: list[Bench], *, grace_seconds: int = 10, most_seconds: int = 60
+) -> Contract:
+    service = SERVICES["psi.intersect"]
+    roles = service.assign((1,), 2)
+    parties = tuple(
+        ContractParty(
+            node=node(bench.rank).text,
+            name=f"party{bench.rank}",
+            role=roles[bench.rank],
+            dataset=ContractDataset(
+                name="table",
+                columns=tuple(
+                    ContractColumn(name=column.name, type=column.type)
+                    for column in bench.source.columns
+                ),
+                key=bench.source.key,
+                normal_form=bench.source.normal_form,
+                row_count=bench.source.row_count,
+                fingerprint="f",
+            ),
+            computes=True,
+            receives=("intersection",),
+        )
+        for bench in benches
+    )
+    return Contract(
+        id=JOB,
+        service=ServiceRef(name=service.name, version=service.version),
+        parameters={},
+        parties=parties,
+        proposer=0,
+        created=NOW,
+        expires=NOW + 1000,
+        limits=Limits(grace_seconds=grace_seconds, most_seconds=most_seconds),
+    )
+
+
+@contextlib.asynccontextmanager
+async def benches(
+    folder: Path, *keys: list[str], memory_bytes: int = 2 << 30
+) -> AsyncIterator[list[Bench]]:
+    every = [Bench(rank, folder / str(rank), each, memory_bytes) for rank, each in enumerate(keys)]
+    for bench in every:
+        bench.side.others = {other.side.id: other.side for other in every if other is not bench}
+        await bench.open()
+    try:
+        yield every
+    finally:
+        for bench in every:
+            await bench.close()
+
+
+def workers() -> list[psutil.Process]:
+    """The worker processes of this test process, the youngest last."""
+    found = [
+        each
+        for each in psutil.Process().children(recursive=True)
+        if "appliance.agent.worker" in each.cmdline()
+    ]
+    return sorted(found, key=lambda each: each.create_time())

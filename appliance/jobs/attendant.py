@@ -89,6 +89,7 @@ class Attendant:
 
     async def recover(self) -> None:
         """Bring all jobs into a true state after a start, and have them attended to."""
+        self._docket.start()
         await self._store.run(self._docket.interrupt)
         unended = [state for state in JobState if state not in ENDED]
         waiting = await self._store.run(
@@ -243,7 +244,6 @@ class Attendant:
                 work(session, row)
 
         await self._store.run(change)
-        self.changed(job_id)
 
 
 def _standing(session: Session, job_id: str) -> Standing | None:

@@ -4,10 +4,12 @@ Every method runs inside the caller's transaction. What must follow outside of i
 or stopped, results moved) is derived from the state alone, see :mod:`appliance.jobs.jobs`.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from appliance.contracts.contract import Contract, digest_of, parse_contract
@@ -56,7 +58,11 @@ log = logging.getLogger(__name__)
 
 
 class Docket:
-    """The facts about jobs, and the only code that changes them."""
+    """The facts about jobs, and the only code that changes them.
+
+    ``changed`` is called in the event loop with the id of each job that a transaction has changed,
+    once that is on disk, and even if whoever asked for the transaction was cancelled meanwhile.
+    """
 
     def __init__(
         self,
@@ -64,11 +70,18 @@ class Docket:
         key: IdentityKey,
         peers: PeerBook,
         now_milliseconds: Callable[[], int],
+        changed: Callable[[str], None],
     ) -> None:
+        self._changed = changed
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox = outbox
         self._key = key
         self._peers = peers
         self._now_milliseconds = now_milliseconds
+
+    def start(self) -> None:
+        """Tell of changes to the running event loop from now on."""
+        self._loop = asyncio.get_running_loop()
 
     def propose(self, session: Session, contract: Contract, data: bytes) -> None:
         """Sign our own proposal, keep it and send it to its other parties."""
@@ -85,14 +98,14 @@ class Docket:
         """Return the id of the job that a letter of our own proposes."""
         return parse_contract(parse_envelope(body.envelope).data).id
 
-    def admit(self, session: Session, sender: NodeId, body: JobProposed) -> str:
-        """Take in a peer's proposal and return its job's id; LetterRefused if it is no proposal."""
+    def admit(self, session: Session, sender: NodeId, body: JobProposed) -> None:
+        """Take in a peer's proposal; LetterRefused if it is none."""
         contract, data, signature = self._read_proposal(session, sender, body)
         known = table.find_job(session, contract.id)
         if known is not None:
             if known.contract != data:
                 raise LetterRefused(Refusal.CONFLICT, "another contract has that id already")
-            return known.id
+            return
         if table.count_unended_by(session, sender) >= MOST_UNENDED_JOBS:
             raise LetterRefused(Refusal.TOO_MANY, "it has too many jobs that have not ended")
         own = contract.rank_of(self._key.node_id)
@@ -107,7 +120,6 @@ class Docket:
             self.give_verdict(session, row, Verdict.REJECTED, Reason.NOT_PAIRED)
         for letter in table.take_early(session, row.id):
             self._take_early(session, letter)
-        return row.id
 
     def approve(self, session: Session, row: JobRow) -> None:
         """Sign a contract that waits for approval and tell the others; IllegalTransition."""
@@ -125,12 +137,12 @@ class Docket:
         row.began_milliseconds = self._now_milliseconds()
         self._note(session, row, "the computation begins")
 
-    def take_signature(self, session: Session, sender: NodeId, body: JobSigned) -> str | None:
-        """Take in a party's own signature; return the job's id, None if it is not known yet."""
+    def take_signature(self, session: Session, sender: NodeId, body: JobSigned) -> None:
+        """Take in a party's own signature; LetterRefused if it is none."""
         row = table.find_job(session, body.job_id)
         if row is None:
             self._keep_early(session, sender, Kind.JOB_SIGNED, body)
-            return None
+            return
         party = _party_of(session, row, sender)
         if body.digest != row.digest:
             raise LetterRefused(Refusal.CONFLICT, "it signed another contract under this id")
@@ -139,28 +151,26 @@ class Docket:
             party.signature = signature
             self._note(session, row, f"{self._name(session, row, party.rank)} has signed")
             self._count_signatures(session, row)
-        return row.id
 
-    def take_verdict(self, session: Session, sender: NodeId, body: JobVerdict) -> str | None:
-        """Take in a party's own verdict; return the job's id, None if it is not known yet."""
+    def take_verdict(self, session: Session, sender: NodeId, body: JobVerdict) -> None:
+        """Take in a party's own verdict; LetterRefused if it cannot be."""
         verdict = next((one for one in Verdict if one.value == body.verdict), None)
         if verdict is None or not body.note.isprintable():
             raise LetterRefused(Refusal.MALFORMED, "a verdict is malformed")
         row = table.find_job(session, body.job_id)
         if row is None:
             self._keep_early(session, sender, Kind.JOB_VERDICT, body)
-            return None
+            return
         party = _party_of(session, row, sender)
         if party.verdict is not None:
             if (party.verdict, party.reason) != (body.verdict, body.reason):
                 raise LetterRefused(Refusal.CONFLICT, "it has given another verdict before")
-            return row.id
+            return
         _require_possible(row, party, verdict, body)
         party.verdict, party.reason, party.note = body.verdict, body.reason, body.note
         name = self._name(session, row, party.rank)
         self._note(session, row, f"{name}: {verdict.value}, as {_told(body.reason, body.note)}")
         self._settle(session, row)
-        return row.id
 
     def give_verdict(
         self,
@@ -194,13 +204,11 @@ class Docket:
         elif row.job_state is JobState.WAITING_PEERS:
             self.give_verdict(session, row, Verdict.CANCELLED, Reason.EXPIRED)
 
-    def end_refused(
-        self, session: Session, peer: NodeId, job_id: str, refusal: Refusal
-    ) -> str | None:
+    def end_refused(self, session: Session, peer: NodeId, job_id: str, refusal: Refusal) -> None:
         """End a job whose proposal or signature another party's node refused to read."""
         row = table.find_job(session, job_id)
         if row is None or row.job_state is not JobState.WAITING_PEERS:
-            return None
+            return
         party = _party_of(session, row, peer)
         cause = f"{self._name(session, row, party.rank)} refused the letter: {refusal.value}"
         is_proposer = row.rank == row.proposer_rank
@@ -213,7 +221,6 @@ class Docket:
             cause=cause,
             remedy=Reason.PROPOSAL_REFUSED.remedy,
         )
-        return row.id
 
     def interrupt(self, session: Session) -> None:
         """Give the verdict on jobs that the agent's death ended, at its next start."""
@@ -226,14 +233,13 @@ class Docket:
         horizon = self._now_milliseconds() - EARLY_LETTER_MILLISECONDS
         table.forget_early(session, before_milliseconds=horizon)
 
-    def part_from(self, session: Session, node_id: NodeId) -> list[str]:
-        """End the jobs with a peer that is no longer paired; return their ids.
+    def part_from(self, session: Session, node_id: NodeId) -> None:
+        """End the jobs with a peer that is no longer paired.
 
         No word of it will come any more, so that its verdict is taken to be CANCELLED.
         """
         table.forget_early(session, node_id=node_id)
-        rows = table.unended_jobs_with(session, node_id)
-        for row in rows:
+        for row in table.unended_jobs_with(session, node_id):
             party = _party_of(session, row, node_id)
             if party.verdict is None:
                 party.verdict, party.reason = Verdict.CANCELLED.value, Reason.UNPAIRED.word
@@ -243,7 +249,6 @@ class Docket:
                 self._settle(session, row)
             else:
                 self.give_verdict(session, row, Verdict.CANCELLED, Reason.UNPAIRED)
-        return [row.id for row in rows]
 
     def _add(
         self, session: Session, contract: Contract, data: bytes, own: int, state: JobState
@@ -363,7 +368,17 @@ class Docket:
         return all(self._peers.find_paired(session, node_id) for node_id in node_ids)
 
     def _note(self, session: Session, row: JobRow, text: str) -> None:
+        """Write down what happened and have it attended to. Every change comes here."""
         table.add_event(session, row, self._now_milliseconds(), text)
+        told: set[str] = session.info.setdefault("changed_jobs", set())
+        if row.id not in told:
+            told.add(row.id)
+            event.listen(session, "after_commit", lambda _: self._tell_changed(row.id), once=True)
+
+    def _tell_changed(self, job_id: str) -> None:
+        # Without a loop the agent has not begun, or has ended: the next recovery sees to it.
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._changed, job_id)
 
     def _name(self, session: Session, row: JobRow, rank: int) -> str:
         party = parse_contract(row.contract).parties[rank]

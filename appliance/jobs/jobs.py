@@ -37,14 +37,12 @@ from appliance.jobs.store import JobRow
 from appliance.jobs.verdicts import Verdict
 from appliance.jobs.views import JobView, progress_of, view_of
 from appliance.mailbox.inbox import Handler
-from appliance.mailbox.letters import JobProposed, JobSigned, JobVerdict, Kind, Refusal
+from appliance.mailbox.letters import JobProposed, JobSigned, Kind, Refusal
 from appliance.mailbox.outbox import Outbox
 from appliance.store.database import Store
 from services.service import Service
 
 MOST_NOTE_CHARACTERS: Final = 200
-
-AfterCommit = Callable[[], None]
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +83,9 @@ class Jobs:
         self._now_milliseconds = now_milliseconds
         self._live = LiveJobs()
         self._folders = ResultFolders(folder)
-        self._docket = Docket(outbox, key, peers, now_milliseconds)
+        self._docket = Docket(
+            outbox, key, peers, now_milliseconds, lambda job_id: self._attendant.changed(job_id)
+        )
         self._checks = Checks(store, services, peers, datasets, now_milliseconds)
         self._composer = Composer(own, store, services, peers, datasets, now_milliseconds)
         self._attendant = Attendant(
@@ -106,9 +106,9 @@ class Jobs:
     def handlers(self) -> Mapping[Kind, Handler]:
         """Return what the inbox calls for letters about jobs."""
         return {
-            Kind.JOB_PROPOSED: self._on_proposed,
-            Kind.JOB_SIGNED: self._on_signed,
-            Kind.JOB_VERDICT: self._on_verdict,
+            Kind.JOB_PROPOSED: self._docket.admit,
+            Kind.JOB_SIGNED: self._docket.take_signature,
+            Kind.JOB_VERDICT: self._docket.take_verdict,
         }
 
     async def recover(self) -> None:
@@ -128,7 +128,6 @@ class Jobs:
         data = write_contract(contract)
         await self._checks.require_fit(contract, contract.proposer)
         await self._store.run(lambda session: self._docket.propose(session, contract, data))
-        self._attendant.changed(contract.id)
         return await self.get(contract.id)
 
     async def list(self, *, waiting: bool = False) -> tuple[JobView, ...]:
@@ -159,7 +158,6 @@ class Jobs:
             self._docket.approve(session, self._require_approvable(session, row.id, digest))
 
         await self._store.run(work)
-        self._attendant.changed(row.id)
         return await self.get(row.id)
 
     async def reject(self, job_id: str, note: str = "") -> JobView:
@@ -178,7 +176,7 @@ class Jobs:
             self._docket.give_verdict(session, row, Verdict.REJECTED, reason, note=note)
             return row.id
 
-        return await self._changed(await self._store.run(work))
+        return await self.get(await self._store.run(work))
 
     async def cancel(self, job_id: str) -> JobView:
         """Stop a job on all nodes; IllegalTransition once this node's verdict has been given."""
@@ -192,7 +190,7 @@ class Jobs:
             self._docket.give_verdict(session, row, verdict, reason)
             return row.id
 
-        return await self._changed(await self._store.run(work))
+        return await self.get(await self._store.run(work))
 
     async def watch(self, job_id: str) -> AsyncIterator[JobView]:
         """Give the job as it is, and again after each change and progress, until it has ended."""
@@ -244,9 +242,7 @@ class Jobs:
 
     async def part_from(self, node_id: NodeId) -> None:
         """End all jobs with a peer that is no longer paired."""
-        ended = await self._store.run(lambda session: self._docket.part_from(session, node_id))
-        for job_id in ended:
-            self._attendant.changed(job_id)
+        await self._store.run(lambda session: self._docket.part_from(session, node_id))
 
     def worker_progressed(self, job_id: str, report: ProgressReport) -> None:
         """Take note of how far our worker has come."""
@@ -294,10 +290,6 @@ class Jobs:
 
         await self._attendant.insist(job_id, work)
 
-    async def _changed(self, job_id: str) -> JobView:
-        self._attendant.changed(job_id)
-        return await self.get(job_id)
-
     def _view(self, session: Session, row: JobRow) -> JobView:
         names = {**self._peers.names(session), self._own.node_id: self._own.name}
         return view_of(session, row, self._services, names)
@@ -317,32 +309,15 @@ class Jobs:
             raise ContractExpired(row.id)
         return row
 
-    def _on_proposed(self, session: Session, sender: NodeId, body: JobProposed) -> AfterCommit:
-        return self._after(self._docket.admit(session, sender, body))
-
-    def _on_signed(self, session: Session, sender: NodeId, body: JobSigned) -> AfterCommit:
-        return self._after(self._docket.take_signature(session, sender, body))
-
-    def _on_verdict(self, session: Session, sender: NodeId, body: JobVerdict) -> AfterCommit:
-        return self._after(self._docket.take_verdict(session, sender, body))
-
     def _on_proposal_refused(
         self, session: Session, peer: NodeId, body: JobProposed, refusal: Refusal
-    ) -> AfterCommit:
-        job_id = self._docket.proposed_id(body)
-        return self._after(self._docket.end_refused(session, peer, job_id, refusal))
+    ) -> None:
+        self._docket.end_refused(session, peer, self._docket.proposed_id(body), refusal)
 
     def _on_signature_refused(
         self, session: Session, peer: NodeId, body: JobSigned, refusal: Refusal
-    ) -> AfterCommit:
-        return self._after(self._docket.end_refused(session, peer, body.job_id, refusal))
-
-    def _after(self, job_id: str | None) -> AfterCommit:
-        def after() -> None:
-            if job_id is not None:
-                self._attendant.changed(job_id)
-
-        return after
+    ) -> None:
+        self._docket.end_refused(session, peer, body.job_id, refusal)
 
 
 def _get(session: Session, job_id: str) -> JobRow:

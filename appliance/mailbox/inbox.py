@@ -1,5 +1,6 @@
 """Letters that arrive: each takes effect once, in order, and is counted in the same transaction."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,7 @@ class Inbox:
         self._store = store
         self._admits = admits
         self._handlers: dict[Kind, Handler] = {Kind.VOID: _ignore}
+        self._receptions: set[asyncio.Task[Receipt]] = set()
 
     def register(self, kind: Kind, handler: Handler) -> None:
         """Have ``handler`` called with each new letter of this kind."""
@@ -44,8 +46,15 @@ class Inbox:
     async def receive(self, sender: NodeId, letter: Letter) -> Receipt:
         """Let a letter take effect, or refuse it; what the receipt says is on disk.
 
+        A letter that has begun to take effect does so to the end, even if the sender hangs up.
         Raises: StoreError; then nothing happened and the letter may come again.
         """
+        reception = asyncio.create_task(self._receive(sender, letter))
+        self._receptions.add(reception)
+        reception.add_done_callback(self._receptions.discard)
+        return await asyncio.shield(reception)
+
+    async def _receive(self, sender: NodeId, letter: Letter) -> Receipt:
         try:
             receipt, after = await self._store.run(
                 lambda session: self._take(session, sender, letter)

@@ -248,7 +248,8 @@ class Node:
         self.is_up = False
         for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*self.tasks, return_exceptions=True)
         self.store.close()
 
     async def restart(self) -> None:

@@ -125,8 +125,14 @@ def test_letters_survive_a_restart_of_the_sender(tmp_path: Path) -> None:
         again = Outbox(
             Store.open(tmp_path / "a"), lambda _, sent: reader.inbox.receive(A, sent), lambda: 0
         )
-        await with_delivery(again, until(lambda: reader.read == ["one", "two"]))
-        assert await again.pending_count(B) == 0
+
+        async def work() -> None:
+            async with asyncio.timeout(5):
+                while await again.pending_count(B):
+                    await asyncio.sleep(0.005)
+
+        await with_delivery(again, work())
+        assert reader.read == ["one", "two"]
 
     asyncio.run(run())
 
@@ -316,6 +322,19 @@ def test_a_full_disk_leaves_the_letter_with_the_sender(tmp_path: Path) -> None:
             await until(lambda: reader.read == ["one"])
 
         await with_delivery(outbox, work())
+
+    asyncio.run(run())
+
+
+def test_a_letter_whose_sender_hangs_up_takes_effect_to_the_end(tmp_path: Path) -> None:
+    async def run() -> None:
+        reader = Reader(tmp_path)
+
+        delivery = asyncio.create_task(reader.inbox.receive(A, letter(1)))
+        await asyncio.sleep(0)
+        delivery.cancel()
+
+        await until(lambda: reader.read == ["t"])
 
     asyncio.run(run())
 

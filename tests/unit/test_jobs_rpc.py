@@ -1,0 +1,114 @@
+"""The Jobs API says all that a job's view holds, and reads submissions strictly."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from appliance.api import agent_pb2 as pb
+from appliance.jobs.errors import SubmissionInvalid
+from appliance.jobs.progress import PeerReport, ProgressReport
+from appliance.jobs.rpc import JobsRpc, from_proto, to_proto
+from tests.unit.job_doubles import Fleet
+
+Test = Callable[[Fleet], Awaitable[None]]
+
+
+def play(folder: Path, test: Test) -> None:
+    async def run() -> None:
+        async with Fleet(folder, 2) as fleet:
+            await test(fleet)
+
+    asyncio.run(run())
+
+
+def request(**changes: object) -> pb.SubmitJobRequest:
+    parties = [
+        pb.SubmitParty(dataset="table-of-hospital", receives=["intersection"]),
+        pb.SubmitParty(node="laboratory", dataset="table-of-laboratory", role="member"),
+    ]
+    plain: dict[str, object] = {"service": "test.join", "parameters": "", "parties": parties}
+    return pb.SubmitJobRequest(**plain | changes)  # type: ignore[arg-type]
+
+
+def test_a_job_goes_from_submission_to_result_through_the_api(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        first, second = fleet.nodes
+        ours, theirs = JobsRpc(first.jobs), JobsRpc(second.jobs)
+        job = await ours.SubmitJob(request(parameters='{"depth": 2}', grace_seconds=9), None)
+        assert job.state == "waiting_peers"
+        await fleet.reach(job.id, "waiting_approval", second)
+        waiting = await theirs.ListJobs(pb.ListJobsRequest(waiting=True), None)
+        assert [one.id for one in waiting.jobs] == [job.id]
+
+        await theirs.ApproveJob(pb.ApproveJobRequest(id=job.id, digest=job.digest), None)
+        await fleet.reach(job.id, "running")
+        for node in fleet.nodes:
+            await node.finish(job.id)
+        await fleet.reach(job.id, "succeeded")
+
+        done = await ours.GetJob(pb.GetJobRequest(id=job.id), None)
+        result = await ours.GetResult(pb.GetResultRequest(id=job.id), None)
+        watched = [one async for one in ours.WatchJob(pb.WatchJobRequest(id=job.id), None)]
+        assert done.ended
+        assert done.record == (await theirs.GetJob(pb.GetJobRequest(id=job.id), None)).record
+        assert json.loads(done.parameters) == {"depth": 2}
+        assert json.loads(done.contract)["limits"]["grace_seconds"] == 9
+        assert [party.role for party in done.parties] == ["leader", "member"]
+        assert [party.here for party in done.parties] == [True, False]
+        assert [party.verdict for party in done.parties] == ["succeeded", "succeeded"]
+        assert [stage.title for stage in done.stages] == ["Read", "Join"]
+        assert done.summary == {"rows": 7}
+        assert Path(result.files["intersection"]).read_bytes() == b"rows"
+        assert result.row_counts == {"intersection": 7}
+        assert [one.state for one in watched] == ["succeeded"]
+
+    play(tmp_path, test)
+
+
+def test_a_rejection_and_a_cancellation_go_through_the_api(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        first, second = fleet.nodes
+        ours, theirs = JobsRpc(first.jobs), JobsRpc(second.jobs)
+        job = await ours.SubmitJob(request(), None)
+        await fleet.reach(job.id, "waiting_approval", second)
+        rejected = await theirs.RejectJob(pb.RejectJobRequest(id=job.id, reason="no"), None)
+        assert rejected.cause == 'rejected here: its operator does not want it: "no"'
+        another = await ours.SubmitJob(request(), None)
+        cancelled = await ours.CancelJob(pb.CancelJobRequest(id=another.id), None)
+        assert cancelled.state in ("settling", "cancelled")
+
+    play(tmp_path, test)
+
+
+def test_progress_is_told_whole(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        first = fleet.nodes[0]
+        job_id = await fleet.run_all()
+        first.jobs.worker_progressed(
+            job_id,
+            ProgressReport(
+                stage="join", done=50, total=100, bytes_sent=5, bytes_received=6, rounds=7
+            ),
+        )
+        first.jobs.peer_progressed(job_id, 1, PeerReport(stage="read", fraction=0.25))
+        first.jobs.link_changed(job_id, 1, is_up=False)
+
+        progress = to_proto(await first.jobs.get(job_id)).progress
+
+        assert (progress.stage, progress.stage_title, progress.fraction) == ("join", "Join", 0.625)
+        assert (progress.rows_done, progress.rows_total) == (50, 100)
+        assert (progress.bytes_sent, progress.bytes_received, progress.rounds) == (5, 6, 7)
+        assert progress.remaining_seconds == -1.0
+        assert progress.reconnecting
+        assert [(p.rank, p.stage_title, p.fraction) for p in progress.peers] == [(1, "Read", 0.25)]
+
+    play(tmp_path, test)
+
+
+@pytest.mark.parametrize("parameters", ["{", "[]", "7", "null"])
+def test_parameters_that_are_no_json_object_are_refused(parameters: str) -> None:
+    with pytest.raises(SubmissionInvalid):
+        from_proto(request(parameters=parameters))

@@ -19,7 +19,7 @@ from tests.agent.worker_sides import JOB, Bench, Told, benches, contract_of, wor
 
 LEFT = [f"patient-{n}" for n in range(2000)]
 RIGHT = [f"patient-{n}" for n in range(1500, 3000)]
-MANY = [f"patient-{n}" for n in range(20_000)]
+MANY = [f"patient-{n}" for n in range(6_000)]
 
 Both = list[Bench]
 

@@ -107,6 +107,7 @@ class Bench:
     async def close(self) -> None:
         if self._running is not None:
             self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
         await self.supervisor.close()
         await self.side.close()
 

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -26,7 +27,7 @@ class ToyNode(agent_pb2_grpc.NodeServicer):
         self.fault = fault
 
     async def ShowNode(  # noqa: N802
-        self, request: agent_pb2.ShowNodeRequest, context: ServicerContext
+        self, request: agent_pb2.ShowNodeRequest, context: ServicerContext[Any, Any]
     ) -> agent_pb2.NodeView:
         if self.fault:
             raise self.fault
@@ -47,7 +48,7 @@ class House:
         self.server.add_insecure_port(f"unix:{self.inner / 'agent.sock'}")
         self.address = f"unix:{folder / 'api.sock'}"
 
-    def _identify(self, context: ServicerContext) -> Caller:
+    def _identify(self, context: ServicerContext[Any, Any]) -> Caller:
         uid = self.door.uid_of(context.peer())
         if uid not in self.allowed:
             raise NotAdmitted(f"uid {uid} may not use this node")
@@ -65,7 +66,8 @@ class House:
     async def call(self) -> agent_pb2.NodeView:
         async with grpc.aio.insecure_channel(self.address) as channel:
             stub = agent_pb2_grpc.NodeStub(channel)
-            return await stub.ShowNode(agent_pb2.ShowNodeRequest(), timeout=10)
+            seen: agent_pb2.NodeView = await stub.ShowNode(agent_pb2.ShowNodeRequest(), timeout=10)
+            return seen
 
 
 def test_the_door_tells_the_callers_uid(tmp_path: Path) -> None:

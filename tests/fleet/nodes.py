@@ -33,7 +33,7 @@ def free_port_pair() -> int:
             return port
 
 
-def eventually(ask: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
+def eventually(ask: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:
     """Return the first true answer of ``ask``; fail if none comes in time."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
@@ -102,12 +102,15 @@ class Node:
             self.kill()
 
     def add(self, name: str, path: Path, key: str = "id", *normal_form: str) -> pb.Dataset:
-        return self.datasets.AddDataset(
-            pb.AddDatasetRequest(name=name, path=str(path), key=[key], normal_form=normal_form)
+        request = pb.AddDatasetRequest(
+            name=name, path=str(path), key=[key], normal_form=normal_form
         )
+        added: pb.Dataset = self.datasets.AddDataset(request)
+        return added
 
     def job(self, job_id: str) -> pb.Job:
-        return self.jobs.GetJob(pb.GetJobRequest(id=job_id))
+        found: pb.Job = self.jobs.GetJob(pb.GetJobRequest(id=job_id))
+        return found
 
     def workers(self) -> list[int]:
         """Return the pids of the worker processes below this agent."""
@@ -170,7 +173,7 @@ def submit(
     def receives(node: Node) -> list[str]:
         return ["intersection"] if node in receivers else []
 
-    return proposer.jobs.SubmitJob(
+    made: pb.Job = proposer.jobs.SubmitJob(
         pb.SubmitJobRequest(
             service="psi.intersect",
             parameters="{}",
@@ -181,6 +184,7 @@ def submit(
             **terms,
         )
     )
+    return made
 
 
 def write_ids(path: Path, ids: range, column: str = "id") -> Path:

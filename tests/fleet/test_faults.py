@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,20 @@ def prepare_long(folder: Path, hospital: Node, laboratory: Node) -> None:
     publish(laboratory, "samples", hospital)
 
 
-def running(hospital: Node, laboratory: Node, fraction: float = 0.1) -> pb.Job:
+def cause_at(node: Node, job: pb.Job) -> str:
+    return node.job(job.id).cause
+
+
+def has_done(node: Node, job: pb.Job, fraction: float) -> bool:
+    return node.job(job.id).progress.fraction > fraction
+
+
+def running(hospital: Node, laboratory: Node, *, fraction: float = 0.1) -> pb.Job:
     """Return a job of which both sides have done the fraction."""
     job = submit(hospital, "patients", laboratory, "samples", hospital, laboratory)
     approve(laboratory, job)
     for node in (hospital, laboratory):
-        eventually(lambda node=node: node.job(job.id).progress.fraction > fraction)
+        eventually(partial(has_done, node, job, fraction))
     return job
 
 
@@ -64,7 +73,7 @@ def test_an_agent_killed_while_the_job_runs_leaves_it_failed_on_both(
 def test_a_worker_killed_at_any_stage_is_a_failed_job_with_a_cause(
     long: list[Node], victim: int, fraction: float
 ) -> None:
-    job = running(*long, fraction)
+    job = running(*long, fraction=fraction)
 
     stop_the_worker_of(long[victim], signal.SIGKILL)
 
@@ -183,7 +192,7 @@ def test_a_link_that_stays_down_beyond_the_grace_fails_the_job_on_both(
 
     for wire in wires:
         wire.break_off()
-    stopped = [eventually(lambda n=node: n.job(job.id).cause, 20) for node in nodes]
+    stopped = [eventually(partial(cause_at, node, job), 20) for node in nodes]
     for wire in wires:
         wire.mend()
 

@@ -123,7 +123,7 @@ def test_unpairing_cuts_a_running_job_within_five_seconds(long: list[Node]) -> N
 
 def test_an_agent_killed_after_its_part_was_done_ends_as_its_peer(long: list[Node]) -> None:
     hospital, laboratory = long
-    job = running(hospital, laboratory, 0.5)
+    job = running(hospital, laboratory, fraction=0.5)
     eventually(lambda: hospital.job(job.id).state in ("settling", "succeeded"))
 
     hospital.kill()

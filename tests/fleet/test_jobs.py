@@ -30,12 +30,20 @@ def approve(node: Node, job: pb.Job) -> None:
 
 
 def ended(node: Node, job: pb.Job) -> pb.Job:
-    return eventually(lambda: (seen := node.job(job.id)).ended and seen)
+    """Wait until the job has ended and every party's verdict is in its record."""
+
+    def find() -> pb.Job | None:
+        seen = node.job(job.id)
+        return seen if seen.ended and seen.record else None
+
+    found = eventually(find)
+    assert found is not None
+    return found
 
 
 def ids_in_result(node: Node, job: pb.Job) -> set[str]:
     result = node.jobs.GetResult(pb.GetResultRequest(id=job.id))
-    return set(pq.read_table(result.files["intersection"]).column("id").to_pylist())
+    return set(map(str, pq.read_table(result.files["intersection"]).column("id").to_pylist()))
 
 
 def test_both_receive_exactly_the_intersection(paired: list[Node]) -> None:
@@ -61,7 +69,7 @@ def test_a_sender_that_receives_nothing_has_no_result(paired: list[Node]) -> Non
     assert ids_in_result(hospital, job) == COMMON
     with pytest.raises(grpc.RpcError) as caught:
         laboratory.jobs.GetResult(pb.GetResultRequest(id=job.id))
-    assert "no output" in caught.value.details()
+    assert "no output" in str(caught.value.details())
     assert not ended(laboratory, job).summary
 
 
@@ -119,8 +127,8 @@ def test_data_that_are_not_what_was_signed_stop_the_job(
     with pytest.raises(grpc.RpcError) as caught:
         laboratory.jobs.ApproveJob(pb.ApproveJobRequest(id=job.id, digest=digest))
 
-    assert fault in caught.value.details() or "no such file" in caught.value.details()
-    assert "l.csv" in caught.value.details() or "samples" in caught.value.details()
+    assert fault in str(caught.value.details()) or "no such file" in str(caught.value.details())
+    assert "l.csv" in str(caught.value.details()) or "samples" in str(caught.value.details())
 
 
 def test_different_normal_forms_are_refused_with_that_reason(
@@ -132,7 +140,7 @@ def test_different_normal_forms_are_refused_with_that_reason(
     with pytest.raises(grpc.RpcError) as caught:
         submit(hospital, "trimmed", laboratory, "samples", hospital)
 
-    assert "normal form" in caught.value.details()
+    assert "normal form" in str(caught.value.details())
 
 
 def test_a_state_folder_in_use_is_refused(tmp_path: Path) -> None:

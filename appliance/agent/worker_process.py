@@ -116,6 +116,10 @@ class WorkerProcess:
         """Return the next report, None once it has hung up; WorkerSpokeNonsense."""
         return await control.receive_report(self._control)
 
+    def hang_up(self) -> None:
+        """Close the control socket; a worker that waits for an assignment ends then."""
+        self._control.close()
+
     async def end(self) -> int:
         """Kill the process if it runs, and return its exit code, negative for a signal."""
         if self.is_running:
@@ -129,13 +133,14 @@ class WorkerProcess:
         """Wait until the process has ended, and return its exit code."""
         code = await self._process.wait()
         await self._draining
-        self._control.close()
+        self.hang_up()
         return code
 
     def write_log(self, path: Path) -> None:
         """Write where the worker met errors, if it printed anything."""
         if self._log and path.parent.is_dir():
-            path.write_text("\n".join(self._lines()) + "\n", encoding="utf-8")
+            told = "\n".join(self._lines()).encode()
+            path.write_bytes(told[:MAX_LOG_BYTES])
 
     def _lines(self) -> list[str]:
         """Return what was printed, but for what might hold data, as native code's messages do."""

@@ -132,8 +132,11 @@ class Relay:
     ) -> AsyncIterator[bytes]:
         """Serve Relay.Converse: join the stream to the conversation that its first frame names."""
         node = self._caller_of(context)
-        async with asyncio.timeout(self._opening_seconds):
-            first = await anext(requests, b"")
+        try:
+            async with asyncio.timeout(self._opening_seconds):
+                first = await anext(requests, b"")
+        except TimeoutError:
+            raise RelayRefused("a stream stayed silent") from None
         opening = frames.parse_frame(first, _require)
         if not isinstance(opening, Open):
             raise RelayRefused("a stream does not begin with an opening")

@@ -159,9 +159,12 @@ class Supervisor:
         self._runs[job_id] = run
         try:
             await self._assign(run, rank, source)
-        except OSError:
+        except OSError as error:
             await self._end(run, AbortCode.FAILED)
-            raise WorkerUnstartable("the worker died before it got its work") from None
+            raise WorkerUnstartable(
+                f"the worker could not be given its work ({error.strerror})",
+                remedy=f"is the disk that holds {self._config.state} full?",
+            ) from None
         run.task = asyncio.create_task(self._attend(run))
 
     async def stop(self, job_id: str) -> None:
@@ -173,19 +176,22 @@ class Supervisor:
     async def inspect(self, wanted: Wanted) -> Inspected:
         """Read a table through in a worker. Raises: DatasetError, WorkerUnstartable."""
         parent = self._config.state / SCRATCH_NAME
-        await asyncio.to_thread(parent.mkdir, mode=0o700, exist_ok=True)
-        worker = await self._spares.take()
         limits = self._limits(INSPECTION_SECONDS)
-        with tempfile.TemporaryDirectory(dir=parent) as scratch:
-            try:
+        never: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+        worker = await self._spares.take()
+        try:
+            await asyncio.to_thread(parent.mkdir, mode=0o700, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=parent) as scratch:
                 order = InspectTable(wanted=wanted, scratch=scratch, limits=limits)
                 await worker.give(order)
-                never: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
                 ended = await watch(worker, limits, trouble=never, progressed=lambda report: None)
-            except OSError:
-                raise WorkerUnstartable(f"the worker died: {worker.last_words}") from None
-            finally:
-                await worker.end()
+        except OSError as error:
+            raise WorkerUnstartable(
+                f"the worker could not be given its work ({error.strerror})",
+                remedy=f"is the disk that holds {self._config.state} full?",
+            ) from None
+        finally:
+            await worker.end()
         match ended:
             case Found(inspected=inspected):
                 return inspected

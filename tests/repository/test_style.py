@@ -181,6 +181,7 @@ CATCHES_ALL: Final = {
     "appliance/agent/guard.py": "an RPC's: INTERNAL, without a text",
     "appliance/agent/daemon.py": "a part of the agent's: the agent ends",
     "appliance/agent/assignment.py": "a worker's: its last report",
+    "appliance/agent/supervisor.py": "a job's: the job fails and the agent goes on",
     "appliance/demo/__main__.py": "the demonstration's: its nodes end too",
 }
 

@@ -17,7 +17,7 @@ from appliance.api import agent_pb2 as pb
 from appliance.api import agent_pb2_grpc as stubs
 
 T = TypeVar("T")
-PATIENCE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 90.0
 
 
 def free_port_pair() -> int:

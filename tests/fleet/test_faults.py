@@ -14,7 +14,7 @@ from tests.fleet.nodes import Node, eventually, fleet, pair, pid_alive, publish,
 from tests.fleet.test_jobs import approve, arrived, ended, ids_in_result
 from tests.fleet.wire import Wire, wire_to
 
-LONG = 60_000  # ids: the exchange lasts some seconds
+LONG = 24_000  # ids: the exchange lasts some seconds
 
 
 @pytest.fixture

@@ -30,15 +30,15 @@ def approve(node: Node, job: pb.Job) -> None:
 
 
 def ended(node: Node, job: pb.Job) -> pb.Job:
-    """Wait until the job has ended and every party's verdict is in its record."""
+    """Wait until the job has ended at the node and all verdicts are known there."""
 
-    def find() -> pb.Job | None:
+    def seal() -> pb.Job | None:
         seen = node.job(job.id)
         return seen if seen.ended and seen.record else None
 
-    found = eventually(find)
-    assert found is not None
-    return found
+    sealed = eventually(seal)
+    assert sealed is not None
+    return sealed
 
 
 def ids_in_result(node: Node, job: pb.Job) -> set[str]:

@@ -114,8 +114,8 @@ def _measure(receive: Receiver, send: Sender, nodes: tuple[Node, Node], count: i
         running.append(sender)
         seconds: float = _hear(told, running)
     finally:
-        for process in running:
-            process.terminate()
+        for process in reversed(running):
+            process.kill()
             process.join()
     return count * MESSAGE_BYTES / (1 << 20) / seconds
 

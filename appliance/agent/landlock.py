@@ -67,7 +67,7 @@ def version() -> int:
 def restrict(*, readable: Iterable[Path], writable: Iterable[Path]) -> None:
     """Take all access to files from this thread but to these; also TCP and signals outwards.
 
-    Paths that do not exist are left out. The caller must have set no_new_privs.
+    Paths that do not exist, or cannot be reached, are left out. The caller must have set no_new_privs.
     Raises: OSError where the kernel does not offer it.
     """
     offered = version()
@@ -100,8 +100,8 @@ def _create(attributes: bytes) -> int:
 def _allow(ruleset: int, path: Path, access: Access) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # what cannot be reached needs no leave
     try:
         if not path.is_dir():
             access &= _OF_FILES

@@ -85,7 +85,6 @@ class Grant:
 
 def confine_process() -> tuple[str, ...]:
     """Give up all that no worker ever needs; return the names of what was applied."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_DESCRIPTORS, _MAX_DESCRIPTORS))
     os.nice(_NICENESS)
@@ -98,13 +97,16 @@ def confine_process() -> tuple[str, ...]:
         ("no new privileges", _refuse_new_privileges),
         ("no dangerous system calls (seccomp)", _filter_system_calls),
     )
-    return tuple(name for name, apply in measures if _applied(apply))
+    applied = tuple(name for name, apply in measures if _applied(apply))
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of credentials forgets it
+    return applied
 
 
 def confine_files(grant: Grant) -> tuple[str, ...]:
     """Keep only the files and the amounts granted; return the names of what was applied.
 
-    Raises: SandboxFailed if threads run already: what follows would not bind them.
+    Raises: SandboxFailed if threads run already, which what follows would not bind; or if the
+        kernel offers Landlock and then refuses it.
     """
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
@@ -118,11 +120,15 @@ def confine_files(grant: Grant) -> tuple[str, ...]:
     _limit(resource.RLIMIT_DATA, 2 * grant.memory_bytes + (1 << 30))
     applied = ["limits of memory, processors, time and file size"]
     readable = (*code_paths(), *grant.readable)
-    if _applied(lambda: landlock.restrict(readable=readable, writable=grant.writable)):
-        applied.append(f"no other files (Landlock {landlock.version()})")
-    else:
+    version = landlock.version()
+    if version == 0:
         _set_capabilities(0)
-    return tuple(applied)
+        return tuple(applied)
+    try:
+        landlock.restrict(readable=readable, writable=grant.writable)
+    except OSError as error:
+        raise SandboxFailed(f"the worker could not give up other files: {error}") from None
+    return (*applied, f"no other files (Landlock {version})")
 
 
 def code_paths() -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -191,11 +192,12 @@ asyncio.run(run())
 """
 
 
-def test_a_worker_dies_with_its_agent() -> None:
+def test_a_worker_that_cannot_notice_it_dies_with_its_agent() -> None:
     agent = subprocess.Popen([sys.executable, "-c", AGENT], stdout=subprocess.PIPE, text=True)
     assert agent.stdout is not None
     pid = int(agent.stdout.readline())
 
+    os.kill(pid, signal.SIGSTOP)
     agent.kill()
     agent.wait()
 

@@ -6,6 +6,7 @@ or stopped, results moved) is derived from the state alone, see :mod:`appliance.
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -191,8 +192,10 @@ class Docket:
         row.state = row.job_state.after(JobEvent.VERDICT_GIVEN).value
         party = table.parties_of(session, row.id)[row.rank]
         party.verdict, party.reason, party.note = verdict.value, reason.word, note
-        row.cause, row.remedy = cause, remedy
-        self._note(session, row, f"here: {verdict.value}, as {cause or _told(reason.word, note)}")
+        row.cause, row.remedy = self._with_names(session, row, cause), remedy
+        self._note(
+            session, row, f"here: {verdict.value}, as {row.cause or _told(reason.word, note)}"
+        )
         told = JobVerdict(job_id=row.id, verdict=verdict.value, reason=reason.word, note=note)
         self._tell_others(session, row, Kind.JOB_VERDICT, told)
         self._settle(session, row)
@@ -379,6 +382,16 @@ class Docket:
         # Without a loop the agent has not begun, or has ended: the next recovery sees to it.
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._changed, job_id)
+
+    def _with_names(self, session: Session, row: JobRow, text: str) -> str:
+        """Return what a worker says with the names of the parties, which it calls by rank."""
+        count = len(table.parties_of(session, row.id))
+
+        def named(found: re.Match[str]) -> str:
+            rank = int(found[1])
+            return self._name(session, row, rank) if rank < count else found[0]
+
+        return re.sub(r"\bparty (\d{1,4})\b", named, text)
 
     def _name(self, session: Session, row: JobRow, rank: int) -> str:
         party = parse_contract(row.contract).parties[rank]

@@ -114,7 +114,7 @@ def test_unpairing_cuts_a_running_job_within_five_seconds(long: list[Node]) -> N
 
     long[0].peers.Unpair(pb.UnpairRequest(peer="laboratory"))
 
-    assert [ended(node, job).state for node in long] == ["failed", "failed"]
+    assert [ended(node, job).state for node in long] == ["cancelled", "cancelled"]
     eventually(
         lambda: long[1].peers.GetPeer(pb.GetPeerRequest(peer="hospital")).state == "unpaired", 5
     )

@@ -105,6 +105,19 @@ def test_a_success_elsewhere_is_void_when_one_party_fails(tmp_path: Path) -> Non
     play(tmp_path, 2, test)
 
 
+def test_a_worker_calls_parties_by_rank_and_people_read_names(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        first, second = fleet.nodes
+        job_id = await fleet.run_all()
+
+        await second.jobs.worker_failed(job_id, Reason.PEER_LOST, "party 0: gone, says party 7", "")
+        (view,) = await fleet.reach(job_id, "failed", second)
+
+        assert view.cause == "it failed here: hospital: gone, says party 7"
+
+    play(tmp_path, 2, test)
+
+
 def test_what_failed_exactly_is_told_to_nobody_else(tmp_path: Path) -> None:
     async def test(fleet: Fleet) -> None:
         first, second = fleet.nodes

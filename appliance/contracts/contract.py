@@ -50,6 +50,10 @@ def _is_node_id(text: str) -> str:
 Label = Annotated[
     str, StringConstraints(min_length=1, max_length=256), AfterValidator(_is_printable)
 ]
+# Types can be nested, such as STRUCT(a BIGINT, b VARCHAR[]).
+TypeName = Annotated[
+    str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_is_printable)
+]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
 # RFC 8785 has no greater integers.
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -71,7 +75,7 @@ class ContractColumn(_Part):
     """One column of a party's dataset."""
 
     name: Label
-    type: Label
+    type: TypeName
 
 
 class ContractDataset(_Part):

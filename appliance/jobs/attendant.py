@@ -120,7 +120,7 @@ class Attendant:
                     await asyncio.to_thread(self._folders.discard, job_id)
                 else:
                     await self._step(standing, live)
-            except (StoreError, OSError) as error:
+            except (ServiceError, OSError) as error:
                 log.warning("job %s is attended to again in a while: %s", job_id, error)
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._queue.put_nowait, job_id)
 

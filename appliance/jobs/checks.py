@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from pydantic import ValidationError
+
 from appliance.contracts.contract import Contract, ContractDataset
 from appliance.contracts.errors import (
     ParametersInvalid,
@@ -58,6 +60,12 @@ class Checks:
             here = await self._datasets.describe_own(asked.name)
         except DatasetNotFound as error:
             raise Unfit(Reason.DATASET_UNKNOWN, error.what, remedy=error.remedy) from None
+        except ValidationError:
+            raise Unfit(
+                Reason.DATASET_UNKNOWN,
+                f"the dataset {asked.name} has names or types that a contract cannot hold",
+                remedy="give its columns shorter names of printable characters",
+            ) from None
         if rank != contract.proposer:
             await self._require_published(asked.name, contract)
         _require_equal(asked, here.terms)

@@ -88,11 +88,11 @@ class Composer:
             )
         roles = _roles(submission, service)
         now = self._now_milliseconds()
-        described = [
-            await self._describe(who, asked.dataset)
-            for who, asked in zip(found, submission.parties, strict=True)
-        ]
         try:
+            described = [
+                await self._describe(who, asked.dataset)
+                for who, asked in zip(found, submission.parties, strict=True)
+            ]
             parties = tuple(
                 ContractParty(
                     node=who.node_id.text,

@@ -122,7 +122,7 @@ class ColumnBody(Body):
     """One column of a published dataset."""
 
     name: Text
-    type: Text
+    type: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
 class DatasetPublished(Body):

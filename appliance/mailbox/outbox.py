@@ -114,11 +114,11 @@ class Outbox:
         trouble = ""
         while True:
             waker.clear()
-            letter = await self._store.run(lambda session: table.first_letter(session, peer))
-            if letter is None:
-                await waker.wait()
-                continue
             try:
+                letter = await self._store.run(lambda session: table.first_letter(session, peer))
+                if letter is None:
+                    await waker.wait()
+                    continue
                 await self._deliver_one(peer, letter)
             except ServiceError as error:
                 if error.what != trouble:

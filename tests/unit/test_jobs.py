@@ -107,7 +107,7 @@ def test_a_success_elsewhere_is_void_when_one_party_fails(tmp_path: Path) -> Non
 
 def test_a_worker_calls_parties_by_rank_and_people_read_names(tmp_path: Path) -> None:
     async def test(fleet: Fleet) -> None:
-        first, second = fleet.nodes
+        second = fleet.nodes[1]
         job_id = await fleet.run_all()
 
         await second.jobs.worker_failed(job_id, Reason.PEER_LOST, "party 0: gone, says party 7", "")
@@ -344,6 +344,13 @@ def no_dataset(fleet: Fleet) -> None:
     fleet.nodes[1].datasets.own.clear()
 
 
+def unspeakable_columns(fleet: Fleet) -> None:
+    async def describe(name: str) -> DescribedDataset:
+        return DescribedDataset(terms=dataset(name, key=("\x1b[2J",)))
+
+    fleet.nodes[1].datasets.describe_own = describe  # type: ignore[method-assign]
+
+
 def not_published(fleet: Fleet) -> None:
     fleet.nodes[1].datasets.unpublished.add(fleet.nodes[0].node_id)
 
@@ -363,6 +370,7 @@ def not_paired(fleet: Fleet) -> None:
         (null_keys, Reason.DATASET_KEYS),
         (repeated_keys, Reason.DATASET_KEYS),
         (no_dataset, Reason.DATASET_UNKNOWN),
+        (unspeakable_columns, Reason.DATASET_UNKNOWN),
         (not_published, Reason.DATASET_UNKNOWN),
         (not_paired, Reason.NOT_PAIRED),
     ],

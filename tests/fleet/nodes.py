@@ -64,6 +64,15 @@ class Node:
         self.jobs = stubs.JobsStub(channel)
 
     def start(self, *options: str) -> "Node":
+        self._launch(*options)
+        eventually(self.answers)
+        return self
+
+    def run_to_its_end(self) -> int:
+        """Start an agent that should refuse to run, and return its exit code."""
+        return self._launch().wait(timeout=PATIENCE_SECONDS)
+
+    def _launch(self, *options: str) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -73,8 +82,7 @@ class Node:
                 stdout=log,
                 stderr=log,
             )
-        eventually(self.answers)
-        return self
+        return self.process
 
     def answers(self) -> bool:
         """Tell whether the agent serves; fail at once if it has died."""

@@ -75,7 +75,7 @@ def test_a_worker_killed_at_any_stage_is_a_failed_job_with_a_cause(
 ) -> None:
     job = running(*long, fraction=fraction)
 
-    stop_the_worker_of(long[victim], signal.SIGKILL)
+    kill_the_workers_of(long[victim])
 
     ends = [ended(node, job) for node in long]
     assert [end.state for end in ends] == ["failed", "failed"]
@@ -86,13 +86,10 @@ def test_a_worker_killed_at_any_stage_is_a_failed_job_with_a_cause(
     assert all(node.answers() for node in long)
 
 
-def stop_the_worker_of(node: Node, number: signal.Signals) -> None:
-    """Send a signal to the agent's busiest child: the worker that computes."""
-    import psutil
-
-    workers = [psutil.Process(pid) for pid in node.workers()]
-    busiest = max(workers, key=lambda worker: sum(worker.cpu_times()[:2]))
-    os.kill(busiest.pid, number)
+def kill_the_workers_of(node: Node) -> None:
+    """Kill the worker of the running job, and the one that is kept ready."""
+    for pid in node.workers():
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_cancelled_job_stops_both_workers_and_ends_cancelled_on_both(long: list[Node]) -> None:

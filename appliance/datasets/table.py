@@ -58,6 +58,7 @@ def opened(source: Source, reading: Reading) -> Iterator[DuckDB]:
         "allow_community_extensions": False,
         "python_enable_replacements": False,
         "allow_persistent_secrets": False,
+        "enable_progress_bar": False,  # it would be drawn on stdout after two seconds
     }
     with duckdb.connect(":memory:", config=config) as database:
         database.execute("SET TimeZone = 'UTC'")

@@ -1,67 +1,22 @@
-import contextlib
 import io
 import json
-import os
-import pty
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from appliance.api import agent_pb2 as pb
 from appliance.cli.__main__ import run
+from tests.agent.cli_sides import (
+    JOB_ID,
+    WORDS,
+    a_job,
+    a_peer,
+    at_a_terminal,
+    coffer,
+    lay_services,
+)
 from tests.doubles import FakeAgent, Refusal
-
-JOB_ID = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-WORDS = "apple bacon cabin dance eagle fabric"
-
-
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[FakeAgent]:
-    made = FakeAgent(tmp_path)
-    yield made
-    made.stop()
-
-
-def coffer(agent: FakeAgent, *words: str) -> int:
-    return run(["--state", str(agent.state), *words])
-
-
-def a_job(state: str = "waiting_approval", **more: object) -> pb.Job:
-    return pb.Job(
-        id=JOB_ID,
-        service="psi.intersect",
-        state=state,
-        digest="d" * 64,
-        expires_milliseconds=2**42,
-        parties=[
-            pb.JobParty(rank=0, name="hospital", dataset="patients", row_count=500, signed=True),
-            pb.JobParty(rank=1, name="laboratory", dataset="samples", row_count=480, here=True),
-        ],
-        disclosure=[
-            pb.DisclosureLine(
-                learner=0, text="hospital learns which of its own rows laboratory has"
-            ),
-            pb.DisclosureLine(learner=1, text="you learn which of your own rows hospital has"),
-        ],
-        **more,  # type: ignore[arg-type]
-    )
-
-
-def a_peer(state: str = "confirming", **more: object) -> pb.Peer:
-    words = WORDS if state == "confirming" else ""
-    return pb.Peer(
-        node_id="AAAAAAA-BBBBBBB", name="laboratory", state=state, authentication_string=words,
-        **more,  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
-def lay_services(agent: FakeAgent) -> None:
-    view = pb.ServiceView(name="psi.intersect", title="Private set intersection", outputs=["rows"])
-    agent.lay("Node/ListServices", pb.ListServicesReply(services=[view]))
-    agent.lay("Node/ShowNode", pb.NodeView(name="hospital", node_id="AAAAAAA-CCCCCCC"))
 
 
 @pytest.mark.parametrize("words", [("--json", "peers", "list"), ("peers", "list", "--json")])
@@ -502,115 +457,3 @@ def test_a_peers_name_cannot_steer_the_terminal(
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert "[red]x" in out
-
-
-EVERY_VERB = {
-    ("node", "show"): ("Node/ShowNode", pb.NodeView()),
-    ("services", "list"): ("Node/ListServices", pb.ListServicesReply()),
-    ("peers", "invite"): ("Peers/Invite", pb.Invitation()),
-    ("peers", "invitations"): ("Peers/ListInvitations", pb.ListInvitationsReply()),
-    ("peers", "withdraw", "i"): ("Peers/WithdrawInvitation", pb.Invitation()),
-    ("peers", "accept"): ("Peers/Accept", pb.Peer()),
-    ("peers", "confirm", "p", "--yes"): ("Peers/Confirm", pb.Peer()),
-    ("peers", "reject", "p"): ("Peers/Reject", pb.Peer()),
-    ("peers", "list"): ("Peers/ListPeers", pb.ListPeersReply()),
-    ("peers", "show", "p"): ("Peers/GetPeer", pb.Peer()),
-    ("peers", "move", "p", "a:1"): ("Peers/MovePeer", pb.Peer()),
-    ("peers", "unpair", "p", "--yes"): ("Peers/Unpair", pb.Peer()),
-    ("datasets", "add", "d", "f", "--key", "k"): ("Datasets/AddDataset", pb.Dataset()),
-    ("datasets", "list"): ("Datasets/ListDatasets", pb.ListDatasetsReply()),
-    ("datasets", "show", "d"): ("Datasets/GetDataset", pb.Dataset()),
-    ("datasets", "publish", "d", "p"): ("Datasets/PublishDataset", pb.Dataset()),
-    ("datasets", "withdraw", "d"): ("Datasets/WithdrawDataset", pb.Dataset()),
-    ("datasets", "remove", "d"): ("Datasets/RemoveDataset", pb.RemoveDatasetReply()),
-    ("jobs", "submit", "psi.intersect", "--theirs", "p/d"): ("Jobs/SubmitJob", pb.Job()),
-    ("jobs", "list"): ("Jobs/ListJobs", pb.ListJobsReply()),
-    ("jobs", "show", JOB_ID): ("Jobs/GetJob", pb.Job()),
-    ("jobs", "approve", JOB_ID, "--yes"): ("Jobs/ApproveJob", pb.Job()),
-    ("jobs", "reject", JOB_ID): ("Jobs/RejectJob", pb.Job()),
-    ("jobs", "cancel", JOB_ID): ("Jobs/CancelJob", pb.Job()),
-    ("jobs", "watch", JOB_ID): ("Jobs/WatchJob", pb.Job(state="succeeded")),
-    ("jobs", "result", JOB_ID): ("Jobs/GetResult", pb.JobResult()),
-}
-
-
-@pytest.mark.parametrize("words", EVERY_VERB)
-def test_each_verb_asks_its_rpc_and_prints_nothing_but_json_on_stdout(
-    agent: FakeAgent,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    words: tuple[str, ...],
-) -> None:
-    for method, answer in EVERY_VERB.values():
-        agent.lay(method, answer)
-    lay_services(agent)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("coffer1:x\n"))
-
-    code = coffer(agent, *words, "--json")
-
-    assert code == 0
-    assert isinstance(json.loads(capsys.readouterr().out), dict)
-    assert agent.asked_for(EVERY_VERB[words][0])
-
-
-def test_every_rpc_has_its_verb() -> None:
-    declared = {
-        f"{service.name}/{method.name}"
-        for service in pb.DESCRIPTOR.services_by_name.values()
-        for method in service.methods
-    }
-
-    assert {method for method, _ in EVERY_VERB.values()} == declared
-
-
-def test_a_service_is_shown_with_its_parameters(
-    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
-) -> None:
-    schema = {"properties": {"protocol": {"type": "string", "default": "ecdh"}}}
-    view = pb.ServiceView(name="psi.intersect", parameters_schema=json.dumps(schema))
-    agent.lay("Node/ListServices", pb.ListServicesReply(services=[view]))
-
-    code = coffer(agent, "services", "show", "psi.intersect")
-
-    assert code == 0
-    assert 'protocol   string  "ecdh"' in capsys.readouterr().out
-
-
-def test_the_shell_completes_what_the_agent_knows(agent: FakeAgent) -> None:
-    agent.lay("Peers/ListPeers", pb.ListPeersReply(peers=[a_peer("paired"), pb.Peer(name="bank")]))
-
-    assert completed(agent.state, "peers show l") == ["laboratory"]
-
-
-def test_the_shell_completes_nothing_without_an_agent(tmp_path: Path) -> None:
-    assert completed(tmp_path, "peers show ") == []
-
-
-def completed(state: Path, words: str) -> list[str]:
-    line = f"coffer --state {state} {words}"
-    environment = os.environ | {
-        "_COFFER_COMPLETE": "complete_bash",
-        "COMP_WORDS": line,
-        "COMP_CWORD": str(line.count(" ")),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "appliance.cli"],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return done.stdout.split()
-
-
-def at_a_terminal(agent: FakeAgent, *words: str) -> str:
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "appliance.cli", "--state", str(agent.state), *words],
-        stdin=follower, stdout=follower, stderr=follower, env=os.environ | {"TERM": "xterm"},
-    )  # fmt: skip
-    os.close(follower)
-    shown = b""
-    with contextlib.suppress(OSError):  # the kernel's way to say that the other end is closed
-        while True:
-            shown += os.read(leader, 1 << 16)
-    process.wait()
-    os.close(leader)
-    return shown.decode()

@@ -11,13 +11,6 @@ from tests.doubles import FakeAgent, Refusal
 
 
 @pytest.fixture
-def agent(tmp_path: Path) -> Iterator[FakeAgent]:
-    made = FakeAgent(tmp_path)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
 def client(agent: FakeAgent) -> Iterator[Client]:
     with Client(agent.state) as made:
         yield made

@@ -1,0 +1,112 @@
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from appliance.api import agent_pb2 as pb
+from tests.agent.cli_sides import (
+    JOB_ID,
+    a_peer,
+    coffer,
+    lay_services,
+)
+from tests.doubles import FakeAgent
+
+EVERY_VERB = {
+    ("node", "show"): ("Node/ShowNode", pb.NodeView()),
+    ("services", "list"): ("Node/ListServices", pb.ListServicesReply()),
+    ("peers", "invite"): ("Peers/Invite", pb.Invitation()),
+    ("peers", "invitations"): ("Peers/ListInvitations", pb.ListInvitationsReply()),
+    ("peers", "withdraw", "i"): ("Peers/WithdrawInvitation", pb.Invitation()),
+    ("peers", "accept"): ("Peers/Accept", pb.Peer()),
+    ("peers", "confirm", "p", "--yes"): ("Peers/Confirm", pb.Peer()),
+    ("peers", "reject", "p"): ("Peers/Reject", pb.Peer()),
+    ("peers", "list"): ("Peers/ListPeers", pb.ListPeersReply()),
+    ("peers", "show", "p"): ("Peers/GetPeer", pb.Peer()),
+    ("peers", "move", "p", "a:1"): ("Peers/MovePeer", pb.Peer()),
+    ("peers", "unpair", "p", "--yes"): ("Peers/Unpair", pb.Peer()),
+    ("datasets", "add", "d", "f", "--key", "k"): ("Datasets/AddDataset", pb.Dataset()),
+    ("datasets", "list"): ("Datasets/ListDatasets", pb.ListDatasetsReply()),
+    ("datasets", "show", "d"): ("Datasets/GetDataset", pb.Dataset()),
+    ("datasets", "publish", "d", "p"): ("Datasets/PublishDataset", pb.Dataset()),
+    ("datasets", "withdraw", "d"): ("Datasets/WithdrawDataset", pb.Dataset()),
+    ("datasets", "remove", "d"): ("Datasets/RemoveDataset", pb.RemoveDatasetReply()),
+    ("jobs", "submit", "psi.intersect", "--theirs", "p/d"): ("Jobs/SubmitJob", pb.Job()),
+    ("jobs", "list"): ("Jobs/ListJobs", pb.ListJobsReply()),
+    ("jobs", "show", JOB_ID): ("Jobs/GetJob", pb.Job()),
+    ("jobs", "approve", JOB_ID, "--yes"): ("Jobs/ApproveJob", pb.Job()),
+    ("jobs", "reject", JOB_ID): ("Jobs/RejectJob", pb.Job()),
+    ("jobs", "cancel", JOB_ID): ("Jobs/CancelJob", pb.Job()),
+    ("jobs", "watch", JOB_ID): ("Jobs/WatchJob", pb.Job(state="succeeded")),
+    ("jobs", "result", JOB_ID): ("Jobs/GetResult", pb.JobResult()),
+}
+
+
+@pytest.mark.parametrize("words", EVERY_VERB)
+def test_each_verb_asks_its_rpc_and_prints_nothing_but_json_on_stdout(
+    agent: FakeAgent,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    for method, answer in EVERY_VERB.values():
+        agent.lay(method, answer)
+    lay_services(agent)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("coffer1:x\n"))
+
+    code = coffer(agent, *words, "--json")
+
+    assert code == 0
+    assert isinstance(json.loads(capsys.readouterr().out), dict)
+    assert agent.asked_for(EVERY_VERB[words][0])
+
+
+def test_every_rpc_has_its_verb() -> None:
+    declared = {
+        f"{service.name}/{method.name}"
+        for service in pb.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+
+    assert {method for method, _ in EVERY_VERB.values()} == declared
+
+
+def test_a_service_is_shown_with_its_parameters(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = {"properties": {"protocol": {"type": "string", "default": "ecdh"}}}
+    view = pb.ServiceView(name="psi.intersect", parameters_schema=json.dumps(schema))
+    agent.lay("Node/ListServices", pb.ListServicesReply(services=[view]))
+
+    code = coffer(agent, "services", "show", "psi.intersect")
+
+    assert code == 0
+    assert 'protocol   string  "ecdh"' in capsys.readouterr().out
+
+
+def test_the_shell_completes_what_the_agent_knows(agent: FakeAgent) -> None:
+    agent.lay("Peers/ListPeers", pb.ListPeersReply(peers=[a_peer("paired"), pb.Peer(name="bank")]))
+
+    assert completed(agent.state, "peers show l") == ["laboratory"]
+
+
+def test_the_shell_completes_nothing_without_an_agent(tmp_path: Path) -> None:
+    assert completed(tmp_path, "peers show ") == []
+
+
+def completed(state: Path, words: str) -> list[str]:
+    line = f"coffer --state {state} {words}"
+    environment = os.environ | {
+        "_COFFER_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "appliance.cli"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()

@@ -20,6 +20,7 @@ from typing import Any, Final
 import grpc
 import numpy as np
 
+from appliance.agent.allocator import keep_large_buffers
 from appliance.agent.frames import Status
 from appliance.agent.relay import Relay, channel_pair, relay_handler
 from appliance.identity.certificates import LeafKeeper
@@ -231,6 +232,8 @@ def _open(relay: Relay, own_rank: int, node: Node, end: socket.socket) -> None:
 
 
 def _worker_sends(end: socket.socket, count: int, told: Any) -> None:
+    keep_large_buffers()  # as workers do
+
     async def work() -> None:
         stream = Stream(end, peer=1)
         message = _message()
@@ -246,6 +249,8 @@ def _worker_sends(end: socket.socket, count: int, told: Any) -> None:
 
 
 def _worker_receives(end: socket.socket, count: int, told: Any) -> None:
+    keep_large_buffers()
+
     async def work() -> None:
         stream = Stream(end, peer=0)
         await stream.receive(16)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.agent import control, sandbox
+from appliance.agent.allocator import keep_large_buffers
 from appliance.agent.control import (
     Confined,
     Failed,
@@ -131,6 +132,7 @@ class Reporter:
 
 def serve(agent: socket.socket, applied: tuple[str, ...]) -> int:
     """Say that the worker is ready, wait for its one assignment, and return the exit code."""
+    keep_large_buffers()
     reporter = Reporter(agent)
     reporter.report(Ready(pid=os.getpid(), applied=applied))
     received = control.receive_order(agent)

@@ -5,7 +5,6 @@ socket there. Streams may drop and come back meanwhile. The relay does not read 
 """
 
 import asyncio
-import ctypes
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Set
@@ -16,6 +15,7 @@ import grpc
 from grpc.aio import Channel, ServicerContext
 
 from appliance.agent import frames
+from appliance.agent.allocator import keep_large_buffers
 from appliance.agent.conversation import METHOD, Conversation, Watcher
 from appliance.agent.frames import AbortCode, Open, Status
 from appliance.identity.node_id import NodeId
@@ -27,8 +27,6 @@ WINDOWS_BYTES: Final = 64 << 20
 SOCKET_BUFFER_BYTES: Final = 4 << 20
 
 _SO_SNDBUFFORCE: Final = 32
-_M_TRIM_THRESHOLD: Final = -1
-_M_MMAP_THRESHOLD: Final = -3
 
 log = logging.getLogger(__name__)
 
@@ -206,18 +204,6 @@ def channel_pair() -> tuple[socket.socket, socket.socket]:
         except PermissionError:  # only root may go beyond net.core.wmem_max
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
     return ends
-
-
-def keep_large_buffers() -> None:
-    """Let the allocator reuse freed buffers of a megabyte, which it would else map anew each time.
-
-    The kernel zeroes each page that it maps: a fifth of the CPU time of a busy relay. Only glibc
-    needs this; elsewhere nothing is done.
-    """
-    glibc = ctypes.CDLL(None)
-    if hasattr(glibc, "mallopt"):
-        glibc.mallopt(_M_MMAP_THRESHOLD, 64 << 20)
-        glibc.mallopt(_M_TRIM_THRESHOLD, 128 << 20)
 
 
 def _window_bytes(peer_count: int) -> int:

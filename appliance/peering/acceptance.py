@@ -76,10 +76,10 @@ class Acceptance:
         if inviter.node_id == self._key.node_id:
             raise SelfPairing
         require_agreement(inviter.introduction, inviter.introduction.name, self._now())
-        after = await self._store.run(
-            lambda session: self._peers.add(session, inviter, bond, restarts=True)
+        await self._store.run(
+            lambda session: self._peers.add(session, inviter, bond, restarts=True),
+            then=lambda after: after(),
         )
-        after()
         log.info("the pairing with %s waits for confirmation", inviter.node_id.short)
         return self._peers.get(inviter.node_id.text)
 

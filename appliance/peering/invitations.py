@@ -254,11 +254,11 @@ class Invitations:
             attempt.keys, Role.INVITER, self._key, self._introduce(), proof
         )
         bond = pake.bond(attempt.keys, invitee, inviter)
-        after = await self._store.run(
-            lambda session: self._let_in(session, attempt.number, invitee, bond)
+        await self._store.run(
+            lambda session: self._let_in(session, attempt.number, invitee, bond),
+            then=lambda after: after(),
         )
         self._forget(attempt.number)
-        after()
         log.info("%s proved invitation %d", invitee.node_id.short, attempt.number)
         return answer
 

@@ -194,7 +194,7 @@ class Peers:
             _row(session, peer.node_id).address = parsed
             return self._snapshot(session)
 
-        self._adopt(await self._store.run(work))
+        await self._store.run(work, then=self._adopt)
         self._troubles.pop(peer.node_id, None)
         self._seen(peer.node_id)
         return self.get(peer.node_id.text)
@@ -325,7 +325,7 @@ class Peers:
                 row.address = row.introduced_address = introduction.address
             return self._snapshot(session)
 
-        self._adopt(await self._store.run(work))
+        await self._store.run(work, then=self._adopt)
         self._seen(node_id)
 
     async def note_trouble(self, node_id: NodeId, trouble: Trouble | None) -> None:
@@ -342,7 +342,7 @@ class Peers:
                 _row(session, node_id).owes_farewell = False
                 return self._snapshot(session)
 
-            self._adopt(await self._store.run(work))
+            await self._store.run(work, then=self._adopt)
 
     # What all of that shares.
 
@@ -374,10 +374,14 @@ class Peers:
                 self._post(session, peer.node_id, kind, body)
             return self._snapshot(session), has_left
 
-        snapshot, has_left = await self._store.run(work)
-        self._adopt(snapshot)
-        if has_left:
-            await self._tell_gone(peer.node_id, 0.0)
+        def follow(done: tuple[_Snapshot, bool]) -> None:
+            snapshot, has_left = done
+            self._adopt(snapshot)
+            if has_left:
+                self._part(peer.node_id, 0.0)
+
+        await self._store.run(work, then=follow)
+        await asyncio.gather(*self._partings)
         return self.get(peer.node_id.text)
 
     def _apply(self, row: table.PeerRow, event: PeerEvent) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -65,13 +66,21 @@ class Store:
             raise
         return store
 
-    async def run(self, work: Callable[[Session], T]) -> T:
+    async def run(
+        self, work: Callable[[Session], T], *, then: Callable[[T], None] | None = None
+    ) -> T:
         """Do ``work`` in one transaction: on disk when this returns, undone whole if it raises.
 
-        Work that has begun is done to the end, even if the caller is cancelled meanwhile.
+        Work that has begun is done to the end, even if the caller is cancelled meanwhile; so is
+        ``then``, which hears in the event loop what was committed: memory must follow the disk.
         Raises: StoreFull and other StoreErrors; whatever ``work`` raises.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.run_in_executor(self._thread, self._work, work)
+        if then is None:
+            return await done
+        done.add_done_callback(partial(_tell, then))
+        return await asyncio.shield(done)
 
     def close(self) -> None:
         """Finish the work that was asked for and close the file."""
@@ -107,6 +116,11 @@ class Store:
                 return StoreDamaged(self._path, cause)
             case _:
                 return None
+
+
+def _tell(then: Callable[[T], None], done: "asyncio.Future[T]") -> None:
+    if not done.cancelled() and done.exception() is None:
+        then(done.result())
 
 
 def _engine(path: Path) -> Engine:

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -265,3 +266,27 @@ time.sleep(60)
 
     with FolderLock.take(tmp_path):
         pass
+
+
+def test_memory_follows_the_disk_even_if_the_caller_hangs_up(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    heard: list[str] = []
+
+    def work(session: Session) -> str:
+        begun.set()
+        go_on.wait()
+        return "committed"
+
+    async def run() -> None:
+        store = Store.open(tmp_path)
+        caller = asyncio.create_task(store.run(work, then=heard.append))
+        await asyncio.to_thread(begun.wait)
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+        go_on.set()
+        await store.run(lambda session: None)
+        store.close()
+
+    asyncio.run(run())
+
+    assert heard == ["committed"]

@@ -58,9 +58,9 @@ def opened(source: Source, reading: Reading) -> Iterator[DuckDB]:
         "allow_community_extensions": False,
         "python_enable_replacements": False,
         "allow_persistent_secrets": False,
-        "enable_progress_bar": False,  # it would be drawn on stdout after two seconds
     }
     with duckdb.connect(":memory:", config=config) as database:
+        database.execute("SET enable_progress_bar = false")  # else it is drawn on stdout
         database.execute("SET TimeZone = 'UTC'")
         database.execute("SET allowed_paths = ?", [[str(path) for path in source.paths]])
         database.execute("SET enable_external_access = false")

@@ -67,7 +67,8 @@ def version() -> int:
 def restrict(*, readable: Iterable[Path], writable: Iterable[Path]) -> None:
     """Take all access to files from this thread but to these; also TCP and signals outwards.
 
-    Paths that do not exist, or cannot be reached, are left out. The caller must have set no_new_privs.
+    Paths that do not exist, or cannot be reached, are left out. The caller must have set
+    no_new_privs.
     Raises: OSError where the kernel does not offer it.
     """
     offered = version()

@@ -346,3 +346,16 @@ async def until(condition: Callable[[], object]) -> None:
             if condition():
                 return
             await asyncio.sleep(0.005)
+
+
+Test = Callable[[Fleet], Awaitable[None]]
+
+
+def play(folder: Path, count: int, test: Test) -> None:
+    """Run a test on so many nodes."""
+
+    async def run() -> None:
+        async with Fleet(folder, count) as fleet:
+            await test(fleet)
+
+    asyncio.run(run())

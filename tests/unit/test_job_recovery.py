@@ -11,17 +11,9 @@ from appliance.jobs.jobs import Jobs
 from appliance.jobs.reasons import Reason
 from appliance.mailbox.letters import Letter, Undelivered
 from appliance.store.errors import StoreFull
-from tests.unit.job_doubles import Fleet, Node, until
+from tests.unit.job_doubles import Fleet, Node, play, until
 
 Test = Callable[[Fleet], Awaitable[None]]
-
-
-def play(folder: Path, count: int, test: Test) -> None:
-    async def run() -> None:
-        async with Fleet(folder, count) as fleet:
-            await test(fleet)
-
-    asyncio.run(run())
 
 
 async def end(fleet: Fleet, job_id: str) -> tuple[str, str]:

@@ -39,11 +39,17 @@ def test_the_demonstration_runs_to_its_end_and_leaves_no_process(tmp_path: Path)
     assert not processes_in(tmp_path)
 
 
+def heed_interrupts() -> None:
+    """Undo what a test run in the background inherits: SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_ended_demonstration_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
         [*DEMO, "--folder", str(tmp_path / "demo")],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=heed_interrupts,
     )  # fmt: skip
     eventually(lambda: len(processes_in(tmp_path)) == 2)
 

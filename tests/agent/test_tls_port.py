@@ -35,8 +35,8 @@ def first_answer(context: ssl.SSLContext, port: int) -> bytes:
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
     plain = socket.create_connection(("127.0.0.1", port), timeout=3)
     with plain, context.wrap_socket(plain) as secured:
-        secured.sendall(preface)
-        with suppress(ConnectionResetError):
+        with suppress(ConnectionResetError, BrokenPipeError):
+            secured.sendall(preface)
             return secured.recv(9)
     return b""
 

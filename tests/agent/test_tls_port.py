@@ -34,10 +34,10 @@ def first_answer(context: ssl.SSLContext, port: int) -> bytes:
     """Return what a server says to an HTTP/2 client; nothing if it hangs up."""
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
     plain = socket.create_connection(("127.0.0.1", port), timeout=3)
-    with plain, context.wrap_socket(plain) as secured:
-        with suppress(ConnectionResetError, BrokenPipeError):
-            secured.sendall(preface)
-            return secured.recv(9)
+    hung_up = suppress(ConnectionResetError, BrokenPipeError)
+    with plain, context.wrap_socket(plain) as secured, hung_up:
+        secured.sendall(preface)
+        return secured.recv(9)
     return b""
 
 

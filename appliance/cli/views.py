@@ -31,7 +31,7 @@ def node(view: pb.NodeView) -> RenderableType:
             ("address", view.address),
             ("state folder", view.state_folder),
             ("certificate", f"valid until {moment(view.certificate_expires_milliseconds)}"),
-            ("confinement", listed(view.confinement) or "nothing"),
+            ("confinement", listed(view.confinement) or "not known yet"),
             ("peers", str(view.peer_count)),
             ("datasets", str(view.dataset_count)),
             ("to approve", str(view.waiting_count)),

@@ -248,7 +248,7 @@ class Node:
         self.is_up = False
         for task in self.tasks:
             task.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.gather(*self.tasks, return_exceptions=True)
         self.store.close()
 
@@ -327,7 +327,7 @@ class Fleet:
         """Wait until a job is in a state on nodes, on all if none is named."""
         views = []
         for node in nodes or self.nodes:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not (view := await _find(node, job_id)) or view.state.value != state:
                     await asyncio.sleep(0.01)
             views.append(view)
@@ -341,7 +341,7 @@ async def _find(node: Node, job_id: str) -> JobView | None:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something is true."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in itertools.count():
             if condition():
                 return

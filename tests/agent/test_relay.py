@@ -23,7 +23,7 @@ def test_bytes_and_ends_pass_both_ways() -> None:
 
             assert await read(right.workers[0], 100) == b"from left"
             assert await read(left.workers[1], 100) == b"from right"
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await both
             assert not left.heard.failures and not right.heard.failures
 
@@ -184,7 +184,7 @@ def test_the_peer_hears_how_far_our_worker_is() -> None:
     async def run() -> None:
         async with sides() as (left, right):
             left.relay.tell_progress(JOB, Status(stage="blind", fraction=0.25))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not right.heard.statuses:
                     await asyncio.sleep(0.01)
 

@@ -38,7 +38,7 @@ def tried(
 
 
 async def gone(process: psutil.Process) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             await asyncio.sleep(0.02)
 

@@ -59,7 +59,7 @@ class Reader:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -127,7 +127,7 @@ def test_letters_survive_a_restart_of_the_sender(tmp_path: Path) -> None:
         )
 
         async def work() -> None:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while await again.pending_count(B):
                     await asyncio.sleep(0.005)
 

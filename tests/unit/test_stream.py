@@ -37,7 +37,7 @@ def with_raw_peer(sent: bytes, limit: int = 100, *, hangs_up: bool = True) -> An
             right.sendall(sent)
             if hangs_up:
                 right.close()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 return bytes(await stream.receive(limit))
         finally:
             stream.close()

@@ -170,7 +170,7 @@ class Node:
             confinement=self.supervisor.confinement,
             peer_count=len(self.peers.all()),
             dataset_count=len(await self.datasets.list_own()),
-            waiting_count=len(await self.jobs.list(waiting=True)),
+            waiting_count=await self.jobs.waiting_count(),
         )
 
     def _milliseconds(self) -> int:

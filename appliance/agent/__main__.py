@@ -36,6 +36,7 @@ def _configured() -> ApplianceConfig:
     parser.add_argument("--listen", help="HOST:PORT of the peer port")
     parser.add_argument("--advertise", help="HOST:PORT at which peers reach the peer port")
     parser.add_argument("--pairing-port", type=int, help="open only while an invitation lives")
+    parser.add_argument("--worker-socket", type=Path, help="where systemd starts workers for us")
     options = vars(parser.parse_args())
     return read_config(options.pop("state"), options)
 

@@ -17,7 +17,10 @@ MAX_SOCKET_PATH_BYTES: Final = 107
 
 
 class ApplianceConfig(BaseModel):
-    """All that an operator may set. Sizes are in bytes, times in seconds."""
+    """All that an operator may set. Sizes are in bytes, times in seconds.
+
+    worker_socket: where systemd starts a worker for who connects; without it workers are children.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -30,6 +33,7 @@ class ApplianceConfig(BaseModel):
     advertise: str = ""
     pairing_port: int = Field(default=0, ge=0, le=65535)
     allowed_uids: tuple[int, ...] = ()
+    worker_socket: Path | None = None
     worker_memory_bytes: int = Field(default=8 << 30, ge=256 << 20)
     worker_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
 
@@ -92,6 +96,8 @@ def read_config(state: Path, given: Mapping[str, Any]) -> ApplianceConfig:
         settings = _parse_toml(path)
     settings |= {key: value for key, value in given.items() if value is not None}
     settings["state"] = state.absolute()
+    if isinstance(settings.get("worker_socket"), str):
+        settings["worker_socket"] = Path(settings["worker_socket"])
     if isinstance(settings.get("allowed_uids"), list):
         settings["allowed_uids"] = tuple(settings["allowed_uids"])
     try:

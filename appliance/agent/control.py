@@ -121,8 +121,18 @@ class Failed(Message, frozen=True, tag="failed"):
     rank: int | None = None
 
 
+class Stopped(Message, frozen=True, tag="stopped"):
+    """The worker's unit has ended, with this exit code, or this signal if it is negative.
+
+    Said by ``appliance.agent.worker_end``, for a worker in a unit of its own.
+    """
+
+    code: Annotated[int, msgspec.Meta(ge=-64, le=255)]
+    by_memory: bool
+
+
 Order = RunJob | InspectTable
-Report = Ready | Confined | Progressed | Finished | Found | Failed
+Report = Ready | Confined | Progressed | Finished | Found | Failed | Stopped
 
 _ORDERS: Final = msgspec.json.Decoder(Order)
 _REPORTS: Final = msgspec.json.Decoder(Report)

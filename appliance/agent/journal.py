@@ -16,6 +16,7 @@ def set_up_logging() -> None:
     """Log to the journal with its own fields where systemd started us, else to stderr."""
     if "JOURNAL_STREAM" in os.environ:
         handler: logging.Handler = JournalHandler(SYSLOG_IDENTIFIER="coffer")
+        handler.setFormatter(logging.Formatter("%(message)s"))  # the rest is in fields
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter(_FORMAT))

@@ -2,18 +2,10 @@
 
 import asyncio
 import logging
-import os
-from pathlib import Path
 from typing import Final
 
-from appliance.agent import systemd_unit
 from appliance.agent.config import ApplianceConfig
-from appliance.agent.worker_process import (
-    COMMAND,
-    ENVIRONMENT,
-    WorkerProcess,
-    WorkerUnstartable,
-)
+from appliance.agent.worker_process import WorkerProcess, WorkerUnstartable
 
 RESPITE_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 10.0
@@ -30,7 +22,6 @@ class Spares:
         self._is_wanted = asyncio.Event()
         self._is_closed = False
         self.applied: tuple[str, ...] = ()
-        self._in_units = systemd_unit.offered(os.environ)
 
     async def run(self) -> None:
         """Have a spare worker at all times, a moment after the last was taken."""
@@ -68,21 +59,5 @@ class Spares:
             self._spare = None
 
     async def _start(self) -> WorkerProcess:
-        if not self._in_units:
-            return await WorkerProcess.start()
-        try:
-            return await WorkerProcess.start(self._unit())
-        except WorkerUnstartable as error:
-            log.warning("workers run without a systemd unit of their own: %s", error.what)
-            self._in_units = False
-            return await WorkerProcess.start()
-
-    def _unit(self) -> tuple[str, ...]:
-        return systemd_unit.wrapped(
-            COMMAND,
-            environment=ENVIRONMENT,
-            state=self._config.state,
-            memory_bytes=self._config.worker_memory_bytes,
-            threads=self._config.worker_threads,
-            agent_unit=systemd_unit.own_unit(Path("/proc/self/cgroup").read_text()),
-        )
+        path = self._config.worker_socket
+        return await (WorkerProcess.start() if path is None else WorkerProcess.start_unit(path))

@@ -116,8 +116,11 @@ class Supervisor:
         self._spares = Spares(config)
         self._runs: dict[str, Run] = {}
         self._listener: Listener | None = None
-        # What inspections left that were cut short.
-        shutil.rmtree(config.state / SCRATCH_NAME, ignore_errors=True)
+        self._scratch = config.state / SCRATCH_NAME
+        # It stays the same folder, as systemd shows it to workers; what cut inspections left goes.
+        self._scratch.mkdir(mode=0o700, exist_ok=True)
+        for left in self._scratch.iterdir():
+            shutil.rmtree(left, ignore_errors=True)
 
     def tell(self, listener: Listener) -> None:
         """Tell ``listener`` from now on what becomes of jobs' workers."""
@@ -175,13 +178,11 @@ class Supervisor:
 
     async def inspect(self, wanted: Wanted) -> Inspected:
         """Read a table through in a worker. Raises: DatasetError, WorkerUnstartable."""
-        parent = self._config.state / SCRATCH_NAME
         limits = self._limits(INSPECTION_SECONDS)
         never: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
         worker = await self._spares.take()
         try:
-            await asyncio.to_thread(parent.mkdir, mode=0o700, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=parent) as scratch:
+            with tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
                 order = InspectTable(wanted=wanted, scratch=scratch, limits=limits)
                 await worker.give(order)
                 ended = await watch(worker, limits, trouble=never, progressed=lambda report: None)

@@ -15,7 +15,7 @@ from appliance.agent.control import (
     Progressed,
     WorkerSpokeNonsense,
 )
-from appliance.agent.worker_process import WorkerProcess, ending
+from appliance.agent.worker_process import WorkerProcess
 from appliance.jobs.reasons import Reason
 
 MEMORY_POLL_SECONDS: Final = 0.1
@@ -139,14 +139,17 @@ def _told(report: Failed) -> Failure:
 async def _crashed(worker: WorkerProcess) -> Failure:
     try:
         async with asyncio.timeout(EXIT_SECONDS):
-            code = await worker.wait()
+            ending = await worker.wait()
     except TimeoutError:
         return Failure(reason=Reason.WORKER_CRASHED, what="the worker hung up on its agent")
-    if code == -signal.SIGXCPU:
+    if ending.by_memory:
+        what = "the worker held more memory than its systemd unit may"
+        return Failure(reason=Reason.MEMORY, what=what, remedy="raise the unit's MemoryMax=")
+    if ending.code == -signal.SIGXCPU:
         what = "the worker used more processor time than its limit"
         return Failure(reason=Reason.TIME, what=what, remedy="submit it with a longer limit")
     return Failure(
         reason=Reason.WORKER_CRASHED,
-        what=ending(code),
+        what=str(ending),
         remedy="look into the job's worker.log and the kernel's log, then submit the job again",
     )

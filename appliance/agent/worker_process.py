@@ -7,27 +7,21 @@ import re
 import resource
 import signal
 import socket
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
 import psutil
 
 from appliance.agent import control
-from appliance.agent.control import Order, Ready, Report, WorkerSpokeNonsense
+from appliance.agent.control import Order, Ready, Report, Stopped, WorkerSpokeNonsense
+from appliance.agent.worker_life import COMMAND, Child, Life, Unit
 from services.errors import ServiceError
 
 START_SECONDS: Final = 20.0
 MAX_LOG_BYTES: Final = 64 << 10
-COMMAND: Final = (sys.executable, "-I", "-B", "-m", "appliance.agent.worker")
-# One thread while it starts: threads that run already could not be confined.
-ENVIRONMENT: Final = {
-    "LANG": "C.UTF-8",
-    "OPENBLAS_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-}
 # What the interpreter prints of threads, places and kinds of errors.
 _PLACE: Final = re.compile(
     r"|  File \"\S+\", line \d+,? in [\w<>.]+"
@@ -45,54 +39,93 @@ class WorkerUnstartable(ServiceError):
     """No worker could be started."""
 
 
-class WorkerProcess:
-    """One worker, from its start to its end. ``applied`` says what it has given up so far."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a process ended.
 
-    def __init__(self, process: Process, agent_end: socket.socket) -> None:
-        self._process = process
-        self._control = agent_end
+    code:      its exit code, negative for a signal; None if it was not told.
+    by_memory: the kernel took it because its unit held too much memory.
+    """
+
+    code: int | None
+    by_memory: bool = False
+
+    def __str__(self) -> str:
+        if self.code is None:
+            return "the worker ended before it was done"
+        if self.code >= 0:
+            return f"the worker ended with code {self.code} before it was done"
+        name = signal.Signals(-self.code).name
+        if name == "SIGKILL":
+            return "the worker was killed (SIGKILL), by someone or by the kernel for want of memory"
+        return f"the worker crashed ({name})"
+
+
+class WorkerProcess:
+    """One worker, from its start to its end. ``applied`` says what confines it so far."""
+
+    def __init__(self, life: Life, control: socket.socket, printed: asyncio.StreamReader) -> None:
+        self._life = life
+        self._control = control
         self._log = bytearray()
-        self._draining = asyncio.create_task(self._drain())
-        # Under systemd, what we started is not the worker itself but what waits for it.
-        self.pid = process.pid
+        self._draining = asyncio.create_task(self._drain(printed))
+        self._stopped: Stopped | None = None
+        self.pid = 0
         self.applied: tuple[str, ...] = ()
 
     @classmethod
     async def start(cls, command: Sequence[str] = COMMAND) -> Self:
-        """Start a worker and wait until it is ready; WorkerUnstartable."""
+        """Start a worker as a child and wait until it is ready. Raises: WorkerUnstartable."""
         agent_end, worker_end = socket.socketpair()
         agent_end.setblocking(False)
         with worker_end:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=worker_end.fileno(),
-                stdout=DEVNULL,
-                stderr=PIPE,
-                env=ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,
-            )
-        worker = cls(process, agent_end)
+            return await cls._start(agent_end, partial(Child.start, worker_end, command=command))
+
+    @classmethod
+    async def start_unit(cls, path: Path) -> Self:
+        """Start a worker as a unit, by the socket at ``path``. Raises: WorkerUnstartable."""
+        agent_end = socket.socket(socket.AF_UNIX)
+        agent_end.setblocking(False)
+        try:
+            return await cls._start(agent_end, partial(Unit.start, agent_end, path=path))
+        except OSError as error:
+            agent_end.close()
+            raise WorkerUnstartable(
+                f"systemd starts no worker at {path} ({error.strerror})",
+                remedy="see `systemctl status coffer-worker.socket`",
+            ) from None
+
+    @classmethod
+    async def _start(
+        cls, agent_end: socket.socket, begin: Callable[[int], Awaitable[Life]]
+    ) -> Self:
+        printed, log = await _pipe()
+        try:
+            life = await begin(log)
+        finally:
+            os.close(log)
+        worker = cls(life, agent_end, printed)
         ready: Report | None = None
         try:
-            with contextlib.suppress(TimeoutError, WorkerSpokeNonsense):
+            with contextlib.suppress(TimeoutError, WorkerSpokeNonsense, ProcessLookupError):
                 async with asyncio.timeout(START_SECONDS):
                     ready = await worker.receive()
+                if isinstance(ready, Ready):
+                    worker._meet(ready)
         finally:
-            if not isinstance(ready, Ready):
+            if worker.pid == 0:
                 await worker.end()
-        if not isinstance(ready, Ready):
+        if worker.pid == 0:
             raise WorkerUnstartable(
                 f"no worker could be started: {worker.last_words}",
                 remedy="see the agent's log; the installation may be incomplete",
             )
-        worker.pid, worker.applied = ready.pid, ready.applied
         return worker
 
     @property
     def is_running(self) -> bool:
         """Whether the process has not ended, as far as is known."""
-        return self._process.returncode is None
+        return self._life.is_running
 
     @property
     def last_words(self) -> str:
@@ -113,28 +146,30 @@ class WorkerProcess:
         await control.send_order(self._control, order, channels)
 
     async def receive(self) -> Report | None:
-        """Return the next report, None once it has hung up; WorkerSpokeNonsense."""
-        return await control.receive_report(self._control)
+        """Return the next report, None once it has hung up. Raises: WorkerSpokeNonsense."""
+        report = await control.receive_report(self._control)
+        if not isinstance(report, Stopped):
+            return report
+        self._stopped = report
+        return None
 
     def hang_up(self) -> None:
         """Close the control socket; a worker that waits for an assignment ends then."""
         self._control.close()
 
-    async def end(self) -> int:
-        """Kill the process if it runs, and return its exit code, negative for a signal."""
-        if self.is_running:
-            # A worker can make no other processes, so there is nothing else to end.
-            for pid in {self.pid, self._process.pid}:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+    async def end(self) -> Ending:
+        """Kill the process if it runs, and return how it ended."""
+        self._life.kill()
         return await self.wait()
 
-    async def wait(self) -> int:
-        """Wait until the process has ended, and return its exit code."""
-        code = await self._process.wait()
+    async def wait(self) -> Ending:
+        """Wait until the process has ended, and return how."""
+        code = await self._life.wait()
         await self._draining
         self.hang_up()
-        return code
+        if self._stopped is not None:
+            return Ending(code=self._stopped.code, by_memory=self._stopped.by_memory)
+        return Ending(code=code)
 
     def write_log(self, path: Path) -> None:
         """Write where the worker met errors, if it printed anything."""
@@ -147,18 +182,20 @@ class WorkerProcess:
         printed = self._log.decode(errors="replace").splitlines()
         return [line if _PLACE.fullmatch(line) else _LEFT_OUT for line in printed]
 
-    async def _drain(self) -> None:
-        if self._process.stderr is None:
-            return
-        while piece := await self._process.stderr.read(resource.getpagesize()):
+    def _meet(self, ready: Ready) -> None:
+        self._life.meet(ready.pid)
+        self.pid, self.applied = ready.pid, (*self._life.applied, *ready.applied)
+
+    async def _drain(self, printed: asyncio.StreamReader) -> None:
+        while piece := await printed.read(resource.getpagesize()):
             self._log += piece[: MAX_LOG_BYTES - len(self._log)]
 
 
-def ending(code: int) -> str:
-    """Say how a process ended, for people."""
-    if code >= 0:
-        return f"the worker ended with code {code} before it was done"
-    name = signal.Signals(-code).name
-    if name == "SIGKILL":
-        return "the worker was killed (SIGKILL), by someone or by the kernel for want of memory"
-    return f"the worker crashed ({name})"
+async def _pipe() -> tuple[asyncio.StreamReader, int]:
+    """Return a reader for what a worker prints, and the descriptor that it prints to."""
+    from_worker, log = os.pipe()
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(from_worker, "rb", 0)
+    )
+    return reader, log

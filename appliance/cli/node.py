@@ -32,6 +32,10 @@ def up(
             show_default=False,
         ),
     ] = 0,
+    worker_socket: Annotated[
+        str,
+        typer.Option(metavar="PATH", help="Where systemd starts workers, each in its own unit."),
+    ] = "",
 ) -> None:
     """Start a node; it runs until it is stopped (Ctrl-C)."""
     options = {
@@ -40,6 +44,7 @@ def up(
         "--listen": listen,
         "--advertise": advertise,
         "--pairing-port": str(pairing_port) if pairing_port else "",
+        "--worker-socket": worker_socket,
     }
     given = [part for option, value in options.items() if value for part in (option, value)]
     sys.stdout.flush()

@@ -12,7 +12,7 @@ import pytest
 from appliance.agent import control, watch
 from appliance.agent.control import Finished, Limits, Progressed, Ready, WorkerSpokeNonsense
 from appliance.agent.watch import Failure
-from appliance.agent.worker_process import WorkerProcess, WorkerUnstartable
+from appliance.agent.worker_process import Ending, WorkerProcess, WorkerUnstartable
 from appliance.jobs.reasons import Reason
 
 LIMITS = Limits(memory_bytes=1 << 40, file_bytes=1, seconds=20, threads=1)
@@ -156,12 +156,12 @@ def test_messages_read_back_as_they_were_written() -> None:
 
 
 def test_a_worker_whose_agent_has_gone_ends_quietly() -> None:
-    async def run() -> int:
+    async def run() -> Ending:
         worker = await WorkerProcess.start()
         worker.hang_up()
         return await worker.wait()
 
-    assert asyncio.run(run()) == 0
+    assert asyncio.run(run()) == Ending(code=0)
 
 
 def test_nonsense_is_an_error_of_its_own() -> None:

@@ -45,9 +45,9 @@ def eventually(ask: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -
 class Node:
     """One agent process with its own state folder; it can be killed and started again."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, state: Path | None = None) -> None:
         self.name = name
-        self.state = folder / name
+        self.state = state or folder / name
         self.port = free_port_pair()
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -193,6 +193,35 @@ def submit(
         )
     )
     return made
+
+
+def arrived(node: Node, job: pb.Job) -> pb.Job:
+    """Wait until the proposal is in the node's inbox, and return it as seen there."""
+
+    def find() -> pb.Job | None:
+        jobs = node.jobs.ListJobs(pb.ListJobsRequest(waiting=True)).jobs
+        return next((each for each in jobs if each.id == job.id), None)
+
+    found = eventually(find)
+    assert found is not None
+    return found
+
+
+def approve(node: Node, job: pb.Job) -> None:
+    seen = arrived(node, job)
+    node.jobs.ApproveJob(pb.ApproveJobRequest(id=job.id, digest=seen.digest))
+
+
+def ended(node: Node, job: pb.Job) -> pb.Job:
+    """Wait until the job has ended at the node and all verdicts are known there."""
+
+    def seal() -> pb.Job | None:
+        seen = node.job(job.id)
+        return seen if seen.ended and seen.record else None
+
+    sealed = eventually(seal)
+    assert sealed is not None
+    return sealed
 
 
 def write_ids(path: Path, ids: range, column: str = "id") -> Path:

@@ -10,8 +10,20 @@ from pathlib import Path
 import pytest
 
 from appliance.api import agent_pb2 as pb
-from tests.fleet.nodes import Node, eventually, fleet, pair, pid_alive, publish, submit, write_ids
-from tests.fleet.test_jobs import approve, arrived, ended, ids_in_result
+from tests.fleet.nodes import (
+    Node,
+    approve,
+    arrived,
+    ended,
+    eventually,
+    fleet,
+    pair,
+    pid_alive,
+    publish,
+    submit,
+    write_ids,
+)
+from tests.fleet.test_jobs import ids_in_result
 from tests.fleet.wire import Wire, wire_to
 
 LONG = 24_000  # ids: the exchange lasts some seconds

@@ -7,38 +7,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from appliance.api import agent_pb2 as pb
-from tests.fleet.nodes import Node, eventually, fleet, submit, write_ids
+from tests.fleet.nodes import (
+    Node,
+    approve,
+    arrived,
+    ended,
+    fleet,
+    submit,
+    write_ids,
+)
 
 COMMON = {f"item-{i:08d}" for i in range(100, 300)}
-
-
-def arrived(node: Node, job: pb.Job) -> pb.Job:
-    """Wait until the proposal is in the node's inbox, and return it as seen there."""
-
-    def find() -> pb.Job | None:
-        jobs = node.jobs.ListJobs(pb.ListJobsRequest(waiting=True)).jobs
-        return next((each for each in jobs if each.id == job.id), None)
-
-    found = eventually(find)
-    assert found is not None
-    return found
-
-
-def approve(node: Node, job: pb.Job) -> None:
-    seen = arrived(node, job)
-    node.jobs.ApproveJob(pb.ApproveJobRequest(id=job.id, digest=seen.digest))
-
-
-def ended(node: Node, job: pb.Job) -> pb.Job:
-    """Wait until the job has ended at the node and all verdicts are known there."""
-
-    def seal() -> pb.Job | None:
-        seen = node.job(job.id)
-        return seen if seen.ended and seen.record else None
-
-    sealed = eventually(seal)
-    assert sealed is not None
-    return sealed
 
 
 def ids_in_result(node: Node, job: pb.Job) -> set[str]:

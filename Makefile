@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 PROTOS := appliance/api/agent.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench protos diagrams locks format clean
+.PHONY: help setup demo test systemd check bench protos diagrams locks format clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,11 @@ test:  ## run every test, the repository's own checks first
 	@.ci/setup test
 	@mkdir -p build
 	@$(PYTHON) -m pytest -n 2 --junitxml build/tests.xml
+
+systemd:  ## run the node as a systemd service on a systemd of its own; as root or with sudo
+	@.ci/setup systemd
+	@mkdir -p build
+	@$(if $(filter-out 0,$(shell id -u)),sudo) $(PYTHON) -m pytest --junitxml build/systemd.xml tests/systemd
 
 check:  ## run the repository's own checks and the unit tests
 	@.ci/setup test

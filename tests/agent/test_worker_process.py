@@ -1,8 +1,12 @@
 """What an agent makes of workers that do not behave: none of it hurts the agent."""
 
 import asyncio
+import signal
+import socket
 import struct
+import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +14,16 @@ import msgspec
 import pytest
 
 from appliance.agent import control, watch
-from appliance.agent.control import Finished, Limits, Progressed, Ready, WorkerSpokeNonsense
+from appliance.agent.control import (
+    Finished,
+    Limits,
+    Progressed,
+    Ready,
+    Stopped,
+    WorkerSpokeNonsense,
+)
 from appliance.agent.watch import Failure
+from appliance.agent.worker_life import COMMAND
 from appliance.agent.worker_process import Ending, WorkerProcess, WorkerUnstartable
 from appliance.jobs.reasons import Reason
 
@@ -174,3 +186,90 @@ def test_nonsense_is_an_error_of_its_own() -> None:
 
     with pytest.raises(WorkerSpokeNonsense):
         asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "told"),
+    [
+        ("success", "0", Stopped(code=0, by_memory=False)),
+        ("exit-code", "3", Stopped(code=3, by_memory=False)),
+        ("signal", "KILL", Stopped(code=-9, by_memory=False)),
+        ("core-dump", "SEGV", Stopped(code=-11, by_memory=False)),
+        ("oom-kill", "KILL", Stopped(code=-9, by_memory=True)),
+    ],
+)
+def test_what_systemd_knows_of_a_workers_end_is_told(
+    result: str, status: str, told: Stopped
+) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        subprocess.run(
+            [sys.executable, "-m", "appliance.agent.worker_end"],
+            stdin=theirs.fileno(),
+            env={"SERVICE_RESULT": result, "EXIT_STATUS": status},
+            check=True,
+        )
+        assert asyncio.run(control.receive_report(ours)) == told
+
+
+class Systemd:
+    """What systemd does with coffer-worker.socket: for each connection it starts a worker."""
+
+    def __init__(self, path: Path, end: Callable[["subprocess.Popen[bytes]"], None]) -> None:
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self._end = end
+
+    def serve(self) -> None:
+        connected, _ = self.listener.accept()
+        with connected:
+            worker = subprocess.Popen([*COMMAND, "--unit"], stdin=connected.fileno())
+            self._end(worker)
+            worker.wait()
+            status = signal.Signals(-worker.returncode).name[3:] if worker.returncode < 0 else "0"
+            subprocess.run(
+                [sys.executable, "-m", "appliance.agent.worker_end"],
+                stdin=connected.fileno(),
+                env={"SERVICE_RESULT": "signal", "EXIT_STATUS": status},
+                check=True,
+            )
+
+
+@pytest.mark.parametrize("how", ["killed by us", "killed by others"])
+def test_a_worker_that_systemd_starts_is_watched_and_ended_like_a_child(
+    tmp_path: Path, how: str
+) -> None:
+    started = threading.Event()
+
+    def end(worker: "subprocess.Popen[bytes]") -> None:
+        started.wait(20)
+        if how == "killed by others":
+            worker.kill()
+
+    systemd = Systemd(tmp_path / "s", end)
+    serving = threading.Thread(target=systemd.serve)
+    serving.start()
+
+    async def run() -> Ending:
+        worker = await WorkerProcess.start_unit(tmp_path / "s")
+        started.set()
+        assert worker.applied[0] == "a systemd unit of its own"
+        assert worker.memory_bytes > 1 << 20
+        if how == "killed by us":
+            return await worker.end()
+        assert await worker.receive() is None
+        assert not worker.is_running
+        return await worker.wait()
+
+    ending = asyncio.run(run())
+    serving.join()
+    systemd.listener.close()
+    assert ending.code == (None if how == "killed by us" else -signal.SIGKILL)
+
+
+def test_a_systemd_that_starts_no_worker_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(WorkerUnstartable, match="systemd starts no worker") as caught:
+        asyncio.run(WorkerProcess.start_unit(tmp_path / "nothing"))
+    assert "systemctl status coffer-worker.socket" in caught.value.remedy

@@ -1,9 +1,7 @@
-"""The units as systemd reads them; a machine that has systemd-analyze can judge them further."""
+"""What the units name exists; ``tests/systemd`` runs them."""
 
 from collections import defaultdict
 from typing import Final
-
-import pytest
 
 from appliance.cli.app import command_tree
 from tests.repository import tree
@@ -20,35 +18,6 @@ def settings_of(name: str) -> dict[str, list[str]]:
             assert equals, line
             found[key].append(value)
     return found
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("Type", "notify"),
-        ("NoNewPrivileges", "yes"),
-        ("CapabilityBoundingSet", ""),
-        ("AmbientCapabilities", ""),
-        ("ProtectSystem", "strict"),
-        ("ProtectHome", "read-only"),
-        ("PrivateDevices", "yes"),
-        ("PrivateTmp", "yes"),
-        ("ProtectProc", "invisible"),
-        ("RestrictNamespaces", "user net"),
-        ("SystemCallArchitectures", "native"),
-        ("UMask", "0077"),
-        ("LimitCORE", "0"),
-    ],
-)
-def test_the_agents_unit_confines_it(key: str, value: str) -> None:
-    assert settings_of("coffer.service")[key] == [value]
-
-
-def test_the_agent_is_watched_and_restarted() -> None:
-    unit = settings_of("coffer.service")
-
-    assert 0 < int(unit["WatchdogSec"][0]) <= 60
-    assert unit["Restart"] == ["on-failure"]
 
 
 def test_the_agent_is_started_by_a_command_that_exists() -> None:

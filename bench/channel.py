@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,10 @@ JOB: Final = "bench"
 _PROCESSES: Final = multiprocessing.get_context("spawn")
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """One of the two nodes: the folder of its own key, and what it knows of the other."""
@@ -46,7 +51,7 @@ class Node:
 
     def keeper(self) -> LeafKeeper:
         """Make TLS certificates under the node's key."""
-        return LeafKeeper(FileKey.open_or_make(self.state))
+        return LeafKeeper(FileKey.open_or_make(self.state, now=_now), now=_now)
 
     def server(self) -> tuple[grpc.aio.Server, int]:
         """Return a server that admits the other node, and its port."""
@@ -89,7 +94,7 @@ def run(*, quick: bool, peers: bool) -> dict[str, Any]:
 
 def _make_nodes(folder: Path) -> tuple[Node, Node]:
     states = folder / "left", folder / "right"
-    keys = [FileKey.open_or_make(state) for state in states]
+    keys = [FileKey.open_or_make(state, now=_now) for state in states]
     left, right = (
         Node(state=state, peer=key.node_id, peer_certificate_der=key.certificate_der)
         for state, key in zip(states, reversed(keys), strict=True)

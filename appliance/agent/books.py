@@ -69,9 +69,9 @@ class DescribedDatasets:
         """Tell whether our dataset is published to a peer."""
         return await self._datasets.is_published(name, peer)
 
-    async def require_unchanged(self, name: str) -> Source:
+    async def require_unchanged(self, name: str, *, explains: bool = False) -> Source:
         """Return where our dataset's rows come from. Raises: DatasetError if they changed."""
-        return await self._datasets.require_unchanged(name)
+        return await self._datasets.require_unchanged(name, explains=explains)
 
 
 def _terms(description: Description) -> ContractDataset:

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Set
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import grpc
 from grpc.aio import Channel, StreamStreamMultiCallable, UsageError
@@ -14,12 +14,16 @@ from grpc.aio import Channel, StreamStreamMultiCallable, UsageError
 from appliance.agent import frames
 from appliance.agent.frames import Abort, AbortCode, Status
 from appliance.agent.tunnel import Tunnel
+from appliance.peering.allowance import Allowance
 from services.errors import PeerLost, PeerProtocolError, ServiceError
 
 METHOD: Final = "/coffer.peer.v1.Relay/Converse"
 SHORTEST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 2.0
 GOODBYE_SECONDS: Final = 1.0
+# A worker reports at most ten times a second. What a link held up may come all at once.
+STATUSES_PER_SECOND: Final = 50.0
+STATUSES_AT_ONCE: Final = 5000
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +89,7 @@ class Conversation:
         self._dial = dial
         self._watcher = watcher
         self._tunnel = Tunnel(job_id=job_id, peer=peer, window_bytes=window_bytes, stages=stages)
+        self._statuses = Allowance(per_second=STATUSES_PER_SECOND, burst=STATUSES_AT_ONCE)
         self._stream: _Stream | None = None
         self._to_send = asyncio.Event()
         self._has_room = asyncio.Event()
@@ -141,17 +146,31 @@ class Conversation:
         self._tunnel.set_status(status)
         self._to_send.set()
 
-    async def answer(self, first: bytes, following: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Carry the conversation over a stream that the peer made: yields the frames to send."""
+    async def answer(
+        self, first: bytes, following: AsyncIterator[bytes], end: Coroutine[Any, Any, None]
+    ) -> AsyncIterator[bytes]:
+        """Carry the conversation over a stream that the peer made: yields the frames to send.
+
+        end: returns when the stream must end; the peer may then make another.
+        """
         stream = self._begin_stream()
-        listening = asyncio.create_task(self._listen(stream, [first], following))
+        beside = (
+            asyncio.create_task(self._listen(stream, [first], following)),
+            asyncio.create_task(self._end_after(stream, end)),
+        )
         try:
             async for frame in self._frames(stream):
                 yield frame
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             self._end_stream(stream)
+
+    async def _end_after(self, stream: _Stream, end: Coroutine[Any, Any, None]) -> None:
+        await end
+        self._trouble = "its certificate ended"
+        self._end_stream(stream)
 
     async def _keep_dialling(self, dial: Callable[[], Awaitable[Channel]]) -> None:
         pause_seconds = SHORTEST_PAUSE_SECONDS
@@ -234,6 +253,8 @@ class Conversation:
             return
         try:
             heard = self._tunnel.receive(raw)
+            if isinstance(heard, Status):
+                self._require_calm()
         except PeerProtocolError as error:
             self._tunnel.abort(AbortCode.BROKE_RULES)
             self._over.set_exception(error)
@@ -252,6 +273,10 @@ class Conversation:
         self._has_room.set()
         self._has_arrived.set()
         self._to_send.set()
+
+    def _require_calm(self) -> None:
+        if self._statuses.take(asyncio.get_running_loop().time()):
+            raise PeerProtocolError(self._peer, "more statuses than any worker gives")
 
     async def _read_worker(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,29 +1,81 @@
-"""Stands before every RPC: asks the permissions page, and turns errors into statuses."""
+"""Stands before every RPC: asks the permissions page, bounds callers, turns errors into statuses.
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeAlias
+To gRPC every method is a stream, so that a caller is known and counted before anything that it
+sends is waited for. What travels is the same.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc.aio import AbortError, ServerInterceptor
 
 from appliance.agent.permissions import Caller, NotAdmitted, admits
-from appliance.agent.refusals import Context, conceal, refuse
-from services.errors import ServiceError
+from appliance.agent.refusals import Context, TooManyCalls, conceal, refuse
+from appliance.peering.addresses import network_of
+from appliance.peering.allowance import Allowances
+from services.errors import ProtocolError, ServiceError
 
-# Says of a caller what kind it is, or raises NotAdmitted.
-Identify = Callable[[Context], Caller]
+REQUEST_SECONDS: Final = 10.0
+
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+Requests: TypeAlias = AsyncIterator[bytes]
+
+
+class RequestUnfit(ProtocolError):
+    """A request did not come in time, is too large, or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who makes a call. Those of the same ``name`` are counted as one."""
+
+    kind: Caller
+    name: Hashable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What one visitor may ask. Calls beyond ``most_open`` are refused, too frequent ones wait.
+
+    request_bytes: the largest request of those methods that are not bounded by the server alone.
+    """
+
+    most_open: int
+    per_second: float
+    burst: float
+    request_bytes: Mapping[str, int] = field(default_factory=dict)
+
+
+PAIRING_QUOTA: Final = Quota(most_open=8, per_second=5, burst=40)
+
+# Says of a caller who it is, or raises NotAdmitted.
+Identify = Callable[[Context], Visitor]
 
 
 class Guard(ServerInterceptor):
     """Admits a call only if the permissions page names its method for the caller's kind.
 
-    tell: whether callers hear an error's text; peers hear only its kind, for detail is an oracle.
+    tell:   whether callers hear an error's text; peers hear only its kind, for detail is an oracle.
+    quotas: for the kinds of caller that are bounded.
     """
 
-    def __init__(self, identify: Identify, *, tell: bool) -> None:
+    def __init__(
+        self, identify: Identify, *, tell: bool, quotas: Mapping[Caller, Quota] | None = None
+    ) -> None:
         self._identify = identify
         self._tell = tell
+        self._quotas = quotas or {}
+        self._open: Counter[Hashable] = Counter()
+        self._allowances = {
+            kind: Allowances(per_second=quota.per_second, burst=quota.burst)
+            for kind, quota in self._quotas.items()
+        }
 
     async def intercept_service(
         self,
@@ -34,50 +86,91 @@ class Guard(ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return handler
-        method = str(handler_call_details.method)
-        if handler.response_streaming:
-            streaming = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-            wrapped = self._streaming(method, streaming)
-        else:
-            make = grpc.unary_unary_rpc_method_handler
-            wrapped = self._single(method, handler.unary_unary)
-        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+        guarded = self._guarded(str(handler_call_details.method), handler)
+        return grpc.stream_stream_rpc_method_handler(guarded, None, handler.response_serializer)
 
-    def _single(self, method: str, behave: Any) -> Any:
-        async def call(request: object, context: Context) -> object:
-            try:
-                self._admit(method, context)
-                return await behave(request, context)
-            except AbortError:
-                raise
-            except ServiceError as error:
-                await refuse(context, error, tell=self._tell)
-            except Exception:
-                await conceal(context, method)
-
-        return call
-
-    def _streaming(self, method: str, behave: Any) -> Any:
-        async def call(request: object, context: Context) -> AsyncIterator[object]:
-            try:
-                self._admit(method, context)
-                async for reply in behave(request, context):
+    def _guarded(self, method: str, handler: Any) -> Any:
+        async def call(requests: Requests, context: Context) -> AsyncIterator[object]:
+            async with self._refusing(method, context), self._admitted(method, context) as quota:
+                most_bytes = quota and quota.request_bytes.get(method)
+                async for reply in _answer(handler, requests, context, most_bytes):
                     yield reply
-            except AbortError:
-                raise
-            except ServiceError as error:
-                await refuse(context, error, tell=self._tell)
-            except Exception:
-                await conceal(context, method)
 
         return call
 
-    def _admit(self, method: str, context: Context) -> None:
-        caller = self._identify(context)
-        if not admits(method, caller):
-            raise NotAdmitted(f"{caller.value} may not call {method}")
+    @asynccontextmanager
+    async def _refusing(self, method: str, context: Context) -> AsyncIterator[None]:
+        """End the call with a status if what is done within raises."""
+        try:
+            yield
+        except AbortError:
+            raise
+        except ServiceError as error:
+            await refuse(context, error, tell=self._tell)
+        except Exception:
+            await conceal(context, method)
+
+    @asynccontextmanager
+    async def _admitted(self, method: str, context: Context) -> AsyncIterator[Quota | None]:
+        """Count the call while it lasts, once it is its turn. Raises: NotAdmitted, TooManyCalls."""
+        visitor = self._identify(context)
+        if not admits(method, visitor.kind):
+            raise NotAdmitted(f"{visitor.kind.value} may not call {method}")
+        quota = self._quotas.get(visitor.kind)
+        if quota is None:
+            yield None
+            return
+        if self._open[visitor.name] >= quota.most_open:
+            raise TooManyCalls(f"{visitor.name} has {quota.most_open} calls open")
+        self._open[visitor.name] += 1
+        try:
+            now = asyncio.get_running_loop().time()
+            await asyncio.sleep(self._allowances[visitor.kind].of(visitor.name).take(now))
+            yield quota
+        finally:
+            self._open[visitor.name] -= 1
+            if not self._open[visitor.name]:
+                del self._open[visitor.name]
+
+
+async def _answer(
+    handler: Any, requests: Requests, context: Context, most_bytes: int | None
+) -> AsyncIterator[object]:
+    """Yield what the method answers, be it one message or many, to one request or many."""
+    if handler.request_streaming:
+        request: Any = requests
+        behave = handler.stream_stream
+    else:
+        raw = await _receive(requests, most_bytes)
+        try:
+            request = handler.request_deserializer(raw)
+        except DecodeError:
+            raise RequestUnfit("a request cannot be read") from None
+        behave = handler.unary_stream if handler.response_streaming else handler.unary_unary
+    if handler.response_streaming:
+        async for reply in behave(request, context):
+            yield reply
+    else:
+        yield await behave(request, context)
+
+
+async def _receive(requests: Requests, most_bytes: int | None) -> bytes:
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            raw = await anext(requests, None)
+    except TimeoutError:
+        raise RequestUnfit("a call came without its request") from None
+    if raw is None:
+        raise RequestUnfit("a call ended without a request")
+    if most_bytes is not None and len(raw) > most_bytes:
+        raise RequestUnfit(f"a request has {len(raw)} bytes")
+    return raw
+
+
+def pairing_guard() -> Guard:
+    """Return the guard of the pairing port, where whoever comes is known by its network alone."""
+
+    def identify(context: Context) -> Visitor:
+        return Visitor(kind=Caller.INVITED, name=network_of(context.peer()))
+
+    return Guard(identify, tell=False, quotas={Caller.INVITED: PAIRING_QUOTA})

@@ -8,9 +8,8 @@ from typing import Any, Final
 
 from appliance.agent.books import DescribedDatasets, PairedPeers
 from appliance.agent.config import ApplianceConfig
-from appliance.agent.guard import Guard
+from appliance.agent.guard import pairing_guard
 from appliance.agent.node_rpc import NodeRpc
-from appliance.agent.permissions import Caller
 from appliance.agent.refusals import Context
 from appliance.agent.relay import Relay
 from appliance.agent.supervisor import Supervisor
@@ -19,6 +18,7 @@ from appliance.datasets.datasets import Datasets
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
 from appliance.identity.node_id import NodeId
+from appliance.jobs.checks import JobLimits
 from appliance.jobs.jobs import Jobs
 from appliance.mailbox.inbox import Inbox
 from appliance.mailbox.letters import Kind
@@ -29,6 +29,7 @@ from appliance.peering.acceptance import Acceptance
 from appliance.peering.introduction import Introduction
 from appliance.peering.invitations import Invitations
 from appliance.peering.links import Links
+from appliance.peering.peer_rpc import PairingRpc
 from appliance.peering.peers import Peers
 from appliance.store.database import Store
 from services.randomness import System
@@ -65,7 +66,8 @@ class Node:
             peers=self.peers,
             listen=config.pairing_listen,
             host=config.reachable_at.rpartition(":")[0],
-            interceptors=(Guard(lambda _: Caller.INVITED, tell=False),),
+            interceptors=(pairing_guard(),),
+            servicer=PairingRpc,
             key=self.key,
             introduce=self.introduce,
             now=now,
@@ -93,6 +95,12 @@ class Node:
             runner=self.supervisor,
             outbox=self.outbox,
             folder=config.state / "jobs",
+            limits=JobLimits(
+                most_seconds=config.most_job_seconds,
+                most_grace_seconds=config.most_grace_seconds,
+                idle_seconds=config.most_idle_seconds,
+                worker_memory_bytes=config.worker_memory_bytes,
+            ),
             now_milliseconds=self._milliseconds,
         )
         self._join()
@@ -107,6 +115,7 @@ class Node:
         """Return the work that goes on as long as the agent runs."""
         return (
             self.keeper.run(),
+            self.peers.run(),
             self.links.run(),
             self.outbox.deliver(),
             self.jobs.run(),
@@ -121,7 +130,7 @@ class Node:
 
     def caller_of(self, context: Context) -> NodeId:
         """Return the peer behind a call on the peer port. Raises: PeerUnknown and its kin."""
-        return tls.peer_of(context.auth_context(), self.peers.pins())
+        return tls.peer_of(context.auth_context(), self.peers.pins(), self._now())
 
     def introduce(self) -> Introduction:
         """Return what this node says of itself."""
@@ -169,7 +178,7 @@ class Node:
             certificate_expires_milliseconds=_milliseconds(self.keeper.current().not_after),
             confinement=self.supervisor.confinement,
             peer_count=len(self.peers.all()),
-            dataset_count=len(await self.datasets.list_own()),
+            dataset_count=await self.datasets.own_count(),
             waiting_count=await self.jobs.waiting_count(),
         )
 

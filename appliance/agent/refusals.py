@@ -1,4 +1,7 @@
-"""How an error becomes a gRPC status: one table, by class; an unlisted one is INTERNAL, no text."""
+"""How an error becomes a gRPC status: one table, by class; an unlisted one is INTERNAL, no text.
+
+Local callers hear all. Peers hear one word of a closed list, as detail is an oracle.
+"""
 
 import logging
 from typing import Any, Final, NoReturn, TypeAlias
@@ -7,14 +10,22 @@ import grpc
 from grpc.aio import ServicerContext
 
 from appliance.agent.permissions import NotAdmitted
+from appliance.api.conventions import ERROR_KEY, REMEDY_KEY
+from appliance.peering import errors as peering
 from services import errors
 
 Context: TypeAlias = "ServicerContext[Any, Any]"
 
 log = logging.getLogger(__name__)
 
+
+class TooManyCalls(errors.ConfigError):
+    """The caller has too many calls open at once."""
+
+
 STATUS: Final[dict[type[errors.ServiceError], grpc.StatusCode]] = {
     NotAdmitted: grpc.StatusCode.PERMISSION_DENIED,
+    TooManyCalls: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.ConfigError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ProtocolError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.CheatingDetected: grpc.StatusCode.ABORTED,
@@ -22,8 +33,21 @@ STATUS: Final[dict[type[errors.ServiceError], grpc.StatusCode]] = {
     errors.ServiceError: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
-REMEDY_KEY: Final = "coffer-remedy-bin"
-ERROR_KEY: Final = "coffer-error"
+# What is told to peers and to those who were invited: what their operators can act on.
+TOLD_TO_PEERS: Final = frozenset(
+    {
+        *peering.REFUSALS.values(),
+        NotAdmitted,
+        TooManyCalls,
+        peering.CertificateEnded,
+        peering.ClockSkewed,
+        peering.IntroductionInvalid,
+        peering.PairingBroken,
+        peering.PeerUnknown,
+        peering.VersionsDiffer,
+    }
+)
+UNTOLD: Final = "Refused"
 
 
 def status_of(error: errors.ServiceError) -> grpc.StatusCode:
@@ -32,11 +56,13 @@ def status_of(error: errors.ServiceError) -> grpc.StatusCode:
 
 
 async def refuse(context: Context, error: errors.ServiceError, *, tell: bool) -> NoReturn:
-    """End the call with the error's status; a peer hears only its kind."""
-    trailing: tuple[tuple[str, str | bytes], ...] = ((ERROR_KEY, type(error).__name__),)
+    """End the call with the error's status; a peer hears at most its kind."""
+    kind = type(error)
     if tell:
-        trailing += ((REMEDY_KEY, error.remedy.encode()),)
-    await context.abort(status_of(error), error.what if tell else "", trailing)
+        remedy = (REMEDY_KEY, error.remedy.encode())
+        await context.abort(status_of(error), error.what, ((ERROR_KEY, kind.__name__), remedy))
+    word = kind.__name__ if kind in TOLD_TO_PEERS else UNTOLD
+    await context.abort(status_of(error), "", ((ERROR_KEY, word),))
 
 
 async def conceal(context: Context, method: str) -> NoReturn:

@@ -5,8 +5,10 @@ socket there. Streams may drop and come back meanwhile. The relay does not read 
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Set
 from functools import partial
 from typing import Any, Final, Protocol
@@ -23,6 +25,8 @@ from services.errors import PeerLost, ProtocolError, ServiceError
 
 OPENING_SECONDS: Final = 10.0
 MAX_WAITING_STREAMS: Final = 16
+# How often it is asked whether those who hold streams are still the peers that they were.
+RECHECK_SECONDS: Final = 60.0
 WINDOWS_BYTES: Final = 64 << 20
 SOCKET_BUFFER_BYTES: Final = 4 << 20
 
@@ -50,6 +54,7 @@ class Relay:
 
     caller_of: the node at the other end of a call on the peer port, as its certificate proves.
     opening_seconds: how long a peer's stream may wait for its first frame, and for its job.
+    recheck_seconds: how often ``caller_of`` is asked again of a stream; if it raises, that ends.
     """
 
     def __init__(
@@ -58,15 +63,18 @@ class Relay:
         caller_of: Callable[[Context], NodeId],
         *,
         opening_seconds: float = OPENING_SECONDS,
+        recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         keep_large_buffers()
         self._links = links
         self._caller_of = caller_of
         self._opening_seconds = opening_seconds
+        self._recheck_seconds = recheck_seconds
         self._conversations: dict[Key, Conversation] = {}
         self._jobs: dict[str, dict[int, Key]] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._awaited: dict[Key, asyncio.Event] = {}
+        self._waiting: Counter[Key] = Counter()
 
     def open(
         self,
@@ -141,22 +149,33 @@ class Relay:
         conversation = await self._conversation((node, opening.job_id))
         if conversation.dials:
             raise RelayRefused("a stream came from a peer whom this node dials")
-        async for frame in conversation.answer(first, requests):
+        async for frame in conversation.answer(first, requests, self._wait_for_end(context)):
             yield frame
+
+    async def _wait_for_end(self, context: Context) -> None:
+        """Return once the caller is no peer any more, or its connection's certificate has ended."""
+        with contextlib.suppress(ServiceError):
+            while True:
+                await asyncio.sleep(self._recheck_seconds)
+                self._caller_of(context)
 
     async def _conversation(self, key: Key) -> Conversation:
         """Return a conversation, which the peer may have begun a little before us."""
         if key not in self._conversations:
-            if sum(node == key[0] for node, _ in self._awaited) >= MAX_WAITING_STREAMS:
+            theirs = sum(count for (node, _), count in self._waiting.items() if node == key[0])
+            if theirs >= MAX_WAITING_STREAMS:
                 raise RelayRefused("too many streams wait for their jobs")
             opened = self._awaited.setdefault(key, asyncio.Event())
+            self._waiting[key] += 1
             try:
                 async with asyncio.timeout(self._opening_seconds):
                     await opened.wait()
             except TimeoutError:
                 raise RelayRefused("a stream for a job that does not run here") from None
             finally:
-                self._awaited.pop(key, None)
+                self._waiting[key] -= 1
+                if not self._waiting[key]:
+                    del self._waiting[key], self._awaited[key]
         return self._conversations[key]
 
     def _end(

@@ -8,7 +8,7 @@ import grpc
 
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.door import Door
-from appliance.agent.guard import Guard
+from appliance.agent.guard import Guard, Quota, Visitor
 from appliance.agent.node import Node
 from appliance.agent.permissions import Caller, NotAdmitted
 from appliance.agent.refusals import Context
@@ -17,9 +17,10 @@ from appliance.api import agent_pb2_grpc as local
 from appliance.api import peer_pb2_grpc as remote
 from appliance.datasets.rpc import DatasetsRpc
 from appliance.jobs.rpc import JobsRpc
+from appliance.mailbox.letters import MOST_BODY_BYTES
 from appliance.mailbox.rpc import MailboxRpc
 from appliance.peering import tls
-from appliance.peering.links import GreetingRpc
+from appliance.peering.peer_rpc import GreetingRpc
 from appliance.peering.rpc import PeersRpc
 from appliance.peering.states import PeerState
 from services.errors import ConfigError
@@ -27,6 +28,17 @@ from services.registry import SERVICES
 
 STOP_SECONDS: Final = 1.0
 LOCAL_MESSAGE_BYTES: Final = 16 << 20
+
+MOST_PEER_CALLS: Final = 256
+_REQUEST_BYTES: Final = {
+    "/coffer.peer.v1.Greeting/Hello": 4096,
+    "/coffer.peer.v1.Mailbox/Deliver": MOST_BODY_BYTES + 1024,
+}
+# A paired peer has a stream open for each job, and sends its letters one by one.
+PEER_QUOTAS: Final = {
+    Caller.PAIRED: Quota(most_open=32, per_second=100, burst=400, request_bytes=_REQUEST_BYTES),
+    Caller.CONFIRMING: Quota(most_open=4, per_second=5, burst=40, request_bytes=_REQUEST_BYTES),
+}
 
 
 class PortTaken(ConfigError):
@@ -37,16 +49,17 @@ class PortTaken(ConfigError):
 async def peer_server(config: ApplianceConfig, node: Node) -> AsyncIterator[None]:
     """Serve peers at the configured address. Raises: PortTaken."""
 
-    def identify(context: Context) -> Caller:
+    def identify(context: Context) -> Visitor:
         peer = node.caller_of(context)
         known = node.peers.find(peer)
         node.links.remember_inbound(peer, context.peer())
-        if known is not None and known.state is PeerState.PAIRED:
-            return Caller.PAIRED
-        return Caller.CONFIRMING
+        is_paired = known is not None and known.state is PeerState.PAIRED
+        return Visitor(kind=Caller.PAIRED if is_paired else Caller.CONFIRMING, name=peer)
 
     server = grpc.aio.server(
-        interceptors=[Guard(identify, tell=False)], options=tls.server_options()
+        interceptors=[Guard(identify, tell=False, quotas=PEER_QUOTAS)],
+        options=tls.server_options(),
+        maximum_concurrent_rpcs=MOST_PEER_CALLS,
     )
     greeting = GreetingRpc(node.peers, node.introduce, node.caller_of)
     remote.add_GreetingServicer_to_server(greeting, server)
@@ -75,14 +88,14 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
     inner.unlink(missing_ok=True)
     door = Door(config.api_socket, inner)
 
-    def identify(context: Context) -> Caller:
+    def identify(context: Context) -> Visitor:
         uid = door.uid_of(context.peer())
         if uid is None or uid not in config.admitted_uids:
             raise NotAdmitted(
                 f"uid {uid} may not use this node",
                 remedy="run it as the agent's own user, or add the uid to allowed_uids",
             )
-        return Caller.LOCAL
+        return Visitor(kind=Caller.LOCAL, name=uid)
 
     server = grpc.aio.server(
         interceptors=[Guard(identify, tell=True)],

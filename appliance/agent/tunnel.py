@@ -48,6 +48,7 @@ class Tunnel:
         self._repeats_acknowledgement = False
         self._peer_finished = False
         self._opened = False
+        self._may_repeat = False
 
     @property
     def is_open(self) -> bool:
@@ -183,6 +184,7 @@ class Tunnel:
         self._require(delivered == expected, "asks to go on in the middle of a frame")
         self._peer_window_bytes = opening.window_bytes
         self._opened = True
+        self._may_repeat = True
 
     def _receive_data(self, offset: int, payload: memoryview) -> None:
         self._require(not self._peer_finished, "data after the end")
@@ -203,6 +205,9 @@ class Tunnel:
     def _receive_ack(self, offset: int) -> None:
         in_range = self._acknowledged <= offset <= self._handed_out
         self._require(in_range, f"acknowledges {offset}, {self._handed_out} were sent")
+        # Each acknowledges more than the last, but for the first of a stream, which may repeat it.
+        self._require(offset > self._acknowledged or self._may_repeat, "acknowledges nothing new")
+        self._may_repeat = False
         while self._sent and self._sent[0][0] <= offset:
             self._acknowledged, _ = self._sent.popleft()
         self._require(self._acknowledged == offset, "acknowledges a part of a frame")

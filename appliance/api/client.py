@@ -14,11 +14,13 @@ import grpc
 from google.protobuf.message import Message
 
 from appliance.api import agent_pb2 as pb
+from appliance.api.conventions import (
+    ERROR_KEY,
+    MOST_SOCKET_PATH_BYTES,
+    REMEDY_KEY,
+    SOCKET_NAME,
+)
 from services.errors import ServiceError
-
-SOCKET_NAME: Final = "api.sock"
-REMEDY_KEY: Final = "coffer-remedy-bin"
-ERROR_KEY: Final = "coffer-error"
 
 _OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
@@ -27,7 +29,6 @@ _OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),
 )
-_MOST_SOCKET_PATH_BYTES: Final = 107
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -190,10 +191,15 @@ class Client:
         )
         return self._ask("Jobs/SubmitJob", request, pb.Job, patient=True)
 
-    def list_jobs(self, *, waiting: bool = False) -> Sequence[pb.Job]:
-        """List jobs, or only those that wait for this node's approval."""
-        request = pb.ListJobsRequest(waiting=waiting)
-        return self._ask("Jobs/ListJobs", request, pb.ListJobsReply).jobs
+    def list_jobs(
+        self, *, waiting: bool = False, after: str = "", most: int = 0
+    ) -> pb.ListJobsReply:
+        """List the newest jobs, or of those that wait for this node's approval.
+
+        ``after`` is the id of the last job of the page before, ``most`` the size of a page.
+        """
+        request = pb.ListJobsRequest(waiting=waiting, after=after, most=most)
+        return self._ask("Jobs/ListJobs", request, pb.ListJobsReply)
 
     def get_job(self, job_id: str) -> pb.Job:
         """Get one job."""
@@ -204,9 +210,9 @@ class Client:
         request = pb.ApproveJobRequest(id=job_id, digest=digest)
         return self._ask("Jobs/ApproveJob", request, pb.Job, patient=True)
 
-    def reject_job(self, job_id: str, reason: str) -> pb.Job:
-        """Refuse a contract that another party proposed."""
-        return self._ask("Jobs/RejectJob", pb.RejectJobRequest(id=job_id, reason=reason), pb.Job)
+    def reject_job(self, job_id: str, note: str) -> pb.Job:
+        """Refuse a contract that another party proposed; the other parties are told the note."""
+        return self._ask("Jobs/RejectJob", pb.RejectJobRequest(id=job_id, note=note), pb.Job)
 
     def cancel_job(self, job_id: str) -> pb.Job:
         """Stop a job at every party."""
@@ -253,7 +259,7 @@ class Client:
 
     def _require_socket(self) -> None:
         path = self._socket
-        if len(str(path).encode()) > _MOST_SOCKET_PATH_BYTES:
+        if len(str(path).encode()) > MOST_SOCKET_PATH_BYTES:
             raise Unreachable(
                 f"the path {path} is too long for a Unix socket",
                 remedy="choose a state folder with a shorter path",

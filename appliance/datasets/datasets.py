@@ -22,6 +22,7 @@ from appliance.datasets.errors import (
 )
 from appliance.datasets.normal_form import NormalForm, parse_normal_form
 from appliance.datasets.source import Figures, FileStamp, Inspected, Kind, Source, Wanted
+from appliance.datasets.unchanged import Unchanged
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.letters import (
     Body,
@@ -46,6 +47,8 @@ SUFFIXES: Final = {
 }
 MOST_PUBLISHED_BY_PEER: Final = 256
 MOST_ROWS: Final = 2**53 - 1
+# How many tables are read through at a time, by whomever it is asked.
+MOST_READ_AT_ONCE: Final = 2
 
 # Puts a letter into the outbox, in the transaction.
 Post = Callable[[Session, NodeId, LetterKind, Body], None]
@@ -136,6 +139,8 @@ class Datasets:
         self._peers = peers
         self._post = post
         self._inspector = inspector
+        self._reading = asyncio.Semaphore(MOST_READ_AT_ONCE)
+        self._unchanged = Unchanged(self._reading)
         self._rng = rng
         self._now_milliseconds = now_milliseconds
 
@@ -181,18 +186,24 @@ class Datasets:
         peer = self._peers.find(node_id)
         return node_id.short if peer is None else peer.name
 
-    async def require_unchanged(self, name: str) -> Source:
+    async def own_count(self) -> int:
+        """Return how many datasets of ours there are."""
+        return await self._store.run(table.count_own)
+
+    async def require_unchanged(self, name: str, *, explains: bool = False) -> Source:
         """Return where our dataset's rows come from, once its content is what was registered.
 
-        Fast while the files' stamps are the same; else the content is hashed again, and if it
-        differs, a confined process looks for what is wrong.
+        Fast while the files' stamps are what they were at the last check; else the content is
+        hashed again, once for all who ask meanwhile.
+        explains: whether a confined process then looks for what is wrong; not for peers' sake.
         Raises: DatasetNotFound, DatasetChanged, FileVanished, BadRow, SchemaChanged …
         """
         source = (await self.get_own(name)).source
         try:
-            stamps = await asyncio.to_thread(fingerprint.require_unchanged, source)
+            stamps = await self._unchanged.require(source)
         except DatasetChanged:
-            await self._inspector(_wanted_again(source))
+            if explains:
+                await self._inspect(_wanted_again(source))
             raise
         if stamps != source.files:
             source = await self._store.run(lambda session: _restamp(session, name, source, stamps))
@@ -209,7 +220,7 @@ class Datasets:
             raise DatasetNameInvalid(wanted.name)
         table_wanted = await asyncio.to_thread(_wanted, wanted)
         await self._store.run(lambda session: _require_free(session, wanted))
-        inspected = await self._inspector(table_wanted)
+        inspected = await self._inspect(table_wanted)
         salt = self._rng.draw(fingerprint.SALT_BYTES)
 
         def work(session: Session) -> OwnDataset:
@@ -289,6 +300,10 @@ class Datasets:
     async def forget_peer(self, peer: NodeId) -> None:
         """Forget all that was published between us and a peer that has left."""
         await self._store.run(lambda session: table.forget_peer(session, peer))
+
+    async def _inspect(self, wanted: Wanted) -> Inspected:
+        async with self._reading:
+            return await self._inspector(wanted)
 
     def _tell(self, session: Session, own: OwnDataset, peers: Iterable[NodeId]) -> None:
         body = _body(own.description)

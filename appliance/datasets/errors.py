@@ -88,6 +88,7 @@ class DatasetChanged(DatasetError):
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(f"{path} has changed since it was registered", remedy=REGISTER_AGAIN)
+        self.path = path
 
 
 class SchemaChanged(DatasetError):

@@ -52,6 +52,11 @@ def all_own(session: Session) -> Sequence[DatasetRow]:
     return session.scalars(select(DatasetRow).order_by(DatasetRow.name)).all()
 
 
+def count_own(session: Session) -> int:
+    """Return how many datasets of ours there are."""
+    return session.scalars(select(func.count()).select_from(DatasetRow)).one()
+
+
 def all_published(session: Session) -> Sequence[PublishedRow]:
     """Return the peers' datasets by name."""
     query = select(PublishedRow).order_by(PublishedRow.name, PublishedRow.peer)

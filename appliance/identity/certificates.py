@@ -236,19 +236,14 @@ class LeafKeeper:
         self,
         issuer: LeafIssuer,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
         life: timedelta = LEAF_LIFE,
     ) -> None:
         self._issuer = issuer
         self._now = now
         self._life = life
         self._lock = threading.Lock()  # gRPC asks from threads of its own
-        self._listeners: list[Callable[[Leaf], None]] = []
         self._leaf = self._issue()
-
-    def on_renewal(self, listener: Callable[[Leaf], None]) -> None:
-        """Call ``listener`` with each new leaf, from the thread that renewed it."""
-        self._listeners.append(listener)
 
     def current(self) -> Leaf:
         """Return the present leaf, renewed first if that is due or the clock was set back."""
@@ -258,8 +253,6 @@ class LeafKeeper:
                 return self._leaf
             self._leaf = leaf = self._issue()
         log.info("renewed the TLS certificate; it ends %s", leaf.not_after.isoformat())
-        for listener in self._listeners:
-            listener(leaf)
         return leaf
 
     async def run(self) -> None:

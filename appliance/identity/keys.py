@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -58,9 +58,7 @@ class FileKey:
         self._node_id = NodeId.from_public_der(self._public_der)
 
     @classmethod
-    def open_or_make(
-        cls, state: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> "FileKey":
+    def open_or_make(cls, state: Path, *, now: Callable[[], datetime]) -> "FileKey":
         """Read the key in the state folder's ``identity``, or make it at the first start.
 
         Raises: IdentityUnusable if what lies there cannot be trusted or does not fit together.

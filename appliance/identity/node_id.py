@@ -44,14 +44,6 @@ class NodeId:
         return cls._from_plain(base64.b32encode(digest).decode("ascii").rstrip("="))
 
     @classmethod
-    def from_dns_label(cls, label: str) -> "NodeId":
-        """Return the id whose 52 characters without checks are the label, in any case."""
-        plain = label.upper()
-        if not re.fullmatch(r"[A-Z2-7]{52}", plain):
-            raise NodeIdMistyped("a name in a node's certificate has 52 letters and digits 2 to 7")
-        return cls._from_plain(plain)
-
-    @classmethod
     def parse(cls, text: str) -> "NodeId":
         """Read an id as people type it: any case and separators; 0, 1 and 8 for O, I and B.
 

@@ -11,13 +11,13 @@ from typing import Any, Final
 import grpc
 
 from appliance.api import peer_pb2 as pb
+from appliance.api.conventions import ERROR_KEY
 from appliance.api.peer_pb2_grpc import PairingStub
 from appliance.identity.keys import IdentityKey
 from appliance.peering import pake, tls
 from appliance.peering.addresses import split_address
 from appliance.peering.code import InvitationText
 from appliance.peering.errors import (
-    ERROR_KEY,
     REFUSALS,
     ClockSkewed,
     PairingBroken,

@@ -3,8 +3,11 @@
 import ipaddress
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from appliance.peering.errors import AddressMistyped
+
+Endpoint = tuple[str, int]
 
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _MOST_HOST_CHARACTERS: Final = 253
@@ -48,6 +51,36 @@ def _ipv6(host: str, text: str) -> str:
         return str(ipaddress.IPv6Address(host))
     except ValueError as error:
         raise _mistyped(text) from error
+
+
+def parse_endpoint(text: str) -> Endpoint | None:
+    """Read what gRPC says of the other end, as ``ipv6:%5B::1%5D:40000``; None if it is not IP."""
+    scheme, _, rest = unquote(text).partition(":")
+    host, _, port = rest.rpartition(":")
+    if scheme not in ("ipv4", "ipv6") or not port.isdecimal():
+        return None
+    return canonical(host.strip("[]").partition("%")[0]), int(port)
+
+
+def network_of(text: str) -> str:
+    """Return whose address gRPC's word for the other end is: a host, or an IPv6 network of one.
+
+    What is not IP is its own network.
+    """
+    end = parse_endpoint(text)
+    if end is None:
+        return text
+    address = ipaddress.ip_address(end[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+    return end[0]
+
+
+def canonical(host: str) -> str:
+    """Return an address in its one spelling; IPv4 as such, also where IPv6 carries it."""
+    address = ipaddress.ip_address(host)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def _mistyped(text: str) -> AddressMistyped:

@@ -4,9 +4,6 @@ from typing import ClassVar, Final
 
 from services.errors import ConfigError, ProtocolError, ServiceError
 
-# Where a status carries the name of the error's class; a peer hears no more than that.
-ERROR_KEY: Final = "coffer-error"
-
 
 class AddressMistyped(ConfigError):
     """An address is not HOST:PORT."""
@@ -117,15 +114,29 @@ class AlreadyPaired(InvitationRefused):
     )
 
 
+class ShortIdTaken(InvitationRefused):
+    """The node's id begins as a known peer's does, or that is a known peer's name."""
+
+    WHAT = "a node id or a name of a known peer begins as this node's id: they cannot be told apart"
+    REMEDY = (
+        "somebody may be posing as that peer: compare the whole node ids with both operators; if"
+        " this is chance, one of the nodes must be made anew"
+    )
+
+
 class PeerNotFound(ConfigError):
     """No peer has this name or node id."""
+
+
+class PeerAmbiguous(ConfigError):
+    """Several peers have this name, or an id that begins so."""
 
 
 class PeerNotPaired(ConfigError):
     """The peer is known, but is not, or no longer, paired with this node."""
 
 
-class IllegalChange(ConfigError):
+class IllegalTransition(ConfigError):
     """A pairing or an invitation cannot change so from where it stands."""
 
 
@@ -135,6 +146,10 @@ class PeerUnreachable(ServiceError):
 
 class PeerUnknown(ProtocolError):
     """A connection's certificate is not that of any peer that this node knows."""
+
+
+class CertificateEnded(ProtocolError):
+    """The certificate that a connection was made with has ended, or has not begun."""
 
 
 class IntroductionInvalid(ProtocolError):
@@ -166,6 +181,7 @@ REFUSALS: Final[dict[str, type[InvitationRefused]]] = {
         InvitationWithdrawn,
         PairingBusy,
         SelfPairing,
+        ShortIdTaken,
         WrongCode,
     )
 }

@@ -1,36 +1,19 @@
 """Connections that peers made to this node: remembered by node, so that they can be cut."""
 
-import ipaddress
 import logging
 import os
 import socket
 import threading
 from typing import Final
-from urllib.parse import unquote
 
 import psutil
 
 from appliance.identity.node_id import NodeId
+from appliance.peering.addresses import Endpoint, canonical, parse_endpoint
 
-Endpoint = tuple[str, int]
 _MOST_REMEMBERED: Final = 256
 
 log = logging.getLogger(__name__)
-
-
-def parse_endpoint(text: str) -> Endpoint | None:
-    """Read what gRPC says of the other end, as ``ipv6:%5B::1%5D:40000``; None if it is not IP."""
-    scheme, _, rest = unquote(text).partition(":")
-    host, _, port = rest.rpartition(":")
-    if scheme not in ("ipv4", "ipv6") or not port.isdecimal():
-        return None
-    return _canonical(host.strip("[]").partition("%")[0]), int(port)
-
-
-def _canonical(host: str) -> str:
-    address = ipaddress.ip_address(host)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
 
 
 class Inbound:
@@ -68,7 +51,7 @@ class Inbound:
         for connection in psutil.Process().net_connections("tcp"):
             if not connection.raddr or connection.fd < 0:
                 continue
-            if (_canonical(connection.raddr.ip), connection.raddr.port) in ends:
+            if (canonical(connection.raddr.ip), connection.raddr.port) in ends:
                 count += _shut(connection.fd)
         log.info("cut %d connections from %s", count, node_id.short)
         return count

@@ -1,5 +1,6 @@
 """What nodes tell each other of themselves, and whether two of them can work together."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ MOST_SKEW: Final = timedelta(seconds=300)
 MOST_NAME_CHARACTERS: Final = 64
 _MOST_VERSION_CHARACTERS: Final = 64
 _MOST_ADDRESS_CHARACTERS: Final = 264
+_ID_BEGINS: Final = re.compile(r"[A-Z2-7]{7}(-[A-Z2-7]{7}){0,7}$")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_MILLISECONDS: Final = 253_402_300_799_000  # the end of the year 9999
 
@@ -78,7 +80,8 @@ class Introduction:
 def require_name(name: str) -> str:
     """Return the name if a node may bear it: letters, digits, and " _.-" between them.
 
-    Raises: IntroductionInvalid. A slash or a comma would be read as part of a command.
+    Raises: IntroductionInvalid. A slash or a comma would be read as part of a command, and what
+    looks like a node id as another node.
     """
     if not 1 <= len(name) <= MOST_NAME_CHARACTERS:
         raise IntroductionInvalid(f"a node's name has 1 to {MOST_NAME_CHARACTERS} characters")
@@ -86,6 +89,8 @@ def require_name(name: str) -> str:
     # Combining marks are neither letters nor digits: NFC leaves few, and none is needed.
     if not inner.isalnum() or not name[0].isalnum() or name[-1] == " ":
         raise IntroductionInvalid("a node's name has letters and digits, and in between ' _.-'")
+    if _ID_BEGINS.match(name):
+        raise IntroductionInvalid("a node's name looks like a node id, or like the first group")
     if unicodedata.normalize("NFC", name) != name:
         raise IntroductionInvalid("a node's name is not in Unicode normal form C")
     return name

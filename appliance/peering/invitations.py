@@ -12,15 +12,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
-from appliance.api import peer_pb2 as pb
 from appliance.api.peer_pb2_grpc import PairingServicer
 from appliance.identity.keys import IdentityKey
 from appliance.peering import pake
 from appliance.peering import store as table
+from appliance.peering.addresses import network_of
+from appliance.peering.allowance import Allowance, Allowances
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
     AttemptLost,
@@ -33,7 +34,6 @@ from appliance.peering.errors import (
     PairingBroken,
     PairingBusy,
     SelfPairing,
-    VersionsDiffer,
     WrongCode,
 )
 from appliance.peering.introduction import Introduction, require_agreement
@@ -50,7 +50,14 @@ LINGERING: Final = timedelta(minutes=2)
 KEPT: Final = timedelta(days=30)
 ATTEMPT_LIFE: Final = timedelta(seconds=60)
 MOST_OPEN: Final = 16
-_MOST_ATTEMPTS: Final = 64
+# Whoever begins needs to prove nothing, and costs us some 30 ms of pure Python. An honest invitee
+# begins once; the rest is refused rather than let in the place of those who came before.
+MOST_ATTEMPTS: Final = 64
+MOST_ATTEMPTS_EACH: Final = 8
+_BEGINS_PER_SECOND: Final = 4.0
+_BEGINS_AT_ONCE: Final = 16
+_LONGEST_QUEUE_SECONDS: Final = 5.0
+_BEGINS_PER_SECOND_EACH: Final = 0.5
 
 _REFUSALS: Final = {
     InvitationState.USED: InvitationUsed,
@@ -88,6 +95,7 @@ class _Attempt:
     """Somebody's attempt on an invitation, between Begin and Finish."""
 
     number: int
+    network: str
     keys: Keys
     began: datetime
 
@@ -97,6 +105,7 @@ class Invitations:
 
     listen: where the pairing port opens, HOST:PORT. host: the name or address that others reach it
     by. interceptors: what stands before each call, and tells callers of an error its class alone.
+    servicer: makes what serves the Pairing API to callers from outside.
     """
 
     def __init__(
@@ -110,6 +119,7 @@ class Invitations:
         listen: str,
         host: str,
         interceptors: Sequence[Interceptor],
+        servicer: Callable[["Invitations"], PairingServicer],
     ) -> None:
         self._store = store
         self._peers = peers
@@ -119,8 +129,12 @@ class Invitations:
         self._listen = listen
         self._host = host
         self._interceptors = interceptors
+        self._servicer = servicer
         self._secrets: dict[int, _Secret] = {}
         self._attempts: dict[bytes, _Attempt] = {}
+        self._begins = Allowance(per_second=_BEGINS_PER_SECOND, burst=_BEGINS_AT_ONCE)
+        self._begins_of = Allowances(per_second=_BEGINS_PER_SECOND_EACH, burst=MOST_ATTEMPTS_EACH)
+        self._computing = asyncio.Lock()
         self._port: PairingPort | None = None
         self._port_lock = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
@@ -207,13 +221,23 @@ class Invitations:
 
     # What invitees ask.
 
-    async def begin(self, number: int, message: bytes) -> tuple[bytes, bytes]:
-        """Start an attempt: return our key exchange message and the attempt's name."""
-        port, secret = self._port, self._secrets.get(number)
+    async def begin(self, number: int, message: bytes, caller: str) -> tuple[bytes, bytes]:
+        """Start an attempt: return our key exchange message and the attempt's name.
+
+        caller: what gRPC calls the other end; its network has a share of the attempts.
+        Raises: PairingBusy, InvitationUnknown and other reasons why there is no such invitation.
+        """
+        network = network_of(caller)
+        self._require_room(network)
+        self._take_turn_of(network)
         await self._store.run(lambda session: self._require_open_number(session, number))
-        if port is None or secret is None:
-            raise InvitationWithdrawn
-        half = await asyncio.to_thread(Half, Role.INVITER, secret.code.password)
+        await self._take_turn()
+        async with self._computing:
+            port, secret = self._port, self._secrets.get(number)
+            if port is None or secret is None:
+                raise InvitationWithdrawn
+            half = await asyncio.to_thread(Half, Role.INVITER, secret.code.password)
+            shared = await asyncio.to_thread(half.finish, message)
         attempt_id = secrets.token_bytes(pake.ATTEMPT_BYTES)
         circumstances = Circumstances(
             invitation=number,
@@ -222,14 +246,36 @@ class Invitations:
             invitee_message=message,
             inviter_message=half.message,
         )
-        shared = await asyncio.to_thread(half.finish, message)
-        attempt = _Attempt(
-            number=number, keys=Keys.derive(shared, circumstances), began=self._now()
+        keys = Keys.derive(shared, circumstances)
+        self._require_room(network)
+        self._attempts[attempt_id] = _Attempt(
+            number=number, network=network, keys=keys, began=self._now()
         )
-        while len(self._attempts) >= _MOST_ATTEMPTS:  # the oldest makes room
-            self._attempts.pop(next(iter(self._attempts)))
-        self._attempts[attempt_id] = attempt
         return half.message, attempt_id
+
+    def _require_room(self, network: str) -> None:
+        """Return if another attempt from there can be held, else raise PairingBusy."""
+        now = self._now()
+        for late in [a for a, one in self._attempts.items() if now - one.began > ATTEMPT_LIFE]:
+            del self._attempts[late]
+        theirs = sum(one.network == network for one in self._attempts.values())
+        if len(self._attempts) >= MOST_ATTEMPTS or theirs >= MOST_ATTEMPTS_EACH:
+            raise PairingBusy
+
+    def _take_turn_of(self, network: str) -> None:
+        """Count a beginning against its network. Raises: PairingBusy."""
+        now = asyncio.get_running_loop().time()
+        own = self._begins_of.of(network)
+        if own.wait_seconds(now):
+            raise PairingBusy
+        own.take(now)
+
+    async def _take_turn(self) -> None:
+        """Wait until all beginnings together are few enough. Raises: PairingBusy."""
+        now = asyncio.get_running_loop().time()
+        if self._begins.wait_seconds(now) > _LONGEST_QUEUE_SECONDS:
+            raise PairingBusy
+        await asyncio.sleep(self._begins.take(now))
 
     async def finish(self, attempt_id: bytes, proof: Proof, caller: str) -> Proof:
         """Judge the invitee's proof; let it in for confirmation and return ours, or count a guess.
@@ -305,7 +351,7 @@ class Invitations:
             self._last_end = self._now()
             if self._port is None:
                 self._port = await PairingPort.open(
-                    self._listen, PairingRpc(self), self._interceptors
+                    self._listen, self._servicer(self), self._interceptors
                 )
                 self._watcher = asyncio.create_task(self._watch())
             return self._port
@@ -347,28 +393,6 @@ class Invitations:
 
     def _milliseconds(self) -> int:
         return int(self._now().timestamp() * 1000)
-
-
-class PairingRpc(PairingServicer):
-    """The Pairing API; served on the pairing port alone."""
-
-    def __init__(self, invitations: Invitations) -> None:
-        self._invitations = invitations
-
-    async def Begin(self, request: pb.PairingOffer, context: Any) -> pb.PairingAnswer:  # noqa: N802
-        """Start an attempt on an invitation."""
-        if request.version != pake.PROTOCOL_VERSION:
-            raise VersionsDiffer(f"a node pairs by version {request.version} of the protocol")
-        message, attempt = await self._invitations.begin(request.invitation, request.pake)
-        return pb.PairingAnswer(pake=message, attempt=attempt)
-
-    async def Finish(self, request: pb.PairingProof, context: Any) -> pb.PairingAcceptance:  # noqa: N802
-        """Judge a proof."""
-        if len(request.sealed) > pake.MOST_SEALED_BYTES:
-            raise PairingBroken("a sealed identity is too large")
-        proof = Proof(sealed=request.sealed, mac=request.mac)
-        answer = await self._invitations.finish(request.attempt, proof, context.peer())
-        return pb.PairingAcceptance(sealed=answer.sealed, mac=answer.mac)
 
 
 def _invitation(row: table.InvitationRow) -> Invitation:

@@ -5,19 +5,19 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 import grpc
 
 from appliance.api import peer_pb2 as pb
-from appliance.api.peer_pb2_grpc import GreetingServicer, GreetingStub
+from appliance.api.conventions import ERROR_KEY
+from appliance.api.peer_pb2_grpc import GreetingStub
 from appliance.identity.certificates import Leaf, LeafKeeper
 from appliance.identity.node_id import NodeId
 from appliance.peering import tls
 from appliance.peering.diagnosis import Cause, Suspect, Trouble, diagnose
 from appliance.peering.errors import (
-    ERROR_KEY,
     ClockSkewed,
     IntroductionInvalid,
     PeerUnreachable,
@@ -28,8 +28,9 @@ from appliance.peering.introduction import Introduction, require_agreement
 from services.errors import ServiceError
 
 GREETING_SECONDS: Final = 6.0
-# A channel with an old leaf lives on until its calls have ended, however long a job takes.
-_RETIREMENT_SECONDS: Final = 30 * 86400.0
+# A channel with an old leaf lives on until its calls have ended, but not longer than the leaf: the
+# other side ends them then, too. The relay's streams go on over the new channel without a loss.
+_RETIRED_BEFORE_END: Final = timedelta(minutes=1)
 _ROUND_SECONDS: Final = 10.0
 
 log = logging.getLogger(__name__)
@@ -205,8 +206,9 @@ class Links:
         return _Link(contact, leaf, channel)
 
     def _retire(self, link: _Link) -> None:
-        """Let the calls of a link run to their end, and no new ones begin."""
-        task = asyncio.create_task(link.close(_RETIREMENT_SECONDS))
+        """Let the calls of a link run to their end, or the leaf's, and no new ones begin."""
+        left = link.leaf.not_after - _RETIRED_BEFORE_END - self._now()
+        task = asyncio.create_task(link.close(max(0.0, left.total_seconds())))
         self._retiring[task] = link
         task.add_done_callback(lambda done: self._retiring.pop(done, None))
 
@@ -253,23 +255,3 @@ def _broken(contact: Contact, what: str) -> Trouble:
         what=f"{contact.name} answers at {contact.address} but does not greet: {what}",
         remedy="ask its operators whether it is still paired with this node, and look at its log",
     )
-
-
-class GreetingRpc(GreetingServicer):
-    """The Greeting API: each side hears the other and judges for itself."""
-
-    def __init__(
-        self,
-        book: PeerBook,
-        introduce: Callable[[], Introduction],
-        caller_of: Callable[[Any], NodeId],
-    ) -> None:
-        self._book = book
-        self._introduce = introduce
-        self._caller_of = caller_of
-
-    async def Hello(self, request: pb.HelloRequest, context: Any) -> pb.HelloReply:  # noqa: N802
-        """Exchange introductions."""
-        introduction = Introduction.from_proto(request.introduction)
-        await self._book.note_greeting(self._caller_of(context), introduction, inbound=True)
-        return pb.HelloReply(introduction=self._introduce().to_proto())

@@ -49,7 +49,6 @@ from appliance.peering.words import spell
 PROTOCOL_VERSION: Final = 1
 PAKE_BYTES: Final = 33
 ATTEMPT_BYTES: Final = 16
-MAC_BYTES: Final = 32
 MOST_SEALED_BYTES: Final = 8192
 AUTHENTICATION_WORDS: Final = 6
 _LABEL: Final = b"coffer pairing 1"
@@ -62,11 +61,6 @@ class Role(Enum):
 
     INVITEE = b"invitee"
     INVITER = b"inviter"
-
-    @property
-    def opposite(self) -> "Role":
-        """The other end."""
-        return Role.INVITER if self is Role.INVITEE else Role.INVITEE
 
 
 class Signer(Protocol):

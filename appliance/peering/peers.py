@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,18 +28,26 @@ from appliance.peering.addresses import parse_address
 from appliance.peering.diagnosis import Cause, Trouble
 from appliance.peering.errors import (
     AlreadyPaired,
-    IllegalChange,
+    IllegalTransition,
+    PeerAmbiguous,
     PeerNotFound,
     PeerNotPaired,
+    ShortIdTaken,
 )
 from appliance.peering.introduction import Introduction
 from appliance.peering.links import Contact
 from appliance.peering.pake import Bond, Identity
 from appliance.peering.states import PeerEvent, PeerState
 from appliance.store.database import Store
+from appliance.store.errors import StoreError
 
 # How long a peer is tried to be told that the pairing ended. Later it learns by being refused.
 FAREWELL: Final = timedelta(days=1)
+# How long a pairing waits for both operators' word.
+CONFIRMATION: Final = timedelta(days=1)
+_EXPIRY_ROUND_SECONDS: Final = 60.0
+# What a peer said of itself at a greeting is written again at most so often if it is the same.
+SEEN_AGAIN: Final = timedelta(minutes=1)
 # A peer that unpairs us still gets its receipt before its connections are cut.
 _RECEIPT_SECONDS: Final = 1.0
 _PAIRING_KINDS: Final = frozenset({Kind.PAIRING_CONFIRMED, Kind.PAIRING_REJECTED, Kind.UNPAIRED})
@@ -62,6 +71,7 @@ class Peer:
     certificate_der: bytes
     public_der: bytes
     address: str
+    introduced_address: str
     version: str
     state: PeerState
     pairing: str
@@ -116,6 +126,22 @@ class Peers:
         """Read the peers; to be called once before anything else."""
         self._adopt(await self._store.run(self._snapshot))
 
+    async def run(self) -> None:
+        """Reject in time what nobody confirms, for ever."""
+        while True:
+            with suppress(StoreError):  # a full disk; next time, then
+                await self.expire()
+            await asyncio.sleep(_EXPIRY_ROUND_SECONDS)
+
+    async def expire(self) -> None:
+        """Reject the pairings that have waited for confirmation for too long."""
+        latest_milliseconds = self._milliseconds() - CONFIRMATION // timedelta(milliseconds=1)
+        for peer in self._peers.values():
+            if peer.state.is_confirming and peer.changed_milliseconds <= latest_milliseconds:
+                with suppress(IllegalTransition):  # an operator was faster
+                    await self._change(peer, PeerEvent.TIME_UP, Kind.PAIRING_REJECTED)
+                    log.info("the pairing with %s was not confirmed in time", peer.name)
+
     def all(self) -> tuple[Peer, ...]:
         """Return all peers by name."""
         return tuple(map(self._with_troubles, self._peers.values()))
@@ -126,36 +152,27 @@ class Peers:
         return None if peer is None else self._with_troubles(peer)
 
     def get(self, text: str) -> Peer:
-        """Return the peer of this node id, first group of it, or name. Raises: PeerNotFound."""
+        """Return the peer of this node id, first group of it, or name.
+
+        Raises: PeerNotFound; PeerAmbiguous, if several could be meant.
+        """
         text = text.strip()
-        for peer in self._peers.values():
-            # Ids before names, so that no peer can take another's place by its name.
-            if text.upper() in (peer.node_id.short, peer.node_id.text):
-                return self._with_troubles(peer)
-        for peer in self._peers.values():
-            if peer.name == text:
-                return self._with_troubles(peer)
-        try:
-            found = self.find(NodeId.parse(text))
-        except NodeIdMistyped:
-            found = None
-        if found is None:
+        found = [peer for peer in self._peers.values() if _is_called(peer, text)]
+        if not found:
             raise PeerNotFound(
                 f"no peer is called {text[:80]!r}",
                 remedy='"coffer peers list" shows names and node ids',
             )
-        return found
+        if len(found) > 1:
+            raise PeerAmbiguous(
+                f"{text[:80]!r} may mean any of {', '.join(str(peer.node_id) for peer in found)}",
+                remedy="give the whole node id",
+            )
+        return self._with_troubles(found[0])
 
     def get_paired(self, text: str) -> Peer:
-        """Return a paired peer by name or id. Raises: PeerNotFound, PeerNotPaired."""
+        """Return a paired peer as ``get``. Raises: PeerNotFound, PeerAmbiguous, PeerNotPaired."""
         return _require_paired(self.get(text))
-
-    def require_paired(self, node_id: NodeId) -> Peer:
-        """Return a paired peer. Raises: PeerNotPaired."""
-        peer = self.find(node_id)
-        if peer is None:
-            raise PeerNotPaired(f"node {node_id.short} is not a peer", remedy="pair with it first")
-        return _require_paired(peer)
 
     def roots(self) -> tuple[bytes, ...]:
         """Return the identity certificates (DER) of those who may connect. Any thread may ask."""
@@ -207,13 +224,15 @@ class Peers:
         """Note in the transaction that a node proved an invitation's code; what to do after it.
 
         restarts: whether a node that is paired already begins anew.
-        Raises: AlreadyPaired.
+        Raises: AlreadyPaired, ShortIdTaken.
         """
         said = identity.introduction
         row = table.find_peer(session, identity.node_id)
         was_paired = row is not None and table.state_of(row) is PeerState.PAIRED
         if was_paired and not restarts:
             raise AlreadyPaired
+        if table.has_namesake(session, identity.node_id):
+            raise ShortIdTaken
         if row is None:
             name = table.free_name(session, said.name, self._own_name)
             row = table.PeerRow(node_id=identity.node_id.text, name=name, last_seen_milliseconds=0)
@@ -260,7 +279,7 @@ class Peers:
                 raise LetterRefused(Refusal.CONFLICT, "a letter is about an earlier pairing")
             try:
                 self._apply(row, event)
-            except IllegalChange as error:
+            except IllegalTransition as error:
                 raise LetterRefused(Refusal.CONFLICT, error.what) from error
             has_left = not table.state_of(row).is_admitted
             if has_left:
@@ -315,18 +334,33 @@ class Peers:
     ) -> None:
         """Keep what a peer says of itself: its version and, if it has moved, its address."""
         now_milliseconds = self._milliseconds()
+        if not self._is_news(node_id, introduction, now_milliseconds, inbound=inbound):
+            self._seen(node_id)
+            return
 
         def work(session: Session) -> _Snapshot:
             row = _row(session, node_id)
             row.version = introduction.version
             row.last_seen_milliseconds = now_milliseconds
             # An address set by hand stands until the peer announces another than before.
-            if inbound and introduction.address not in ("", row.introduced_address):
+            if inbound and _has_moved(introduction, row.introduced_address):
                 row.address = row.introduced_address = introduction.address
             return self._snapshot(session)
 
         await self._store.run(work, then=self._adopt)
         self._seen(node_id)
+
+    def _is_news(
+        self, node_id: NodeId, introduction: Introduction, now_milliseconds: int, *, inbound: bool
+    ) -> bool:
+        """Tell whether a greeting says more than that a peer is still there."""
+        peer = self._peers.get(node_id)
+        if peer is None or introduction.version != peer.version:
+            return True
+        if inbound and _has_moved(introduction, peer.introduced_address):
+            return True
+        age_milliseconds = now_milliseconds - peer.last_seen_milliseconds
+        return not 0 <= age_milliseconds < SEEN_AGAIN / timedelta(milliseconds=1)
 
     async def note_trouble(self, node_id: NodeId, trouble: Trouble | None) -> None:
         """Keep why a peer cannot be reached; None if it can."""
@@ -358,12 +392,12 @@ class Peers:
             row = _row(session, peer.node_id)
             before = table.state_of(row)
             if row.pairing != peer.pairing:
-                raise IllegalChange(
+                raise IllegalTransition(
                     f"{peer.name} began to pair anew meanwhile", remedy="look again"
                 )
             try:
                 self._apply(row, event)
-            except IllegalChange as error:
+            except IllegalTransition as error:
                 raise _senseless(peer.name, before, event) from error
             after = table.state_of(row)
             has_left = before.is_admitted and not after.is_admitted
@@ -432,6 +466,16 @@ class Peers:
         return int(self._now().timestamp() * 1000)
 
 
+def _is_called(peer: Peer, text: str) -> bool:
+    """Tell whether a person who writes ``text`` may mean the peer."""
+    if text == peer.name or text.upper() == peer.node_id.short:
+        return True
+    try:
+        return NodeId.parse(text) == peer.node_id
+    except NodeIdMistyped:
+        return False
+
+
 def _require_paired(peer: Peer) -> Peer:
     if peer.state is PeerState.PAIRED:
         return peer
@@ -443,17 +487,21 @@ def _require_paired(peer: Peer) -> Peer:
     raise PeerNotPaired(f"{peer.name} is {peer.state.word}", remedy="pair with it again")
 
 
-def _senseless(name: str, state: PeerState, event: PeerEvent) -> IllegalChange:
+def _has_moved(introduction: Introduction, introduced_address: str) -> bool:
+    return introduction.address not in ("", introduced_address)
+
+
+def _senseless(name: str, state: PeerState, event: PeerEvent) -> IllegalTransition:
     if state is PeerState.PAIRED:
         remedy = f'to end the pairing: "coffer peers unpair {name}"'
     elif state.is_confirming and event is PeerEvent.UNPAIR_HERE:
-        return IllegalChange(
+        return IllegalTransition(
             f"the pairing with {name} is not confirmed yet",
             remedy=f'to refuse it: "coffer peers reject {name}"',
         )
     else:
         remedy = "to pair with it again, make or accept a new invitation"
-    return IllegalChange(f"{name} is {state.word} already", remedy=remedy)
+    return IllegalTransition(f"{name} is {state.word} already", remedy=remedy)
 
 
 def _row(session: Session, node_id: NodeId) -> table.PeerRow:
@@ -471,6 +519,7 @@ def _peer(row: table.PeerRow) -> Peer:
         certificate_der=row.certificate,
         public_der=public_der,
         address=row.address,
+        introduced_address=row.introduced_address,
         version=row.version,
         state=table.state_of(row),
         pairing=row.pairing,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, TypeVar
 
-from appliance.peering.errors import IllegalChange
+from appliance.peering.errors import IllegalTransition
 
 WRONG_CODES_ALLOWED: Final = 3
 
@@ -22,7 +22,7 @@ class InvitationState(Enum):
     WITHDRAWN = "withdrawn"
 
     def after(self, event: "InvitationEvent") -> "InvitationState":
-        """Return the state that follows. Raises: IllegalChange."""
+        """Return the state that follows. Raises: IllegalTransition."""
         return _next(INVITATION_TRANSITIONS, self, event)
 
 
@@ -37,7 +37,7 @@ class InvitationEvent(Enum):
     CODE_LOST = "the node restarted, and codes are kept in memory alone"
 
 
-# (state, event) -> next state. Anything absent is refused with IllegalChange.
+# (state, event) -> next state. Anything absent is refused with IllegalTransition.
 INVITATION_TRANSITIONS: Final = {
     (InvitationState.OPEN, InvitationEvent.PROVED): InvitationState.USED,
     (InvitationState.OPEN, InvitationEvent.WRONG_CODE): InvitationState.OPEN,
@@ -59,7 +59,7 @@ class PeerState(Enum):
     UNPAIRED = "unpaired"
 
     def after(self, event: "PeerEvent") -> "PeerState":
-        """Return the state that follows. Raises: IllegalChange."""
+        """Return the state that follows. Raises: IllegalTransition."""
         return _next(PEER_TRANSITIONS, self, event)
 
     @property
@@ -87,11 +87,14 @@ class PeerEvent(Enum):
     REJECT_THERE = "their operator rejects"
     UNPAIR_HERE = "our operator unpairs"
     UNPAIR_THERE = "their operator unpaired"
+    TIME_UP = "nobody confirmed in time"
     PAIR_AGAIN = "both nodes proved a new invitation's code"
 
 
-_CONFIRMING: Final = frozenset(
-    {PeerState.UNCONFIRMED, PeerState.CONFIRMED_HERE, PeerState.CONFIRMED_THERE}
+_CONFIRMING: Final = (
+    PeerState.UNCONFIRMED,
+    PeerState.CONFIRMED_HERE,
+    PeerState.CONFIRMED_THERE,
 )
 
 PEER_TRANSITIONS: Final = {
@@ -109,6 +112,7 @@ PEER_TRANSITIONS: Final = {
     (PeerState.CONFIRMED_HERE, PeerEvent.REJECT_THERE): PeerState.REJECTED,
     (PeerState.CONFIRMED_THERE, PeerEvent.REJECT_HERE): PeerState.REJECTED,
     (PeerState.CONFIRMED_THERE, PeerEvent.REJECT_THERE): PeerState.REJECTED,
+    **{(state, PeerEvent.TIME_UP): PeerState.REJECTED for state in _CONFIRMING},
     (PeerState.REJECTED, PeerEvent.REJECT_HERE): PeerState.REJECTED,
     # They changed their mind before our confirmation, which made us paired, had reached them.
     (PeerState.PAIRED, PeerEvent.REJECT_THERE): PeerState.UNPAIRED,
@@ -124,5 +128,5 @@ PEER_TRANSITIONS: Final = {
 def _next(transitions: Mapping[tuple[State, Event], State], state: State, event: Event) -> State:
     after = transitions.get((state, event))
     if after is None:
-        raise IllegalChange(f"it is {state.value}: {event.value} changes nothing any more")
+        raise IllegalTransition(f"it is {state.value}: {event.value} changes nothing any more")
     return after

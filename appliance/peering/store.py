@@ -63,14 +63,21 @@ def find_peer(session: Session, node_id: NodeId) -> PeerRow | None:
 
 
 def free_name(session: Session, wanted: str, taken_here: str) -> str:
-    """Return the name, numbered if this node or another peer bears it."""
+    """Return the name, numbered if this node or another peer bears it, or an id begins so."""
     taken = {taken_here, *session.scalars(select(PeerRow.name))}
+    ids = {node_id.short for node_id in map(NodeId, session.scalars(select(PeerRow.node_id)))}
     name, number = wanted, 1
-    while name in taken:
+    while name in taken or name.upper() in ids:
         number += 1
         suffix = f"-{number}"
         name = wanted[: 64 - len(suffix)].rstrip() + suffix
     return name
+
+
+def has_namesake(session: Session, node_id: NodeId) -> bool:
+    """Tell whether another peer's id begins like this one, or its name is that beginning."""
+    others = (row for row in all_peers(session) if row.node_id != node_id.text)
+    return any(node_id.short in (NodeId(row.node_id).short, row.name.upper()) for row in others)
 
 
 def add_invitation(
@@ -110,7 +117,7 @@ def remove_invitations(session: Session, before_milliseconds: int) -> None:
 
 
 def change_invitation(row: InvitationRow, event: InvitationEvent) -> InvitationState:
-    """Let the event happen to an invitation and return its new state. Raises: IllegalChange."""
+    """Let the event happen to an invitation and return its new state. Raises: IllegalTransition."""
     after = InvitationState(row.state).after(event)
     row.state = after.value
     return after

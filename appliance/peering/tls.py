@@ -26,15 +26,18 @@ from appliance.identity.certificates import (
 )
 from appliance.identity.errors import CertificateInvalid
 from appliance.identity.node_id import NodeId
-from appliance.peering.errors import PeerUnknown
+from appliance.peering.errors import CertificateEnded, PeerUnknown
 
 Options: TypeAlias = "list[tuple[str, str | int]]"
 
-MOST_MESSAGE_BYTES: Final = 4 << 20
-_ROOM_BYTES: Final = 64 << 10
+# What the largest frame of the relay needs; a letter is smaller by far.
+MOST_MESSAGE_BYTES: Final = (1 << 20) + (64 << 10)
+# Of one connection and of the port. A peer has one connection, and a stream for each job.
+MOST_STREAMS: Final = 64
+MOST_CONNECTIONS: Final = 256
 _TRANSPORT: Final[Options] = [
-    ("grpc.max_receive_message_length", MOST_MESSAGE_BYTES + _ROOM_BYTES),
-    ("grpc.max_send_message_length", MOST_MESSAGE_BYTES + _ROOM_BYTES),
+    ("grpc.max_receive_message_length", MOST_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MOST_MESSAGE_BYTES),
     # A dead link is noticed within fifteen seconds even when nobody sends.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -49,7 +52,8 @@ def server_options() -> Options:
         *_TRANSPORT,
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-        ("grpc.max_concurrent_streams", 256),
+        ("grpc.max_concurrent_streams", MOST_STREAMS),
+        ("grpc.max_allowed_incoming_connections", MOST_CONNECTIONS),
         ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.so_reuseport", 0),  # else two nodes could share one port unawares
     ]
@@ -116,11 +120,14 @@ def channel_credentials(leaf: Leaf, peer_certificate_der: bytes) -> grpc.Channel
     )
 
 
-def peer_of(auth_context: Mapping[str, Iterable[bytes]], pins: Mapping[NodeId, bytes]) -> NodeId:
+def peer_of(
+    auth_context: Mapping[str, Iterable[bytes]], pins: Mapping[NodeId, bytes], now: datetime
+) -> NodeId:
     """Return the peer that made a connection, by the key that issued its certificate.
 
+    A connection may outlive the certificate that it was made with, which is then good no more.
     auth_context: what gRPC says of the connection. pins: public keys (DER) of the peers.
-    Raises: PeerUnknown, CertificateInvalid, SignatureInvalid.
+    Raises: PeerUnknown, CertificateEnded, CertificateInvalid, SignatureInvalid.
     """
     if tuple(auth_context.get("ssl_tls_version", ())) != (b"TLSv1.3",):
         raise PeerUnknown("a connection came over an older TLS than 1.3")
@@ -133,11 +140,14 @@ def peer_of(auth_context: Mapping[str, Iterable[bytes]], pins: Mapping[NodeId, b
         raise CertificateInvalid("a connection's certificate cannot be read") from error
     leaf_der = certificate.public_bytes(serialization.Encoding.DER)
     # The claim only says which pinned key to try; the signature decides.
-    claimed = read_leaf(leaf_der).claimed
+    facts = read_leaf(leaf_der)
+    claimed = facts.claimed
     pinned = pins.get(claimed)
     if pinned is None:
         raise PeerUnknown(f"a connection came from node {claimed.short}, which is not a peer")
     verify_leaf(leaf_der, pinned)
+    if not facts.not_before <= now < facts.not_after:
+        raise CertificateEnded(f"a connection of node {claimed.short} outlived its certificate")
     return claimed
 
 

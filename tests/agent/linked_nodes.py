@@ -18,7 +18,8 @@ from appliance.peering import tls
 from appliance.peering.diagnosis import Trouble
 from appliance.peering.errors import PeerNotPaired, PeerUnreachable
 from appliance.peering.introduction import Introduction
-from appliance.peering.links import Contact, GreetingRpc, Links
+from appliance.peering.links import Contact, Links
+from appliance.peering.peer_rpc import GreetingRpc
 
 
 def clock(offset: timedelta = timedelta(0)) -> Callable[[], datetime]:
@@ -56,7 +57,7 @@ class LinkedNode:
     def __init__(self, folder: Path, name: str, offset: timedelta = timedelta(0)) -> None:
         self.name = name
         self.now = clock(offset)
-        self.key = FileKey.open_or_make(folder / name)
+        self.key = FileKey.open_or_make(folder / name, now=self.now)
         self.keeper = LeafKeeper(self.key, now=lambda: self.now())
         self.book = Book()
         self.interfaces = (1, 1)
@@ -82,7 +83,7 @@ class LinkedNode:
 
     def caller_of(self, context: Any) -> NodeId:
         pins = {contact.node_id: contact.public_der for contact in self.book.known.values()}
-        caller = tls.peer_of(context.auth_context(), pins)
+        caller = tls.peer_of(context.auth_context(), pins, self.now())
         self.links.remember_inbound(caller, context.peer())
         return caller
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from appliance.agent.guard import Guard
+from appliance.agent.guard import pairing_guard
 from appliance.agent.permissions import Caller
 from appliance.api.peer_pb2_grpc import (
     add_GreetingServicer_to_server,
@@ -26,10 +26,16 @@ from appliance.peering import tls
 from appliance.peering.acceptance import Acceptance
 from appliance.peering.introduction import Introduction
 from appliance.peering.invitations import Invitations
-from appliance.peering.links import GreetingRpc, Links
+from appliance.peering.links import Links
+from appliance.peering.peer_rpc import GreetingRpc, PairingRpc
 from appliance.peering.peers import Peer, Peers
 from appliance.peering.states import InvitationState, PeerState
 from appliance.store.database import Store
+
+
+def clock() -> datetime:
+    """Return the time by which TLS judges certificates, however a node's own clock is set."""
+    return datetime.now(UTC)
 
 
 class PairingNode:
@@ -57,8 +63,8 @@ class PairingNode:
 
     async def start(self) -> "PairingNode":
         self.store = Store.open(self.folder)
-        self.key = FileKey.open_or_make(self.folder)
-        self.keeper = LeafKeeper(self.key)
+        self.key = FileKey.open_or_make(self.folder, now=self.now)
+        self.keeper = LeafKeeper(self.key, now=clock)
         self.outbox = Outbox(self.store, self._send, lambda: int(self.now().timestamp() * 1000))
         self.peers = Peers(
             self.store,
@@ -83,7 +89,8 @@ class PairingNode:
             now=self.now,
             listen="127.0.0.1:0",
             host="127.0.0.1",
-            interceptors=[Guard(lambda context: Caller.INVITED, tell=False)],
+            interceptors=[pairing_guard()],
+            servicer=PairingRpc,
         )
         self.acceptance = Acceptance(
             store=self.store,
@@ -115,7 +122,7 @@ class PairingNode:
             yield request
 
     def caller_of(self, context: Any) -> NodeId:
-        caller = tls.peer_of(context.auth_context(), self.peers.pins())
+        caller = tls.peer_of(context.auth_context(), self.peers.pins(), clock())
         self.links.remember_inbound(caller, context.peer())
         return caller
 

@@ -10,7 +10,7 @@ import pytest
 from grpc.aio import ServicerContext
 
 from appliance.agent.door import Door
-from appliance.agent.guard import Guard
+from appliance.agent.guard import Guard, Visitor
 from appliance.agent.permissions import Caller, NotAdmitted
 from appliance.api import agent_pb2, agent_pb2_grpc
 from services.errors import ConfigError, ServiceError
@@ -48,11 +48,11 @@ class House:
         self.server.add_insecure_port(f"unix:{self.inner / 'agent.sock'}")
         self.address = f"unix:{folder / 'api.sock'}"
 
-    def _identify(self, context: ServicerContext[Any, Any]) -> Caller:
+    def _identify(self, context: ServicerContext[Any, Any]) -> Visitor:
         uid = self.door.uid_of(context.peer())
         if uid not in self.allowed:
             raise NotAdmitted(f"uid {uid} may not use this node")
-        return Caller.LOCAL
+        return Visitor(kind=Caller.LOCAL, name=uid)
 
     async def __aenter__(self) -> "House":
         await self.server.start()

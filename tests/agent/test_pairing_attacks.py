@@ -12,12 +12,12 @@ import grpc
 import pytest
 
 from appliance.api import peer_pb2 as pb
+from appliance.api.conventions import ERROR_KEY
 from appliance.api.peer_pb2_grpc import PairingServicer, PairingStub
 from appliance.peering import tls
 from appliance.peering.acceptance import _fetch_certificate
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
-    ERROR_KEY,
     PairingFailed,
     PairingPortTaken,
     WrongCode,

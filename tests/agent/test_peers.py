@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,13 +22,16 @@ from appliance.peering import store as table
 from appliance.peering.diagnosis import Cause
 from appliance.peering.errors import (
     AddressMistyped,
-    IllegalChange,
+    IllegalTransition,
     InvitationNotFound,
+    PairingBroken,
+    PeerAmbiguous,
     PeerNotFound,
     PeerNotPaired,
     PeerUnreachable,
+    ShortIdTaken,
 )
-from appliance.peering.peers import FAREWELL
+from appliance.peering.peers import CONFIRMATION, FAREWELL
 from appliance.peering.rpc import PeersRpc
 from appliance.peering.states import PeerState
 from tests.agent.pairing_nodes import (
@@ -235,25 +239,125 @@ def test_peers_are_found_by_name_and_by_id(tmp_path: Path) -> None:
                 hospital.peers.get(unknown)
         with pytest.raises(PeerNotPaired, match="waits for confirmation"):
             hospital.peers.get_paired("laboratory")
-        with pytest.raises(PeerNotPaired, match="is not a peer"):
-            hospital.peers.require_paired(hospital.node_id)
 
     run_with_two(tmp_path, test)
 
 
-def test_a_peer_cannot_take_anothers_place_by_its_name(tmp_path: Path) -> None:
+def test_a_peer_cannot_be_named_as_a_node_id_begins(tmp_path: Path) -> None:
     async def run() -> None:
         async with nodes(tmp_path, "hospital", "laboratory") as (hospital, laboratory):
             impostor = PairingNode(tmp_path, "impostor")
             impostor.name = laboratory.node_id.short
             await impostor.start()
-            await begin_pairing(hospital, impostor)
-            await begin_pairing(hospital, laboratory)
-
-            assert hospital.peers.get(laboratory.node_id.short).node_id == laboratory.node_id
+            with pytest.raises(PairingBroken):
+                await begin_pairing(hospital, impostor)
             await impostor.stop()
 
+            assert hospital.peers.all() == ()
+
     asyncio.run(run())
+
+
+def test_a_name_that_an_id_begins_with_in_other_letters_is_numbered(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with nodes(tmp_path, "hospital", "laboratory") as (hospital, laboratory):
+            await begin_pairing(hospital, laboratory)
+            namesake = PairingNode(tmp_path, "namesake")
+            namesake.name = laboratory.node_id.short.lower()
+            await namesake.start()
+            await begin_pairing(hospital, namesake)
+
+            assert hospital.peer(namesake).name == f"{namesake.name}-2"
+            assert hospital.peers.get(namesake.name).node_id == laboratory.node_id
+            await namesake.stop()
+
+    asyncio.run(run())
+
+
+def test_a_node_whose_id_begins_as_a_peer_is_called_is_not_paired(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with nodes(tmp_path, "hospital", "laboratory") as (hospital, laboratory):
+            namesake = PairingNode(tmp_path, "namesake")
+            namesake.name = laboratory.node_id.short.lower()
+            await namesake.start()
+            await begin_pairing(hospital, namesake)
+
+            for inviter, invitee in ((hospital, laboratory), (laboratory, hospital)):
+                with pytest.raises(ShortIdTaken):
+                    await begin_pairing(inviter, invitee)
+
+            assert hospital.peers.find(laboratory.node_id) is None
+            await namesake.stop()
+
+    asyncio.run(run())
+
+
+def test_what_several_peers_may_be_called_names_none_of_them(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+        known = hospital.peer(laboratory)
+        other = replace(known, node_id=hospital.node_id, name=laboratory.node_id.short.lower())
+        hospital.peers._peers = {peer.node_id: peer for peer in (known, other)}
+
+        with pytest.raises(PeerAmbiguous) as raised:
+            hospital.peers.get(other.name)
+        assert laboratory.node_id.text in raised.value.what
+        assert hospital.node_id.text in raised.value.what
+        assert hospital.peers.get(laboratory.node_id.text).name == "laboratory"
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_pairing_that_nobody_confirms_ends_after_a_day(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+        stream = await laboratory.stream_to(hospital)
+        hospital.offset = CONFIRMATION - timedelta(minutes=1)
+        await hospital.peers.expire()
+        assert hospital.peer(laboratory).state is PeerState.UNCONFIRMED
+
+        hospital.offset = CONFIRMATION
+        await hospital.peers.expire()
+
+        await eventually(stream.done)
+        assert hospital.peer(laboratory).state is PeerState.REJECTED
+        assert hospital.peers.roots() == ()
+        hospital.offset = timedelta(0)
+        await eventually(lambda: laboratory.peer(hospital).state is PeerState.REJECTED)
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_pairing_that_both_confirmed_does_not_end_by_itself(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await pair(hospital, laboratory)
+        hospital.offset = 30 * CONFIRMATION
+        await hospital.peers.expire()
+
+        assert hospital.peer(laboratory).state is PeerState.PAIRED
+
+    run_with_two(tmp_path, test)
+
+
+def test_a_peer_that_greets_again_and_again_is_noted_once_a_minute(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        await begin_pairing(hospital, laboratory)
+
+        async def greet_after(seconds: float) -> int:
+            hospital.offset = timedelta(seconds=seconds)
+            await hospital.peers.note_greeting(
+                laboratory.node_id, laboratory.introduce(), inbound=True
+            )
+            return hospital.peer(laboratory).last_seen_milliseconds
+
+        first = await greet_after(0)
+        again = [await greet_after(20) for _ in range(50)]
+        later = await greet_after(70)
+
+        assert set(again) == {first}
+        assert later >= first + 60_000
+
+    run_with_two(tmp_path, test)
 
 
 def test_a_peer_that_waits_for_confirmation_may_write_about_pairing_alone(tmp_path: Path) -> None:
@@ -323,15 +427,15 @@ def test_confirming_twice_is_the_same_as_once(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
         await begin_pairing(hospital, laboratory)
-        with pytest.raises(IllegalChange, match="not confirmed yet") as early:
+        with pytest.raises(IllegalTransition, match="not confirmed yet") as early:
             await hospital.peers.unpair("laboratory")
         assert "coffer peers reject laboratory" in early.value.remedy
         await pair_rest(hospital, laboratory)
-        with pytest.raises(IllegalChange, match="paired already") as late:
+        with pytest.raises(IllegalTransition, match="paired already") as late:
             await hospital.peers.reject("laboratory")
         assert "coffer peers unpair laboratory" in late.value.remedy
         await hospital.peers.unpair("laboratory")
-        with pytest.raises(IllegalChange, match="unpaired already"):
+        with pytest.raises(IllegalTransition, match="unpaired already"):
             await hospital.peers.confirm("laboratory")
 
         assert hospital.peer(laboratory).state is PeerState.UNPAIRED

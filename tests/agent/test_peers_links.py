@@ -235,7 +235,7 @@ def test_a_server_that_claims_a_peers_name_without_its_key_is_exposed(tmp_path: 
     async def run() -> None:
         async with two_nodes(tmp_path) as (left, right):
             other = LinkedNode(tmp_path, "mallory")
-            other.keeper = LeafKeeper(Impostor(right.key, other.key))
+            other.keeper = LeafKeeper(Impostor(right.key, other.key), now=clock())
             other.knows(left)
             await other.start()
             left.knows(right, other.port)
@@ -252,7 +252,7 @@ def test_a_server_that_claims_a_peers_name_without_its_key_is_exposed(tmp_path: 
 def test_a_client_that_claims_a_peers_name_without_its_key_is_refused(tmp_path: Path) -> None:
     async def run() -> None:
         async with two_nodes(tmp_path) as (left, right):
-            right.keeper = LeafKeeper(Impostor(right.key, right.key))
+            right.keeper = LeafKeeper(Impostor(right.key, right.key), now=clock())
             right.links = Links(
                 keeper=right.keeper, book=right.book, introduce=right.introduce, now=right.now
             )

@@ -127,10 +127,11 @@ def test_a_connection_over_an_older_tls_is_nobodys(tmp_path: Path) -> None:
     pins = {node.node_id: node.key.public_der}
     shown = {"x509_pem_cert": [leaf.chain_pem]}
 
-    assert tls.peer_of(shown | {"ssl_tls_version": [b"TLSv1.3"]}, pins) == node.node_id
+    now = node.now()
+    assert tls.peer_of(shown | {"ssl_tls_version": [b"TLSv1.3"]}, pins, now) == node.node_id
     with pytest.raises(PeerUnknown):
-        tls.peer_of(shown | {"ssl_tls_version": [b"TLSv1.2"]}, pins)
+        tls.peer_of(shown | {"ssl_tls_version": [b"TLSv1.2"]}, pins, now)
     with pytest.raises(PeerUnknown):
-        tls.peer_of(shown, pins)
+        tls.peer_of(shown, pins, now)
     with pytest.raises(PeerUnknown):
-        tls.peer_of({"ssl_tls_version": [b"TLSv1.3"]}, pins)
+        tls.peer_of({"ssl_tls_version": [b"TLSv1.3"]}, pins, now)

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from appliance.peering.errors import IllegalChange
+from appliance.peering.errors import IllegalTransition
 from appliance.peering.states import (
     INVITATION_TRANSITIONS,
     PEER_TRANSITIONS,
@@ -22,7 +22,7 @@ def test_an_ended_invitation_stays_as_it_ended(events: list[InvitationEvent]) ->
         if state is InvitationState.OPEN:
             state = state.after(event)
         else:
-            with pytest.raises(IllegalChange):
+            with pytest.raises(IllegalTransition):
                 state.after(event)
 
 
@@ -32,7 +32,7 @@ def test_nobody_is_paired_without_both_operators_word(events: list[PeerEvent]) -
     for event in events:
         try:
             state = state.after(event)
-        except IllegalChange:
+        except IllegalTransition:
             continue
         if event is PeerEvent.PAIR_AGAIN:
             here = there = False
@@ -47,7 +47,7 @@ def test_who_has_left_comes_back_by_a_new_pairing_alone(events: list[PeerEvent])
     for event in events:
         try:
             state = state.after(event)
-        except IllegalChange:
+        except IllegalTransition:
             continue
         has_left |= not state.is_admitted
         assert not (has_left and state.is_admitted)

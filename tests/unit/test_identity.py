@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from appliance.identity import certificates
 from appliance.identity.certificates import (
-    Leaf,
     LeafKeeper,
     identity_of,
     make_identity_certificate,
@@ -38,9 +37,12 @@ class Clock:
         return self.now
 
 
+CLOCK = Clock()
+
+
 def test_a_key_is_made_once_and_then_read(tmp_path: Path) -> None:
-    made = FileKey.open_or_make(tmp_path)
-    read = FileKey.open_or_make(tmp_path)
+    made = FileKey.open_or_make(tmp_path, now=CLOCK)
+    read = FileKey.open_or_make(tmp_path, now=CLOCK)
 
     assert read.node_id == made.node_id
     assert read.certificate_der == made.certificate_der
@@ -50,7 +52,7 @@ def test_a_key_is_made_once_and_then_read(tmp_path: Path) -> None:
 def test_only_the_owner_may_read_the_key(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
-        FileKey.open_or_make(tmp_path)
+        FileKey.open_or_make(tmp_path, now=CLOCK)
     finally:
         os.umask(old)
 
@@ -60,30 +62,30 @@ def test_only_the_owner_may_read_the_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o666])
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
-    FileKey.open_or_make(tmp_path)
+    FileKey.open_or_make(tmp_path, now=CLOCK)
     (tmp_path / "identity" / "identity.key").chmod(mode)
 
     with pytest.raises(IdentityUnusable, match="can be used by others") as raised:
-        FileKey.open_or_make(tmp_path)
+        FileKey.open_or_make(tmp_path, now=CLOCK)
     assert "chmod 600" in raised.value.remedy
 
 
 def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
-    FileKey.open_or_make(tmp_path)
+    FileKey.open_or_make(tmp_path, now=CLOCK)
     (tmp_path / "identity").chmod(0o755)
 
     with pytest.raises(IdentityUnusable, match="can be used by others"):
-        FileKey.open_or_make(tmp_path)
+        FileKey.open_or_make(tmp_path, now=CLOCK)
 
 
 def test_a_key_behind_a_symbolic_link_is_refused(tmp_path: Path) -> None:
-    FileKey.open_or_make(tmp_path)
+    FileKey.open_or_make(tmp_path, now=CLOCK)
     key = tmp_path / "identity" / "identity.key"
     key.rename(tmp_path / "elsewhere")
     key.symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(IdentityUnusable, match="symbolic link"):
-        FileKey.open_or_make(tmp_path)
+        FileKey.open_or_make(tmp_path, now=CLOCK)
 
 
 def test_a_key_of_another_user_is_refused(tmp_path: Path) -> None:
@@ -93,11 +95,11 @@ def test_a_key_of_another_user_is_refused(tmp_path: Path) -> None:
         with pytest.raises(IdentityUnusable, match="belongs to user"):
             _require_private(Path("/etc/passwd"), 0o600)
         return
-    FileKey.open_or_make(tmp_path)
+    FileKey.open_or_make(tmp_path, now=CLOCK)
     os.chown(tmp_path / "identity" / "identity.key", 12345, 12345)
 
     with pytest.raises(IdentityUnusable, match="belongs to user 12345"):
-        FileKey.open_or_make(tmp_path)
+        FileKey.open_or_make(tmp_path, now=CLOCK)
 
 
 @pytest.mark.parametrize("name", ["identity.key", "identity.crt"])
@@ -105,16 +107,16 @@ def test_a_key_of_another_user_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_with_the_remedy(
     tmp_path: Path, name: str, content: bytes
 ) -> None:
-    FileKey.open_or_make(tmp_path)
+    FileKey.open_or_make(tmp_path, now=CLOCK)
     (tmp_path / "identity" / name).write_bytes(content)
 
     with pytest.raises(IdentityUnusable, match="damaged") as raised:
-        FileKey.open_or_make(tmp_path)
+        FileKey.open_or_make(tmp_path, now=CLOCK)
     assert "restore" in raised.value.remedy
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
-    FileKey.open_or_make(tmp_path)
+    FileKey.open_or_make(tmp_path, now=CLOCK)
     other = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -123,38 +125,38 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "identity" / "identity.key").write_bytes(other)
 
     with pytest.raises(IdentityUnusable, match="not a P-256 key"):
-        FileKey.open_or_make(tmp_path)
+        FileKey.open_or_make(tmp_path, now=CLOCK)
 
 
 def test_a_certificate_of_another_key_is_refused(tmp_path: Path) -> None:
-    FileKey.open_or_make(tmp_path / "a")
-    FileKey.open_or_make(tmp_path / "b")
+    FileKey.open_or_make(tmp_path / "a", now=CLOCK)
+    FileKey.open_or_make(tmp_path / "b", now=CLOCK)
     other = (tmp_path / "b" / "identity" / "identity.crt").read_bytes()
     (tmp_path / "a" / "identity" / "identity.crt").write_bytes(other)
 
     with pytest.raises(IdentityUnusable, match="belongs to another key"):
-        FileKey.open_or_make(tmp_path / "a")
+        FileKey.open_or_make(tmp_path / "a", now=CLOCK)
 
 
 def test_a_lost_key_makes_no_new_node_by_itself(tmp_path: Path) -> None:
-    FileKey.open_or_make(tmp_path)
+    FileKey.open_or_make(tmp_path, now=CLOCK)
     (tmp_path / "identity" / "identity.key").unlink()
 
     with pytest.raises(IdentityUnusable, match="is gone"):
-        FileKey.open_or_make(tmp_path)
+        FileKey.open_or_make(tmp_path, now=CLOCK)
 
 
 def test_a_first_start_that_was_killed_is_finished_by_the_next(tmp_path: Path) -> None:
-    made = FileKey.open_or_make(tmp_path)
+    made = FileKey.open_or_make(tmp_path, now=CLOCK)
     (tmp_path / "identity" / "identity.crt").unlink()
     (tmp_path / "identity" / "identity.crt.new").write_bytes(b"half a certif")
 
-    assert FileKey.open_or_make(tmp_path).node_id == made.node_id
+    assert FileKey.open_or_make(tmp_path, now=CLOCK).node_id == made.node_id
 
 
 def test_no_key_shows_in_a_repr(tmp_path: Path) -> None:
-    key = FileKey.open_or_make(tmp_path)
-    leaf = LeafKeeper(key).current()
+    key = FileKey.open_or_make(tmp_path, now=CLOCK)
+    leaf = LeafKeeper(key, now=CLOCK).current()
 
     assert repr(key) == f"FileKey({key.node_id.short})"
     assert "PRIVATE" not in repr(leaf)
@@ -162,7 +164,10 @@ def test_no_key_shows_in_a_repr(tmp_path: Path) -> None:
 
 
 def test_a_signature_verifies_under_its_key_and_its_data_alone(tmp_path: Path) -> None:
-    key, other = FileKey.open_or_make(tmp_path / "a"), FileKey.open_or_make(tmp_path / "b")
+    key, other = (
+        FileKey.open_or_make(tmp_path / "a", now=CLOCK),
+        FileKey.open_or_make(tmp_path / "b", now=CLOCK),
+    )
     signature = key.sign(b"data")
 
     verify_signature(key.public_der, b"data", signature)
@@ -183,7 +188,7 @@ def test_a_key_that_is_none_verifies_nothing(public: bytes) -> None:
 
 
 def test_an_identity_certificate_is_for_ever_and_names_its_key(tmp_path: Path) -> None:
-    key = FileKey.open_or_make(tmp_path)
+    key = FileKey.open_or_make(tmp_path, now=CLOCK)
     certificate = x509.load_der_x509_certificate(key.certificate_der)
 
     assert certificate.not_valid_after_utc.year == 9999
@@ -194,7 +199,9 @@ def forged(tmp_path: Path, **changes: object) -> bytes:
     """Return an identity certificate with one thing wrong."""
     key = ec.generate_private_key(ec.SECP256R1())
     honest = x509.load_der_x509_certificate(make_identity_certificate(key, NOON))
-    victim = x509.load_der_x509_certificate(FileKey.open_or_make(tmp_path).certificate_der)
+    victim = x509.load_der_x509_certificate(
+        FileKey.open_or_make(tmp_path, now=CLOCK).certificate_der
+    )
     name = victim.subject if "name" in changes else honest.subject
     builder = (
         x509.CertificateBuilder()
@@ -232,8 +239,8 @@ def test_a_certificate_that_is_none_is_refused(junk: bytes) -> None:
 
 
 def test_a_leaf_lives_a_day_and_began_a_little_ago(tmp_path: Path) -> None:
-    key = FileKey.open_or_make(tmp_path)
-    leaf = LeafKeeper(key, now=Clock()).current()
+    key = FileKey.open_or_make(tmp_path, now=CLOCK)
+    leaf = LeafKeeper(key, now=CLOCK).current()
 
     assert leaf.not_before == NOON - timedelta(minutes=10)
     assert leaf.not_after - leaf.not_before == timedelta(hours=24)
@@ -243,17 +250,19 @@ def test_a_leaf_lives_a_day_and_began_a_little_ago(tmp_path: Path) -> None:
 
 
 def test_a_leaf_of_another_identity_does_not_verify(tmp_path: Path) -> None:
-    key, other = FileKey.open_or_make(tmp_path / "a"), FileKey.open_or_make(tmp_path / "b")
-    leaf = LeafKeeper(key).current()
+    key, other = (
+        FileKey.open_or_make(tmp_path / "a", now=CLOCK),
+        FileKey.open_or_make(tmp_path / "b", now=CLOCK),
+    )
+    leaf = LeafKeeper(key, now=CLOCK).current()
 
     with pytest.raises(SignatureInvalid):
         verify_leaf(leaf.certificate_der, other.public_der)
 
 
 def test_a_leaf_is_renewed_at_two_thirds_with_a_new_key(tmp_path: Path) -> None:
-    clock, renewed = Clock(), list[Leaf]()
-    keeper = LeafKeeper(FileKey.open_or_make(tmp_path), now=clock)
-    keeper.on_renewal(renewed.append)
+    clock = Clock()
+    keeper = LeafKeeper(FileKey.open_or_make(tmp_path, now=CLOCK), now=clock)
     first = keeper.current()
 
     clock.now = first.renew_at - timedelta(seconds=1)
@@ -261,14 +270,14 @@ def test_a_leaf_is_renewed_at_two_thirds_with_a_new_key(tmp_path: Path) -> None:
     clock.now = first.renew_at
     second = keeper.current()
 
-    assert renewed == [second]
+    assert keeper.current() is second
     assert second.private_key_pem != first.private_key_pem
     assert second.not_after > first.not_after
 
 
 def test_a_clock_that_is_set_back_renews_the_leaf(tmp_path: Path) -> None:
     clock = Clock()
-    keeper = LeafKeeper(FileKey.open_or_make(tmp_path), now=clock)
+    keeper = LeafKeeper(FileKey.open_or_make(tmp_path, now=CLOCK), now=clock)
     first = keeper.current()
 
     clock.now = NOON - timedelta(days=1)
@@ -277,21 +286,43 @@ def test_a_clock_that_is_set_back_renews_the_leaf(tmp_path: Path) -> None:
     assert keeper.current().not_before < clock.now
 
 
+class Issuer:
+    """An identity key that notes when it issues its second leaf."""
+
+    def __init__(self, key: FileKey) -> None:
+        self.certificate_der = key.certificate_der
+        self.has_issued_again = asyncio.Event()
+        self._key = key
+        self._count = 0
+
+    def issue_leaf(
+        self, public: ec.EllipticCurvePublicKey, not_before: datetime, not_after: datetime
+    ) -> bytes:
+        self._count += 1
+        if self._count > 1:
+            self.has_issued_again.set()
+        return self._key.issue_leaf(public, not_before, not_after)
+
+
 def test_the_keeper_renews_by_itself(tmp_path: Path) -> None:
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
     async def run() -> None:
-        renewed = asyncio.Event()
-        keeper = LeafKeeper(FileKey.open_or_make(tmp_path), life=timedelta(seconds=3))
-        keeper.on_renewal(lambda leaf: renewed.set())
+        key = FileKey.open_or_make(tmp_path, now=clock)
+        issuer = Issuer(key)
+        keeper = LeafKeeper(issuer, now=clock, life=timedelta(seconds=3))
         task = asyncio.create_task(keeper.run())
-        await asyncio.wait_for(renewed.wait(), 5)
+        async with asyncio.timeout(5):
+            await issuer.has_issued_again.wait()
         task.cancel()
 
     asyncio.run(run())
 
 
 def test_the_leafs_key_is_not_the_identitys(tmp_path: Path) -> None:
-    key = FileKey.open_or_make(tmp_path)
-    leaf = x509.load_der_x509_certificate(LeafKeeper(key).current().certificate_der)
+    key = FileKey.open_or_make(tmp_path, now=CLOCK)
+    leaf = x509.load_der_x509_certificate(LeafKeeper(key, now=CLOCK).current().certificate_der)
     public = leaf.public_key()
 
     assert isinstance(public, ec.EllipticCurvePublicKey)

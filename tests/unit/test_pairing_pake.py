@@ -17,10 +17,12 @@ from appliance.peering.pake import Circumstances, Half, Keys, Proof, Role
 LEAF = bytes(32)
 
 
+def noon() -> datetime:
+    return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
 def introduction(name: str) -> Introduction:
-    return Introduction(
-        name=name, address="127.0.0.1:1", version="0.1.0", clock=datetime(2026, 1, 1, tzinfo=UTC)
-    )
+    return Introduction(name=name, address="127.0.0.1:1", version="0.1.0", clock=noon())
 
 
 def exchange(
@@ -46,8 +48,8 @@ class Pair:
     """Two identities."""
 
     def __init__(self, folder: Path) -> None:
-        self.invitee = FileKey.open_or_make(folder / "invitee")
-        self.inviter = FileKey.open_or_make(folder / "inviter")
+        self.invitee = FileKey.open_or_make(folder / "invitee", now=noon)
+        self.inviter = FileKey.open_or_make(folder / "inviter", now=noon)
 
     def prove_invitee(self, keys: Keys) -> tuple[Proof, pake.Identity]:
         return pake.prove(keys, Role.INVITEE, self.invitee, introduction("laboratory"), None)
@@ -81,7 +83,7 @@ def test_the_words_change_with_each_identity_and_each_run(two: Pair, tmp_path: P
     proof, invitee = two.prove_invitee(keys)
     _, inviter = two.prove_inviter(keys, proof)
     _, other = pake.prove(
-        keys, Role.INVITER, FileKey.open_or_make(tmp_path), introduction("x"), proof
+        keys, Role.INVITER, FileKey.open_or_make(tmp_path, now=noon), introduction("x"), proof
     )
     renamed = replace(inviter, said=introduction("hospitaal").to_proto().SerializeToString())
 

@@ -55,10 +55,11 @@ class DatasetBook(Protocol):
     async def is_published(self, name: str, peer: NodeId) -> bool:
         """Tell whether our dataset is published to a peer."""
 
-    async def require_unchanged(self, name: str) -> Source:
+    async def require_unchanged(self, name: str, *, explains: bool = False) -> Source:
         """Return where our dataset's rows come from; a DatasetError if they are not as registered.
 
         Fast when the files' stamps are unchanged; else the content is hashed again.
+        explains: whether the table is then read through to say what is wrong with it.
         """
 
 

@@ -135,7 +135,7 @@ class FakeDatasets:
     async def is_published(self, name: str, peer: NodeId) -> bool:
         return peer not in self.unpublished
 
-    async def require_unchanged(self, name: str) -> Source:
+    async def require_unchanged(self, name: str, *, explains: bool = False) -> Source:
         self.asked += 1
         if self.changed:
             raise DatasetChanged(f"/data/{name}.csv")

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from appliance.api.conventions import MOST_SOCKET_PATH_BYTES, SOCKET_NAME
 from services.errors import ConfigError
 
 FILE_NAME: Final = "coffer.toml"
-MAX_SOCKET_PATH_BYTES: Final = 107
 
 
 class ApplianceConfig(BaseModel):
@@ -77,7 +77,7 @@ class ApplianceConfig(BaseModel):
     @property
     def api_socket(self) -> Path:
         """The Unix socket at which local callers reach the agent."""
-        return self.state / "api.sock"
+        return self.state / SOCKET_NAME
 
 
 def read_config(state: Path, given: Mapping[str, Any]) -> ApplianceConfig:
@@ -104,7 +104,7 @@ def read_config(state: Path, given: Mapping[str, Any]) -> ApplianceConfig:
         config = ApplianceConfig(**settings)
     except ValidationError as error:
         raise _explained(error, path) from None
-    if len(os.fsencode(config.api_socket)) > MAX_SOCKET_PATH_BYTES:
+    if len(os.fsencode(config.api_socket)) > MOST_SOCKET_PATH_BYTES:
         raise ConfigError(
             f"the path {config.api_socket} is too long for a Unix socket",
             remedy="choose a state folder with a shorter path",

@@ -4,22 +4,47 @@ import asyncio
 import logging
 import os
 import sys
-from typing import Final
+import unicodedata
+from typing import Any, Final
 
 from systemd import daemon
 from systemd.journal import JournalHandler
 
+# Controls, what steers the direction of writing, separators of lines, halves of characters.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class OneLine(logging.Formatter):
+    """Formats records so that nothing which a peer said can pose as another line of the log.
+
+    Control characters are shown as escapes; the lines of a traceback are marked as such.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the first line."""
+        return _visible(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the lines of the traceback."""
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"  | {_visible(line)}" for line in lines)
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        f"\\u{{{ord(one):x}}}" if unicodedata.category(one) in _UNSEEN else one for one in text
+    )
 
 
 def set_up_logging() -> None:
     """Log to the journal with its own fields where systemd started us, else to stderr."""
     if "JOURNAL_STREAM" in os.environ:
         handler: logging.Handler = JournalHandler(SYSLOG_IDENTIFIER="coffer")
-        handler.setFormatter(logging.Formatter("%(message)s"))  # the rest is in fields
+        handler.setFormatter(OneLine("%(message)s"))  # the rest is in fields
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter(_FORMAT))
+        handler.setFormatter(OneLine(_FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for talkative in ("alembic", "grpc", "asyncio", "sqlalchemy"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

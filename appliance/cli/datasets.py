@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from appliance.api import agent_pb2 as pb
 from appliance.cli import completion, views
 from appliance.cli.terminal import listed, terminal_of
 
@@ -62,10 +63,9 @@ def list_datasets(
     peers: Annotated[bool, typer.Option(help="Also list what peers published.")] = True,
 ) -> None:
     """List datasets."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.list_datasets(peers=peers)
-    terminal.answer_list("datasets", found, views.datasets(found))
+    terminal_of(ctx).show_list(
+        "datasets", lambda client: client.list_datasets(peers=peers), views.datasets
+    )
 
 
 @datasets.command("show")
@@ -76,19 +76,13 @@ def show(
     ],
 ) -> None:
     """Show a dataset's schema and figures."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.get_dataset(name)
-    terminal.answer(found, views.dataset(found))
+    terminal_of(ctx).show(lambda client: client.get_dataset(name), views.dataset)
 
 
 @datasets.command("publish")
 def publish(ctx: typer.Context, name: OwnDataset, peers: SomePeers) -> None:
     """Tell peers a dataset's name, schema and row count; never a row."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.publish_dataset(name, peers)
-    terminal.answer(found, f"{name} is published to {listed(found.published_to)}")
+    terminal_of(ctx).show(lambda client: client.publish_dataset(name, peers), _published)
 
 
 @datasets.command("withdraw")
@@ -101,10 +95,7 @@ def withdraw(
     ] = None,
 ) -> None:
     """Take back a publication, from the peers named or from all."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.withdraw_dataset(name, peers or [])
-    terminal.answer(found, f"{name} is published to {listed(found.published_to) or 'nobody'}")
+    terminal_of(ctx).show(lambda client: client.withdraw_dataset(name, peers or []), _published)
 
 
 @datasets.command("remove")
@@ -114,3 +105,7 @@ def remove(ctx: typer.Context, name: OwnDataset) -> None:
     with terminal.connect() as client:
         client.remove_dataset(name)
     terminal.done(f"{name} is removed; its file is untouched")
+
+
+def _published(dataset: pb.Dataset) -> str:
+    return f"{dataset.name} is published to {listed(dataset.published_to) or 'nobody'}"

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from appliance.api.client import Refused
+from appliance.api import agent_pb2 as pb
+from appliance.api.client import Client, Refused
 from appliance.cli import completion, views
 from appliance.cli.terminal import terminal_of
 
@@ -55,19 +56,13 @@ def up(
 @node.command("show")
 def show_node(ctx: typer.Context) -> None:
     """Show who this node is and how it fares."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        view = client.show_node()
-    terminal.answer(view, views.node(view))
+    terminal_of(ctx).show(lambda client: client.show_node(), views.node)
 
 
 @services.command("list")
 def list_services(ctx: typer.Context) -> None:
     """List the services that this node can run."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.list_services()
-    terminal.answer_list("services", found, views.services(found))
+    terminal_of(ctx).show_list("services", lambda client: client.list_services(), views.services)
 
 
 @services.command("show")
@@ -76,9 +71,11 @@ def show_service(
     name: Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)],
 ) -> None:
     """Show a service's roles, outputs and parameters."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = [service for service in client.list_services() if service.name == name]
+    terminal_of(ctx).show(lambda client: _find_service(client, name), views.service)
+
+
+def _find_service(client: Client, name: str) -> pb.ServiceView:
+    found = [service for service in client.list_services() if service.name == name]
     if not found:
         raise Refused(f"there is no service {name}", remedy='see "coffer services list"')
-    terminal.answer(found[0], views.service(found[0]))
+    return found[0]

@@ -53,10 +53,9 @@ def invite(
 @peers.command("invitations")
 def list_invitations(ctx: typer.Context) -> None:
     """List the invitations that this node made."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.list_invitations()
-    terminal.answer_list("invitations", found, views.invitations(found))
+    terminal_of(ctx).show_list(
+        "invitations", lambda client: client.list_invitations(), views.invitations
+    )
 
 
 @peers.command("withdraw")
@@ -67,10 +66,7 @@ def withdraw(
     ],
 ) -> None:
     """End an open invitation, by the id that "coffer peers invitations" shows."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.withdraw_invitation(invitation)
-    terminal.answer(found, views.invitation(found))
+    terminal_of(ctx).show(lambda client: client.withdraw_invitation(invitation), views.invitation)
 
 
 @peers.command("accept")
@@ -122,28 +118,19 @@ def confirm(ctx: typer.Context, peer: PeerName, yes: Yes = False) -> None:
 @peers.command("reject")
 def reject(ctx: typer.Context, peer: PeerName) -> None:
     """Refuse a pairing, because the strings differ or it is not wanted."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.reject(peer)
-    terminal.answer(found, views.peer(found))
+    terminal_of(ctx).show(lambda client: client.reject(peer), views.peer)
 
 
 @peers.command("list")
 def list_peers(ctx: typer.Context) -> None:
     """List peers."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.list_peers()
-    terminal.answer_list("peers", found, views.peers(found))
+    terminal_of(ctx).show_list("peers", lambda client: client.list_peers(), views.peers)
 
 
 @peers.command("show")
 def show(ctx: typer.Context, peer: PeerName) -> None:
     """Show a peer, whether it can be reached, and if not why and what to do."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.get_peer(peer)
-    terminal.answer(found, views.peer(found))
+    terminal_of(ctx).show(lambda client: client.get_peer(peer), views.peer)
 
 
 @peers.command("move")
@@ -153,10 +140,7 @@ def move(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT")],
 ) -> None:
     """Tell this node a peer's new address."""
-    terminal = terminal_of(ctx)
-    with terminal.connect() as client:
-        found = client.move_peer(peer, address)
-    terminal.answer(found, views.peer(found))
+    terminal_of(ctx).show(lambda client: client.move_peer(peer, address), views.peer)
 
 
 @peers.command("unpair")

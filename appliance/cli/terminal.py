@@ -3,12 +3,12 @@
 import json
 import os
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import typer
 from google.protobuf.message import Message
@@ -23,6 +23,8 @@ from appliance.api.plain import Plain, to_plain
 STATE_KEY: Final = "coffer.state"
 JSON_KEY: Final = "coffer.json"
 _PIPE_WIDTH: Final = 250
+
+Answer = TypeVar("Answer", bound=Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,25 @@ class Terminal:
             self._print_json({name: [to_plain(message) for message in messages]})
         else:
             self.out.print(view)
+
+    def show(
+        self, ask: Callable[[Client], Answer], view: Callable[[Answer], RenderableType]
+    ) -> None:
+        """Ask the agent one thing and print its reply."""
+        with self.connect() as client:
+            found = ask(client)
+        self.answer(found, view(found))
+
+    def show_list(
+        self,
+        name: str,
+        ask: Callable[[Client], Sequence[Answer]],
+        view: Callable[[Sequence[Answer]], RenderableType],
+    ) -> None:
+        """Ask the agent for several things and print them, as JSON under ``name``."""
+        with self.connect() as client:
+            found = ask(client)
+        self.answer_list(name, found, view(found))
 
     def done(self, text: str) -> None:
         """Say what was done where there is nothing to show; as JSON an empty object."""

@@ -67,7 +67,6 @@ def terms(items: int) -> Terms:
             name=name,
             role=name,
             dataset=dataset,
-            computes=True,
             receives=service.outputs if name == "receiver" else (),
         )
         for name in NAMES

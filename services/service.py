@@ -59,7 +59,6 @@ class PartyTerms:
     name: str
     role: str
     dataset: DatasetTerms | None
-    computes: bool
     receives: tuple[str, ...]
 
 
@@ -103,11 +102,16 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A named part of a run; ``weight`` is its share of the time, relative to the others."""
+    """A named part of a run; ``weight`` is its share of the time, relative to the others.
+
+    knows_result: from here on the run depends on the result, so that peers must not hear why
+                  it failed.
+    """
 
     name: str
     title: str
     weight: float
+    knows_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,14 @@ class Task:
     progress: Progress
 
 
+class NormalFormsDiffer(ConfigError):
+    """The parties' keys are not in one normal form, so that equal ones would not compare equal."""
+
+
+def _no_memory(terms: Terms, rank: int) -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One kind of joint computation, as nodes know it.
@@ -168,8 +180,9 @@ class Service:
     version:  of the messages; parties run a contract only if all know its version.
     outputs:  names that a contract may let parties receive.
     assign:   (rank of each receiver, party count) -> role of each rank, if a proposer names none.
-    check:    raises ConfigError on terms that the service cannot run.
+    check:    raises ConfigError on terms of the right shape that the service cannot run.
     disclose: what each party will learn, beyond and including its output.
+    memory:   (terms, rank) -> bytes that the run takes there at the least.
     """
 
     name: str
@@ -185,10 +198,44 @@ class Service:
     check: Callable[[Terms], None]
     disclose: Callable[[Terms], tuple[Statement, ...]]
     run: Callable[[Task], Awaitable[Outcome]]
+    memory: Callable[[Terms, int], int] = _no_memory
+
+    def require(self, terms: Terms) -> None:
+        """Return if the service can run these terms.
+
+        Raises: NormalFormsDiffer, or another ConfigError.
+        """
+        self._require_shape(terms)
+        _require_one_normal_form(terms)
+        self.check(terms)
+
+    def _require_shape(self, terms: Terms) -> None:
+        if len(terms.parties) not in self.party_counts:
+            raise ConfigError(f"{self.name} is not for {len(terms.parties)} parties")
+        for party in terms.parties:
+            if party.role not in self.roles:
+                raise ConfigError(f"{self.name} has no role {party.role}")
+            unknown = set(party.receives) - set(self.outputs)
+            if unknown:
+                raise ConfigError(f"{self.name} has no output {min(unknown)}")
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the parameters."""
         return self.parameters.model_json_schema()
+
+
+def _require_one_normal_form(terms: Terms) -> None:
+    forms = {
+        party.name: ", ".join(party.dataset.normal_form) or "none"
+        for party in terms.parties
+        if party.dataset is not None and party.dataset.key
+    }
+    if len(set(forms.values())) > 1:
+        listed = "; ".join(f"{name}: {form}" for name, form in forms.items())
+        raise NormalFormsDiffer(
+            f"the normal forms of the keys differ ({listed})",
+            remedy="register one of the datasets again with the other's normal form",
+        )
 
 
 def by_name(*services: Service) -> Mapping[str, Service]:

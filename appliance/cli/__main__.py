@@ -8,6 +8,7 @@ from typer.exceptions import TyperException
 
 from appliance.api.client import Unreachable
 from appliance.cli.app import command_tree
+from appliance.cli.terminal import clean
 from services.errors import ServiceError
 
 REFUSED = 1
@@ -39,9 +40,9 @@ def run(words: Sequence[str] | None) -> int:
 
 def _tell(what: str, remedy: str, code: int) -> int:
     if what:
-        print(f"error: {what}", file=sys.stderr)
+        print(f"error: {clean(what)}", file=sys.stderr)
     if what and remedy:
-        print(f"hint: {remedy}", file=sys.stderr)
+        print(f"hint: {clean(remedy)}", file=sys.stderr)
     return code
 
 

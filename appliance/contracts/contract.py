@@ -23,6 +23,7 @@ from pydantic import (
 from appliance.contracts.errors import ContractMalformed
 from appliance.identity.errors import NodeIdMistyped
 from appliance.identity.node_id import NodeId
+from appliance.mailbox.faults import explain, harmless
 
 MOST_CONTRACT_BYTES: Final = 64 * 1024
 MOST_PARTIES: Final = 64
@@ -96,7 +97,6 @@ class ContractParty(_Part):
     name: Label
     role: Name
     dataset: ContractDataset | None
-    computes: bool
     receives: tuple[Name, ...]
 
     @property
@@ -153,8 +153,10 @@ def write_contract(contract: Contract) -> bytes:
     """
     try:
         data = rfc8785.dumps(contract.model_dump(mode="json"))
-    except rfc8785.CanonicalizationError as error:
-        raise ContractMalformed(f"a parameter has no canonical form: {error}") from None
+    except (rfc8785.CanonicalizationError, ValueError) as error:  # also for what str() refuses
+        raise ContractMalformed(
+            f"a parameter has no canonical form: {harmless(str(error))}"
+        ) from None
     if len(data) > MOST_CONTRACT_BYTES:
         raise ContractMalformed(
             f"the contract has {len(data)} bytes, at most {MOST_CONTRACT_BYTES}",
@@ -170,9 +172,7 @@ def parse_contract(data: bytes) -> Contract:
     try:
         contract = Contract.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ContractMalformed(f"the contract is malformed: {where} {first['msg']}") from None
+        raise ContractMalformed(f"the contract is malformed: {explain(error)}") from None
     if write_contract(contract) != data:
         raise ContractMalformed("the contract is not in canonical form")
     return contract

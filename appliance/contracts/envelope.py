@@ -25,6 +25,7 @@ from appliance.contracts.errors import ContractUnsigned, EnvelopeMalformed
 from appliance.identity.errors import CertificateInvalid, SignatureInvalid
 from appliance.identity.keys import IdentityKey, verify_signature
 from appliance.identity.node_id import NodeId
+from appliance.mailbox.faults import explain, harmless
 
 PAYLOAD_TYPE: Final = "application/vnd.coffer.contract+json"
 MOST_SIGNATURE_BYTES: Final = 128
@@ -155,10 +156,9 @@ def parse_envelope(text: str) -> Signed:
         shape = _EnvelopeText.model_validate_json(text)
         envelope = Envelope.from_dict(json.loads(shape.model_dump_json()))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise EnvelopeMalformed(f"the envelope is malformed: {first['msg']}") from None
+        raise EnvelopeMalformed(f"the envelope is malformed: {explain(error)}") from None
     except (binascii.Error, ValueError) as error:
-        raise EnvelopeMalformed(f"the envelope is malformed: {error}") from None
+        raise EnvelopeMalformed(f"the envelope is malformed: {harmless(str(error))}") from None
     signatures = {
         keyid: bytes.fromhex(found.signature) for keyid, found in envelope.signatures.items()
     }

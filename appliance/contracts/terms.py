@@ -12,6 +12,7 @@ from appliance.contracts.errors import (
     ServiceVersionDiffers,
 )
 from appliance.identity.node_id import NodeId
+from appliance.mailbox.faults import explain
 from services.service import Column, DatasetTerms, Parameters, PartyTerms, Service, Statement, Terms
 
 
@@ -41,7 +42,6 @@ def terms_of(
             name=own_names.get(party.node_id, party.name),
             role=party.role,
             dataset=_dataset_terms(party.dataset),
-            computes=party.computes,
             receives=party.receives,
         )
         for party in contract.parties
@@ -60,10 +60,8 @@ def _parameters(contract: Contract, service: Service) -> Parameters:
     try:
         return service.parameters.model_validate_json(rfc8785.dumps(contract.parameters))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "as a whole"
         raise ParametersInvalid(
-            f"parameter {where} of {service.name}: {first['msg'].lower()}",
+            f"{service.name}: parameter {explain(error)}",
             remedy=f'see "coffer services show {service.name}"',
         ) from None
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final, TypeVar
 import rfc8785
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from appliance.mailbox.faults import explain, harmless
 from services.errors import ServiceError
 
 # A proposal carries a contract of at most 64 KiB in base64, and its proposer's signature.
@@ -203,12 +204,12 @@ def parse_letter(letter: Letter) -> tuple[Kind, Body]:
         raise LetterRefused(Refusal.TOO_LARGE, f"a letter has {len(letter.body)} bytes")
     kind = next((kind for kind in Kind if kind.value == letter.kind), None)
     if kind is None:
-        raise LetterRefused(Refusal.UNKNOWN_KIND, f"a letter is of the kind {letter.kind[:64]!r}")
+        raise LetterRefused(
+            Refusal.UNKNOWN_KIND, f"a letter is of the kind {harmless(letter.kind)}"
+        )
     try:
         return kind, BODIES[kind].model_validate_json(letter.body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
         raise LetterRefused(
-            Refusal.MALFORMED, f"a {kind.value} letter is malformed: {where} {first['msg']}"
+            Refusal.MALFORMED, f"a {kind.value} letter is malformed: {explain(error)}"
         ) from None

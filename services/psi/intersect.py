@@ -1,7 +1,8 @@
 """The service psi.intersect: its terms, what it discloses, and one party's run of it.
 
 Model:  two parties, semi-honest; see :mod:`services.psi.ecdh`.
-Leaks:  to each party how many keys the other brings, and nothing else to one that receives nothing.
+Leaks:  to each party how many keys the other brings; to one that receives nothing also, by the time
+        that the other takes to write its result, an estimate of how many match.
 """
 
 import asyncio
@@ -53,9 +54,16 @@ CAN_GUESS: Final = (
     "you learn which of them %(about)s holds",
 )
 LEARNS_NO_MATCHES: Final = (
-    "%(learner)s does not learn which keys match, nor how many do",
-    "you do not learn which keys match, nor how many do",
+    "%(learner)s does not learn which keys match, but may estimate from the time taken how many do",
+    "you do not learn which keys match, but may estimate from the time taken how many do",
 )
+GOES_FIRST: Final = (
+    "%(learner)s gets its result before %(about)s does, and may stop before %(about)s gets any",
+    "you get your result before %(about)s does, and could stop before %(about)s gets any",
+)
+
+MOST_ROWS: Final = 2**31
+"""More would not fit into the memory of any machine that we know."""
 
 
 class IntersectParameters(Parameters):
@@ -74,9 +82,7 @@ def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
 
 
 def check(terms: Terms) -> None:
-    """Raise ConfigError unless two parties bring comparable keys and the receiver receives."""
-    if len(terms.parties) != 2:
-        raise ConfigError(f"{NAME} is for two parties, the contract names {len(terms.parties)}")
+    """Raise ConfigError unless both parties bring comparable keys and the receiver receives."""
     receiver = terms.parties[terms.rank_of("receiver")]
     sender = terms.parties[terms.rank_of("sender")]
     for party in terms.parties:
@@ -93,26 +99,18 @@ def check(terms: Terms) -> None:
             f"{sender.name} has {_listed(theirs.key)}",
             remedy="use datasets whose keys have as many columns",
         )
-    if ours.normal_form != theirs.normal_form:
-        raise ConfigError(
-            f"the normal forms differ: {receiver.name} has {_listed(ours.normal_form)}, "
-            f"{sender.name} has {_listed(theirs.normal_form)}",
-            remedy="register one of the datasets again with the other's normal form",
-        )
 
 
 def _check_party(party: PartyTerms) -> None:
-    if not party.computes:
-        raise ConfigError(f"{party.name} must compute: {NAME} runs at both parties")
-    if dataset_of(party).row_count == 0:
-        raise ConfigError(f"the dataset of {party.name} is empty")
+    row_count = dataset_of(party).row_count
+    if not 0 < row_count <= MOST_ROWS:
+        raise ConfigError(
+            f"the dataset of {party.name} has {row_count} rows, {NAME} takes 1 to {MOST_ROWS}"
+        )
     if not dataset_of(party).key:
         raise ConfigError(
             f"the dataset of {party.name} has no key", remedy="register it again with --key"
         )
-    unknown = set(party.receives) - {INTERSECTION}
-    if unknown:
-        raise ConfigError(f"{NAME} has no output {min(unknown)}")
 
 
 def _listed(words: tuple[str, ...]) -> str:
@@ -124,6 +122,19 @@ def dataset_of(party: PartyTerms) -> DatasetTerms:
     if party.dataset is None:
         raise ConfigError(f"{party.name} brings no dataset: {NAME} needs one of each party")
     return party.dataset
+
+
+def memory(terms: Terms, rank: int) -> int:
+    """Return how many bytes the elements, their orders and the keys' offsets take at ``rank``.
+
+    The sender holds the peer's elements (32 bytes) and their order (8), the receiver both parties'
+    and of each of the peer's its place (8).
+    """
+    own = dataset_of(terms.parties[rank]).row_count
+    theirs = dataset_of(terms.parties[1 - rank]).row_count
+    if rank == terms.rank_of("receiver"):
+        return 48 * own + 48 * theirs
+    return 16 * own + 40 * theirs
 
 
 def disclose(terms: Terms) -> tuple[Statement, ...]:
@@ -142,14 +153,16 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
             },
         )
         for learner, about in ((0, 1), (1, 0))
-        for template, to_us in _templates(terms.parties[learner])
+        for template, to_us in _templates(terms.parties[learner], terms.parties[about])
     )
 
 
-def _templates(learner: PartyTerms) -> tuple[tuple[str, str], ...]:
-    if INTERSECTION in learner.receives:
-        return LEARNS_SIZE, LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS
-    return LEARNS_SIZE, LEARNS_NO_MATCHES
+def _templates(learner: PartyTerms, about: PartyTerms) -> tuple[tuple[str, str], ...]:
+    if INTERSECTION not in learner.receives:
+        return LEARNS_SIZE, LEARNS_NO_MATCHES
+    learns = (LEARNS_SIZE, LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS)
+    goes_first = learner.role == "receiver" and INTERSECTION in about.receives
+    return (*learns, GOES_FIRST) if goes_first else learns
 
 
 async def run(task: Task) -> Outcome:
@@ -214,10 +227,11 @@ SERVICE: Final = Service(
     stages=(
         Stage(name="keys", title="Read the keys", weight=0.02),
         Stage(name="exchange", title="Blind and exchange", weight=0.96),
-        Stage(name="compare", title="Compare", weight=0.02),
+        Stage(name="compare", title="Compare", weight=0.02, knows_result=True),
     ),
     assign=assign,
     check=check,
     disclose=disclose,
     run=run,
+    memory=memory,
 )

@@ -146,7 +146,6 @@ def contract_of(
                 row_count=bench.source.row_count,
                 fingerprint="f",
             ),
-            computes=True,
             receives=("intersection",),
         )
         for bench in benches

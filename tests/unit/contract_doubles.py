@@ -57,7 +57,6 @@ def party(node_id: NodeId, name: str, **changes: Any) -> ContractParty:
         "name": name,
         "role": "member",
         "dataset": dataset(f"table-of-{name}"),
-        "computes": True,
         "receives": ("intersection",),
     }
     return ContractParty(**plain | changes)

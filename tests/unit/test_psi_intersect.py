@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.errors import ConfigError
-from services.psi.intersect import SERVICE, IntersectParameters, assign, check, disclose
+from services.psi.intersect import SERVICE, IntersectParameters, assign, disclose, memory
 from services.registry import SERVICES
 from services.service import Column, DatasetTerms, PartyTerms, Terms, by_name
 
@@ -24,12 +24,9 @@ HOSPITAL = PartyTerms(
     name="hospital",
     role="receiver",
     dataset=dataset(),
-    computes=True,
     receives=("intersection",),
 )
-LABORATORY = PartyTerms(
-    name="laboratory", role="sender", dataset=dataset(200), computes=True, receives=()
-)
+LABORATORY = PartyTerms(name="laboratory", role="sender", dataset=dataset(200), receives=())
 
 
 def terms(*parties: PartyTerms) -> Terms:
@@ -80,21 +77,21 @@ def test_the_only_receiver_or_else_the_proposer_takes_the_role_receiver(
 
 @pytest.mark.parametrize("receives", [(), ("intersection",)])
 def test_fit_terms_are_accepted_in_either_order(receives: tuple[str, ...]) -> None:
-    check(terms(HOSPITAL, replace(LABORATORY, receives=receives)))
-    check(terms(replace(LABORATORY, receives=receives), HOSPITAL))
+    SERVICE.require(terms(HOSPITAL, replace(LABORATORY, receives=receives)))
+    SERVICE.require(terms(replace(LABORATORY, receives=receives), HOSPITAL))
 
 
 @pytest.mark.parametrize(
     ("parties", "what"),
     [
-        ((HOSPITAL,), "for two parties, the contract names 1"),
-        ((HOSPITAL, LABORATORY, LABORATORY), "for two parties, the contract names 3"),
+        ((HOSPITAL,), "is not for 1 parties"),
+        ((HOSPITAL, LABORATORY, LABORATORY), "is not for 3 parties"),
         ((HOSPITAL, replace(LABORATORY, role="receiver")), "2 parties as receiver"),
-        ((HOSPITAL, replace(LABORATORY, role="dealer")), "0 parties as sender"),
+        ((HOSPITAL, replace(LABORATORY, role="dealer")), "no role dealer"),
         ((HOSPITAL, replace(LABORATORY, dataset=None)), "laboratory brings no dataset"),
-        ((HOSPITAL, replace(LABORATORY, dataset=dataset(0))), "laboratory is empty"),
+        ((HOSPITAL, replace(LABORATORY, dataset=dataset(0))), "laboratory has 0 rows"),
         ((HOSPITAL, replace(LABORATORY, dataset=dataset(key=()))), "laboratory has no key"),
-        ((HOSPITAL, replace(LABORATORY, computes=False)), "laboratory must compute"),
+        ((HOSPITAL, replace(LABORATORY, dataset=dataset(2**31 + 1))), "takes 1 to 2147483648"),
         ((HOSPITAL, replace(LABORATORY, receives=("sum",))), "no output sum"),
         ((replace(HOSPITAL, receives=()), LABORATORY), "hospital .* receives nothing"),
         (
@@ -103,7 +100,7 @@ def test_fit_terms_are_accepted_in_either_order(receives: tuple[str, ...]) -> No
         ),
         (
             (HOSPITAL, replace(LABORATORY, dataset=dataset(normal_form=()))),
-            "normal forms differ: hospital has nfc, trim, laboratory has none",
+            r"forms of the keys differ \(hospital: nfc, trim; laboratory: none\)",
         ),
     ],
 )
@@ -111,7 +108,7 @@ def test_unfit_terms_are_refused_with_the_reason(
     parties: tuple[PartyTerms, ...], what: str
 ) -> None:
     with pytest.raises(ConfigError, match=what):
-        check(terms(*parties))
+        SERVICE.require(terms(*parties))
 
 
 def test_a_receiver_is_told_what_it_learns_and_what_it_could_guess() -> None:
@@ -127,16 +124,26 @@ def test_a_receiver_is_told_what_it_learns_and_what_it_could_guess() -> None:
 def test_a_party_that_receives_nothing_is_told_that_it_does_not_learn_the_matches() -> None:
     assert sentences("laboratory", terms(HOSPITAL, LABORATORY)) == [
         "laboratory learns how many rows hospital brings: 100",
-        "laboratory does not learn which keys match, nor how many do",
+        "laboratory does not learn which keys match, "
+        "but may estimate from the time taken how many do",
     ]
 
 
-def test_a_disclosure_is_the_same_whatever_role_a_receiver_plays() -> None:
+def test_both_receivers_are_told_the_same_but_for_who_gets_its_result_first() -> None:
     shared = terms(HOSPITAL, replace(LABORATORY, receives=("intersection",)))
 
-    own, other = sentences("hospital", shared), sentences("laboratory", shared)
+    first, second = sentences("hospital", shared), sentences("laboratory", shared)
 
     assert [line.template for line in disclose(shared)[:4]] == [
-        line.template for line in disclose(shared)[4:]
+        line.template for line in disclose(shared)[5:]
     ]
-    assert len(own) == len(other) == 4
+    assert first[4:] == [
+        "hospital gets its result before laboratory does, and may stop before laboratory gets any"
+    ]
+    assert second[4:] == []
+
+
+def test_as_much_memory_is_asked_for_as_the_elements_of_both_take() -> None:
+    made = terms(HOSPITAL, LABORATORY)
+    assert memory(made, 0) >= 32 * (100 + 200)
+    assert memory(made, 1) >= 32 * 100

@@ -19,6 +19,9 @@ FILE_NAME: Final = "coffer.toml"
 class ApplianceConfig(BaseModel):
     """All that an operator may set. Sizes are in bytes, times in seconds.
 
+    most_job_seconds, most_grace_seconds: what a contract may ask for at the most, as how long it
+        runs and how long it bridges a lost connection.
+    most_idle_seconds: how long a job may make no progress.
     worker_socket: where systemd starts a worker for who connects; without it workers are children.
     """
 
@@ -35,6 +38,9 @@ class ApplianceConfig(BaseModel):
     allowed_uids: tuple[int, ...] = ()
     worker_socket: Path | None = None
     worker_memory_bytes: int = Field(default=8 << 30, ge=256 << 20)
+    most_job_seconds: int = Field(default=24 * 3600, ge=1, le=7 * 24 * 3600)
+    most_grace_seconds: int = Field(default=15 * 60, ge=1, le=3600)
+    most_idle_seconds: int = Field(default=3600, ge=60)
     worker_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
 
     @field_validator("listen", "advertise")

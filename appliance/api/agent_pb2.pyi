@@ -309,16 +309,22 @@ class SubmitJobRequest(_message.Message):
     def __init__(self, service: _Optional[str] = ..., parameters: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[SubmitParty, _Mapping]]] = ..., grace_seconds: _Optional[int] = ..., most_seconds: _Optional[int] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
-    __slots__ = ("waiting",)
+    __slots__ = ("waiting", "after", "most")
     WAITING_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
     waiting: bool
-    def __init__(self, waiting: _Optional[bool] = ...) -> None: ...
+    after: str
+    most: int
+    def __init__(self, waiting: _Optional[bool] = ..., after: _Optional[str] = ..., most: _Optional[int] = ...) -> None: ...
 
 class ListJobsReply(_message.Message):
-    __slots__ = ("jobs",)
+    __slots__ = ("jobs", "more")
     JOBS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     jobs: _containers.RepeatedCompositeFieldContainer[Job]
-    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ...) -> None: ...
+    more: bool
+    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class GetJobRequest(_message.Message):
     __slots__ = ("id",)
@@ -335,12 +341,12 @@ class ApproveJobRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class RejectJobRequest(_message.Message):
-    __slots__ = ("id", "reason")
+    __slots__ = ("id", "note")
     ID_FIELD_NUMBER: _ClassVar[int]
-    REASON_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     id: str
-    reason: str
-    def __init__(self, id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    note: str
+    def __init__(self, id: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
 
 class CancelJobRequest(_message.Message):
     __slots__ = ("id",)
@@ -451,7 +457,7 @@ class JobEventView(_message.Message):
     def __init__(self, at_milliseconds: _Optional[int] = ..., state: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "service", "service_title", "adversary", "state", "ended", "parameters", "parties", "disclosure", "digest", "record", "cause", "remedy", "progress", "events", "summary", "created_milliseconds", "expires_milliseconds", "stages", "contract")
+    __slots__ = ("id", "service", "service_title", "adversary", "state", "ended", "parameters", "parties", "disclosure", "digest", "record", "cause", "remedy", "progress", "events", "summary", "created_milliseconds", "expires_milliseconds", "stages", "contract", "caution", "grace_seconds", "most_seconds")
     class SummaryEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -479,6 +485,9 @@ class Job(_message.Message):
     EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    CAUTION_FIELD_NUMBER: _ClassVar[int]
+    GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MOST_SECONDS_FIELD_NUMBER: _ClassVar[int]
     id: str
     service: str
     service_title: str
@@ -499,7 +508,10 @@ class Job(_message.Message):
     expires_milliseconds: int
     stages: _containers.RepeatedCompositeFieldContainer[StageView]
     contract: str
-    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., service_title: _Optional[str] = ..., adversary: _Optional[str] = ..., state: _Optional[str] = ..., ended: _Optional[bool] = ..., parameters: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[JobParty, _Mapping]]] = ..., disclosure: _Optional[_Iterable[_Union[DisclosureLine, _Mapping]]] = ..., digest: _Optional[str] = ..., record: _Optional[str] = ..., cause: _Optional[str] = ..., remedy: _Optional[str] = ..., progress: _Optional[_Union[ProgressView, _Mapping]] = ..., events: _Optional[_Iterable[_Union[JobEventView, _Mapping]]] = ..., summary: _Optional[_Mapping[str, int]] = ..., created_milliseconds: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[StageView, _Mapping]]] = ..., contract: _Optional[str] = ...) -> None: ...
+    caution: str
+    grace_seconds: int
+    most_seconds: int
+    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., service_title: _Optional[str] = ..., adversary: _Optional[str] = ..., state: _Optional[str] = ..., ended: _Optional[bool] = ..., parameters: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[JobParty, _Mapping]]] = ..., disclosure: _Optional[_Iterable[_Union[DisclosureLine, _Mapping]]] = ..., digest: _Optional[str] = ..., record: _Optional[str] = ..., cause: _Optional[str] = ..., remedy: _Optional[str] = ..., progress: _Optional[_Union[ProgressView, _Mapping]] = ..., events: _Optional[_Iterable[_Union[JobEventView, _Mapping]]] = ..., summary: _Optional[_Mapping[str, int]] = ..., created_milliseconds: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[StageView, _Mapping]]] = ..., contract: _Optional[str] = ..., caution: _Optional[str] = ..., grace_seconds: _Optional[int] = ..., most_seconds: _Optional[int] = ...) -> None: ...
 
 class JobResult(_message.Message):
     __slots__ = ("files", "row_counts")

@@ -54,11 +54,11 @@ def _datasets(client: Client) -> Iterator[tuple[str, str]]:
 
 
 def _jobs(client: Client) -> Iterator[tuple[str, str]]:
-    return ((job.id, f"{job.service}, {job.state}") for job in client.list_jobs())
+    return ((job.id, f"{job.service}, {job.state}") for job in client.list_jobs().jobs)
 
 
 def _waiting_jobs(client: Client) -> Iterator[tuple[str, str]]:
-    return ((job.id, job.service) for job in client.list_jobs(waiting=True))
+    return ((job.id, job.service) for job in client.list_jobs(waiting=True).jobs)
 
 
 def _open_invitations(client: Client) -> Iterator[tuple[str, str]]:

@@ -52,7 +52,9 @@ def job(one: pb.Job) -> RenderableType:
                 ("state", state(one.state)),
                 ("cause", one.cause),
                 ("remedy", one.remedy),
+                ("caution", one.caution),
                 ("parameters", _parameters(one)),
+                ("limits", limits(one)),
                 ("created", moment(one.created_milliseconds)),
                 ("expires", "" if one.ended else moment(one.expires_milliseconds)),
                 ("outcome here", _summary(one)),
@@ -135,6 +137,7 @@ def outcome(one: pb.Job) -> RenderableType:
             ("state", state(one.state)),
             ("cause", one.cause),
             ("remedy", one.remedy),
+            ("caution", one.caution),
             ("outcome here", _summary(one)),
             ("took", duration(one.progress.elapsed_seconds) if one.HasField("progress") else ""),
             ("record", one.record),
@@ -158,6 +161,14 @@ def state(name: str) -> Text:
 def time_left(one: pb.Job) -> str:
     """Say for how long a proposal can still be approved."""
     return duration(one.expires_milliseconds / 1000 - time.time())
+
+
+def limits(one: pb.Job) -> str:
+    """Say how long a job may run and how long it bridges a lost connection, empty if unknown."""
+    if not one.most_seconds:
+        return ""
+    most, grace = duration(one.most_seconds), duration(one.grace_seconds)
+    return f"it may run for {most}, a lost connection is bridged for {grace}"
 
 
 def _parameters(one: pb.Job) -> str:

@@ -1,7 +1,7 @@
 """``coffer jobs …``."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -46,7 +46,6 @@ AnyParty = Annotated[
         help='Any party, in order of rank, instead of --ours and --theirs; "me" is this node.',
     ),
 ]
-ID_LENGTH: Final = 26
 
 
 @jobs.command("submit")
@@ -106,12 +105,24 @@ def list_jobs(
     waiting: Annotated[
         bool, typer.Option("--waiting", help="Only those that wait for this node's approval.")
     ] = False,
+    after: Annotated[
+        str,
+        typer.Option(
+            metavar="JOB", help="Only older ones than this.", autocompletion=completion.jobs
+        ),
+    ] = "",
+    most: Annotated[
+        int, typer.Option(metavar="COUNT", help="How many to list.", min=1, max=500)
+    ] = 100,
 ) -> None:
-    """List jobs."""
+    """List jobs, newest first."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        found = client.list_jobs(waiting=waiting)
-    terminal.answer_list("jobs", found, job_views.jobs(found))
+        page = client.list_jobs(waiting=waiting, after=after, most=most)
+    terminal.answer_list("jobs", page.jobs, job_views.jobs(page.jobs))
+    if page.more:
+        last = page.jobs[-1].id[: job_views.SHOWN_ID]
+        terminal.say(f'There are older ones: "coffer jobs list --after {last}".')
 
 
 @jobs.command("show")
@@ -119,7 +130,7 @@ def show(ctx: typer.Context, job: JobId) -> None:
     """Show a job: its parties, what each learns, what happened and why."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        found = client.get_job(resolve(client, job))
+        found = client.get_job(job)
     terminal.answer(found, job_views.job(found))
 
 
@@ -135,7 +146,7 @@ def approve(
     """Show what each party will learn, ask, and sign the contract that was shown."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        found = client.get_job(resolve(client, job))
+        found = client.get_job(job)
         _tell_disclosure(terminal, found)
         if digest and digest.casefold() != found.digest:
             raise Refused(
@@ -152,12 +163,12 @@ def approve(
 def reject(
     ctx: typer.Context,
     job: WaitingJobId,
-    reason: Annotated[str, typer.Option(help="Noted here; the peers learn only that.")] = "",
+    note: Annotated[str, typer.Option(metavar="WORDS", help="Told to the other parties.")] = "",
 ) -> None:
     """Refuse a proposed job."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        found = client.reject_job(resolve(client, job), reason)
+        found = client.reject_job(job, note)
     terminal.answer(found, job_views.outcome(found))
 
 
@@ -166,7 +177,7 @@ def cancel(ctx: typer.Context, job: JobId) -> None:
     """Stop a job at every party."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        found = client.cancel_job(resolve(client, job))
+        found = client.cancel_job(job)
     terminal.answer(found, job_views.outcome(found))
 
 
@@ -175,7 +186,7 @@ def watch(ctx: typer.Context, job: JobId) -> None:
     """Follow a job to its end; with --json, one line for each change."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        _watch(terminal, client, resolve(client, job))
+        _watch(terminal, client, job)
 
 
 @jobs.command("result")
@@ -190,7 +201,7 @@ def result(
     """Say where a job's results lie on this node, or copy them."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        found = client.get_result(resolve(client, job))
+        found = client.get_result(job)
     if copy_to is not None:
         found = copy_results(found, copy_to, replace=force)
     terminal.answer(
@@ -198,25 +209,11 @@ def result(
     )
 
 
-def resolve(client: Client, beginning: str) -> str:
-    """Return the id of the only job whose id begins so; a whole id is returned as it is."""
-    if len(beginning) == ID_LENGTH:
-        return beginning
-    ids = [job.id for job in client.list_jobs()]
-    found = [job_id for job_id in ids if job_id.casefold().startswith(beginning.casefold())]
-    if not found or not beginning:
-        raise Refused(f"no job's id begins with {beginning!r}", remedy='see "coffer jobs list"')
-    if len(found) > 1:
-        raise Refused(
-            f"{len(found)} jobs' ids begin with {beginning!r}: {', '.join(sorted(found))}",
-            remedy="give more of the id",
-        )
-    return found[0]
-
-
 def _tell_disclosure(terminal: Terminal, job: pb.Job) -> None:
     for line in job_views.disclosure_lines(job):
         terminal.say(line)
+    if job.most_seconds:
+        terminal.say(f"Limits: {job_views.limits(job)}.")
     if job.state == "waiting_approval":
         terminal.say(f"It can be approved for another {job_views.time_left(job)} hours.")
 

@@ -173,7 +173,8 @@ def approve(teller: Teller, laboratory: Node, hospital: Node, job: pb.Job) -> No
     waiting = wait_until(
         "the proposal has reached the laboratory",
         lambda: next(
-            (one for one in laboratory.client.list_jobs(waiting=True) if one.id == job.id), None
+            (one for one in laboratory.client.list_jobs(waiting=True).jobs if one.id == job.id),
+            None,
         ),
         (laboratory, hospital),
     )

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from appliance.contracts.contract import Contract, parse_contract
+from appliance.contracts.contract import parse_contract
 from appliance.contracts.envelope import require_signed_by_all
 from appliance.contracts.errors import ContractUnsigned
 from appliance.identity.keys import IdentityKey
@@ -27,7 +27,7 @@ from appliance.jobs.needs import PeerBook, Runner
 from appliance.jobs.progress import Course
 from appliance.jobs.reasons import Reason
 from appliance.jobs.results import ResultFolders
-from appliance.jobs.states import ENDED, IllegalTransition, JobState
+from appliance.jobs.states import IllegalTransition, JobState
 from appliance.jobs.store import JobRow
 from appliance.jobs.verdicts import Verdict
 from appliance.jobs.views import find_service
@@ -37,6 +37,7 @@ from services.errors import ServiceError
 from services.service import Service
 
 RETRY_SECONDS: Final = 5.0
+FORGET_SECONDS: Final = 3600.0
 _LONGEST_TIMER_SECONDS: Final = 600.0
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Standing:
 
     job_id: str
     state: JobState
-    contract: Contract
+    data: bytes
     rank: int
     expires_milliseconds: int
     verdict: Verdict | None
@@ -68,8 +69,10 @@ class Attendant:
         runner: Runner,
         folders: ResultFolders,
         live: LiveJobs,
+        idle_seconds: float,
         now_milliseconds: Callable[[], int],
     ) -> None:
+        self._idle_seconds = idle_seconds
         self._store = store
         self._docket = docket
         self._checks = checks
@@ -91,16 +94,14 @@ class Attendant:
         """Bring all jobs into a true state after a start, and have them attended to."""
         self._docket.start()
         await self._store.run(self._docket.interrupt)
-        unended = [state for state in JobState if state not in ENDED]
-        waiting = await self._store.run(
-            lambda session: [row.id for row in table.all_jobs(session, *unended)]
-        )
+        waiting = await self._store.run(table.unended_ids)
         for job_id in {*waiting, *self._folders.staged()}:
             self.changed(job_id)
 
     async def run(self) -> None:
         """Attend to jobs until cancelled."""
         async with asyncio.TaskGroup() as attendances:
+            attendances.create_task(self._forget_old())
             while True:
                 job_id = await self._queue.get()
                 attendances.create_task(self._attend(job_id))
@@ -110,6 +111,14 @@ class Attendant:
         async with self._live.of(job_id).lock:
             await asyncio.to_thread(self._folders.release, job_id)
         self._live.drop(job_id)
+
+    async def _forget_old(self) -> None:
+        while True:
+            await asyncio.sleep(FORGET_SECONDS)
+            try:
+                await self._store.run(self._docket.forget_old)
+            except StoreError as error:
+                log.warning("old letters stay for now: %s", error.what)
 
     async def _attend(self, job_id: str) -> None:
         live = self._live.of(job_id)
@@ -133,7 +142,7 @@ class Attendant:
             case JobState.STARTING:
                 await self._begin(standing, live)
             case JobState.RUNNING:
-                pass
+                await self._watch_progress(job_id, live)
             case JobState.SETTLING:
                 if standing.verdict is not Verdict.SUCCEEDED:
                     await self._runner.stop(job_id)
@@ -158,28 +167,36 @@ class Attendant:
         )
         if standing.state is JobState.WAITING_APPROVAL and not live.is_examined:
             try:
-                await self._checks.require_fit(standing.contract, standing.rank)
+                contract = parse_contract(standing.data)
+                await self._checks.require_fit(contract, standing.rank, explains=False)
             except Unfit as unfit:
-                await self._reject(standing.job_id, unfit)
+                await self._refuse(standing.job_id, unfit)
             live.is_examined = True
 
-    async def _reject(self, job_id: str, unfit: Unfit) -> None:
+    async def _refuse(self, job_id: str, unfit: Unfit) -> None:
         def work(session: Session, row: JobRow) -> None:
             if row.job_state is JobState.WAITING_APPROVAL:
-                self._docket.give_verdict(
-                    session,
-                    row,
-                    Verdict.REJECTED,
-                    unfit.reason,
-                    cause=unfit.what,
-                    remedy=unfit.remedy,
-                )
+                self._docket.refuse(session, row, unfit)
 
         await self._change(job_id, work)
 
+    async def _watch_progress(self, job_id: str, live: LiveJob) -> None:
+        """End a run that has made no progress for too long, or look again when it may have."""
+        if live.course is None:
+            return
+        still_seconds = live.course.moved + self._idle_seconds - time.monotonic()
+        if still_seconds > 0:
+            live.timer = asyncio.get_running_loop().call_later(
+                still_seconds, self._queue.put_nowait, job_id
+            )
+            return
+        what = f"neither the worker nor a peer has made progress for {self._idle_seconds:.0f} s"
+        await self._fail(job_id, Reason.STALLED, what, Reason.STALLED.remedy)
+
     async def _begin(self, standing: Standing, live: LiveJob) -> None:
         """Start the worker: only with every signature, and the dataset that was signed."""
-        job_id, contract, rank = standing.job_id, standing.contract, standing.rank
+        job_id, rank = standing.job_id, standing.rank
+        contract = parse_contract(standing.data)
         try:
             await self._store.run(lambda session: self._require_signed(session, job_id))
             source = await self._checks.require_dataset(contract, rank)
@@ -254,7 +271,7 @@ def _standing(session: Session, job_id: str) -> Standing | None:
     return Standing(
         job_id=row.id,
         state=row.job_state,
-        contract=parse_contract(row.contract),
+        data=row.contract,
         rank=row.rank,
         expires_milliseconds=row.expires_milliseconds,
         verdict=None if own.verdict is None else Verdict(own.verdict),

@@ -1,16 +1,13 @@
 """What a contract must pass before this node signs it, whoever proposed it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
 
 from appliance.contracts.contract import Contract, ContractDataset
-from appliance.contracts.errors import (
-    ParametersInvalid,
-    ServiceUnknown,
-    ServiceVersionDiffers,
-)
+from appliance.contracts.errors import ServiceUnknown, ServiceVersionDiffers
 from appliance.contracts.terms import get_service, terms_of
 from appliance.datasets.errors import DatasetError, DatasetNotFound
 from appliance.datasets.source import Source
@@ -19,45 +16,68 @@ from appliance.jobs.needs import DatasetBook, PeerBook
 from appliance.jobs.reasons import Reason
 from appliance.store.database import Store
 from services.errors import ConfigError
-from services.service import Service
+from services.service import NormalFormsDiffer, Service
 
 MOST_CLOCK_SKEW_MILLISECONDS: Final = 300 * 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLimits:
+    """How far this node's owner lets jobs go, whatever their contracts say.
+
+    most_seconds, most_grace_seconds: what a contract may allow itself at the most.
+    idle_seconds:                     how long a run may make no progress.
+    """
+
+    most_seconds: int
+    most_grace_seconds: int
+    idle_seconds: float
+    worker_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """The checks of this node, with its own services, peers, datasets and clock."""
+    """The checks of this node, with its own services, peers, datasets, limits and clock."""
 
-    def __init__(
-        self,
-        store: Store,
-        services: Mapping[str, Service],
-        peers: PeerBook,
-        datasets: DatasetBook,
-        now_milliseconds: Callable[[], int],
-    ) -> None:
-        self._store = store
-        self._services = services
-        self._peers = peers
-        self._datasets = datasets
-        self._now_milliseconds = now_milliseconds
+    store: Store
+    services: Mapping[str, Service]
+    peers: PeerBook
+    datasets: DatasetBook
+    limits: JobLimits
+    now_milliseconds: Callable[[], int]
 
-    async def require_fit(self, contract: Contract, rank: int) -> Source | None:
+    def require_terms(self, contract: Contract, rank: int) -> None:
+        """Return if this node may sign a contract as far as its service, times and limits go.
+
+        Raises: Unfit.
+        """
+        require_service(contract, self.services)
+        require_timely(contract, self.now_milliseconds())
+        require_within(contract, self.limits)
+        require_memory(contract, rank, self.services, self.limits)
+
+    async def require_fit(
+        self, contract: Contract, rank: int, *, explains: bool = True
+    ) -> Source | None:
         """Return where the rows of our dataset come from, None if we give none.
 
-        Raises: Unfit, with the one reason that others are told.
+        explains: whether a table that has changed is read through, to say where; no peer's
+                  proposal alone shall cause that.
+        Raises: Unfit.
         """
-        require_terms(contract, self._services)
-        require_timely(contract, self._now_milliseconds())
+        self.require_terms(contract, rank)
         await self._require_paired(contract, rank)
-        return await self.require_dataset(contract, rank)
+        return await self.require_dataset(contract, rank, explains=explains)
 
-    async def require_dataset(self, contract: Contract, rank: int) -> Source | None:
+    async def require_dataset(
+        self, contract: Contract, rank: int, *, explains: bool = True
+    ) -> Source | None:
         """Return where our dataset's rows come from; Unfit unless it is what the contract says."""
         asked = contract.parties[rank].dataset
         if asked is None:
             return None
         try:
-            here = await self._datasets.describe_own(asked.name)
+            here = await self.datasets.describe_own(asked.name)
         except DatasetNotFound as error:
             raise Unfit(Reason.DATASET_UNKNOWN, error.what, remedy=error.remedy) from None
         except ValidationError:
@@ -77,46 +97,81 @@ class Checks:
                 remedy=f'see "coffer datasets show {asked.name}", mend the table, add it again',
             )
         try:
-            return await self._datasets.require_unchanged(asked.name)
+            return await self.datasets.require_unchanged(asked.name, explains=explains)
         except DatasetError as error:
             raise Unfit(Reason.DATASET_CHANGED, error.what, remedy=error.remedy) from None
 
     async def _require_published(self, name: str, contract: Contract) -> None:
         proposer = contract.parties[contract.proposer]
-        if not await self._datasets.is_published(name, proposer.node_id):
+        if not await self.datasets.is_published(name, proposer.node_id):
+            names = await self.store.run(self.peers.names)
+            peer = names.get(proposer.node_id, proposer.node_id.short)
             raise Unfit(
                 Reason.DATASET_UNKNOWN,
                 f"the dataset {name} is not published to the proposer",
-                remedy=f'publish it: "coffer datasets publish {name}"',
+                remedy=f'publish it: "coffer datasets publish {name} {peer}"',
             )
 
     async def _require_paired(self, contract: Contract, rank: int) -> None:
         others = [party for own, party in enumerate(contract.parties) if own != rank]
-        missing = await self._store.run(
+        missing = await self.store.run(
             lambda session: [
                 party.name
                 for party in others
-                if self._peers.find_paired(session, party.node_id) is None
+                if self.peers.find_paired(session, party.node_id) is None
             ]
         )
         if missing:
             raise Unfit(Reason.NOT_PAIRED, f"not paired with {', '.join(missing)}")
 
 
-def require_terms(contract: Contract, services: Mapping[str, Service]) -> None:
+def require_service(contract: Contract, services: Mapping[str, Service]) -> None:
     """Return if the service can run the contract, else raise Unfit."""
     try:
         service = get_service(contract, services)
+        service.require(terms_of(contract, service))
     except ServiceUnknown as error:
         raise Unfit(Reason.SERVICE_UNKNOWN, error.what, remedy=error.remedy) from None
     except ServiceVersionDiffers as error:
         raise Unfit(Reason.SERVICE_VERSION, error.what, remedy=error.remedy) from None
-    _require_shape(contract, service)
-    _require_one_normal_form(contract)
-    try:
-        service.check(terms_of(contract, service))
-    except (ParametersInvalid, ConfigError) as error:
+    except NormalFormsDiffer as error:
+        raise Unfit(Reason.NORMAL_FORMS, error.what, remedy=error.remedy) from None
+    except ConfigError as error:
         raise Unfit(Reason.TERMS, error.what, remedy=error.remedy) from None
+
+
+def require_within(contract: Contract, limits: JobLimits) -> None:
+    """Return if the contract allows itself no more time than this node's owner does."""
+    for what, asked, most, key in (
+        ("run", contract.limits.most_seconds, limits.most_seconds, "most_job_seconds"),
+        (
+            "wait for a lost connection",
+            contract.limits.grace_seconds,
+            limits.most_grace_seconds,
+            "most_grace_seconds",
+        ),
+    ):
+        if asked > most:
+            raise Unfit(
+                Reason.LIMITS,
+                f"the job may {what} for {asked} s, this node allows {most} s",
+                remedy=f"have it proposed with a shorter limit, or raise {key} in coffer.toml",
+            )
+
+
+def require_memory(
+    contract: Contract, rank: int, services: Mapping[str, Service], limits: JobLimits
+) -> None:
+    """Return if a worker of ours may take as much memory as the contract's row counts call for."""
+    service = get_service(contract, services)
+    needed = service.memory(terms_of(contract, service), rank)
+    if needed > limits.worker_memory_bytes:
+        raise Unfit(
+            Reason.MEMORY,
+            f"the job takes {needed >> 20} MiB of memory or more here,"
+            f" a worker may take {limits.worker_memory_bytes >> 20} MiB",
+            remedy="raise worker_memory_bytes in coffer.toml, or agree on smaller datasets",
+        )
 
 
 def require_timely(contract: Contract, now_milliseconds: int) -> None:
@@ -128,36 +183,13 @@ def require_timely(contract: Contract, now_milliseconds: int) -> None:
         raise Unfit(Reason.EXPIRED, "the contract has expired")
 
 
-def _require_shape(contract: Contract, service: Service) -> None:
-    if len(contract.parties) not in service.party_counts:
-        raise Unfit(Reason.TERMS, f"{service.name} is not for {len(contract.parties)} parties")
-    for party in contract.parties:
-        if party.role not in service.roles:
-            raise Unfit(Reason.TERMS, f"{service.name} has no role {party.role}")
-        unknown = set(party.receives) - set(service.outputs)
-        if unknown:
-            raise Unfit(Reason.TERMS, f"{service.name} has no output {min(unknown)}")
-
-
-def _require_one_normal_form(contract: Contract) -> None:
-    keyed = [party for party in contract.parties if party.dataset and party.dataset.key]
-    forms = {
-        party.name: ", ".join(party.dataset.normal_form) or "none"
-        for party in keyed
-        if party.dataset
-    }
-    if len(set(forms.values())) > 1:
-        listed = "; ".join(f"{name}: {form}" for name, form in forms.items())
-        raise Unfit(Reason.NORMAL_FORMS, f"the normal forms of the keys differ ({listed})")
-
-
 def _require_equal(asked: ContractDataset, here: ContractDataset) -> None:
     """Refuse a dataset that was registered again since, naming the first difference."""
     for what in ("columns", "key", "normal_form", "row_count", "fingerprint"):
         if getattr(asked, what) != getattr(here, what):
             shown = "content" if what == "fingerprint" else what.replace("_", " ")
             raise Unfit(
-                Reason.DATASET_CHANGED,
+                Reason.DATASET_DIFFERS,
                 f"the {shown} of {asked.name} is not what the contract says",
                 remedy="register it as it was, or have another job proposed",
             )

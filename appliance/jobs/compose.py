@@ -21,6 +21,7 @@ from appliance.contracts.errors import ServiceUnknown
 from appliance.identity.node_id import NodeId
 from appliance.jobs.errors import SubmissionInvalid
 from appliance.jobs.needs import DatasetBook, PeerBook
+from appliance.mailbox.faults import explain
 from appliance.store.database import Store
 from services.service import Service
 
@@ -54,40 +55,32 @@ class Named:
     name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Composer:
     """Makes contracts of submissions."""
 
-    def __init__(
-        self,
-        own: Named,
-        store: Store,
-        services: Mapping[str, Service],
-        peers: PeerBook,
-        datasets: DatasetBook,
-        now_milliseconds: Callable[[], int],
-    ) -> None:
-        self._own = own
-        self._store = store
-        self._services = services
-        self._peers = peers
-        self._datasets = datasets
-        self._now_milliseconds = now_milliseconds
+    own: Named
+    store: Store
+    services: Mapping[str, Service]
+    peers: PeerBook
+    datasets: DatasetBook
+    now_milliseconds: Callable[[], int]
 
     async def compose(self, submission: Submission) -> Contract:
         """Return the contract that a submission asks for, unchecked.
 
         Raises: ServiceUnknown, SubmissionInvalid, DatasetNotFound, or what the peer book says.
         """
-        service = self._services.get(submission.service)
+        service = self.services.get(submission.service)
         if service is None:
-            raise ServiceUnknown(submission.service, sorted(self._services))
+            raise ServiceUnknown(submission.service, sorted(self.services))
         found = [await self._find(party.node) for party in submission.parties]
-        if self._own not in found:
+        if self.own not in found:
             raise SubmissionInvalid(
                 "this node is not a party of the job", remedy="give this node's part too"
             )
         roles = _roles(submission, service)
-        now = self._now_milliseconds()
+        now = self.now_milliseconds()
         try:
             described = [
                 await self._describe(who, asked.dataset)
@@ -99,7 +92,6 @@ class Composer:
                     name=who.name,
                     role=role,
                     dataset=dataset,
-                    computes=True,
                     receives=asked.receives,
                 )
                 for who, asked, role, dataset in zip(
@@ -111,7 +103,7 @@ class Composer:
                 service=ServiceRef(name=service.name, version=service.version),
                 parameters=dict(submission.parameters),
                 parties=parties,
-                proposer=found.index(self._own),
+                proposer=found.index(self.own),
                 created=now,
                 expires=now + LIFE_MILLISECONDS,
                 limits=Limits(
@@ -120,22 +112,20 @@ class Composer:
                 ),
             )
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise SubmissionInvalid(f"{where or 'the job'}: {first['msg'].lower()}") from None
+            raise SubmissionInvalid(explain(error)) from None
 
     async def _find(self, node: str) -> Named:
-        if node in ("", self._own.name, self._own.node_id.text):
-            return self._own
-        pin = await self._store.run(lambda session: self._peers.get_paired(session, node))
+        if node in ("", self.own.name, self.own.node_id.text):
+            return self.own
+        pin = await self.store.run(lambda session: self.peers.get_paired(session, node))
         return Named(node_id=pin.node_id, name=pin.name)
 
     async def _describe(self, who: Named, dataset: str) -> ContractDataset | None:
         if not dataset:
             return None
-        if who == self._own:
-            return (await self._datasets.describe_own(dataset)).terms
-        return (await self._datasets.describe_published(who.node_id, dataset)).terms
+        if who == self.own:
+            return (await self.datasets.describe_own(dataset)).terms
+        return (await self.datasets.describe_published(who.node_id, dataset)).terms
 
 
 def _roles(submission: Submission, service: Service) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What happens to a job within one transaction: each fact with the letters that tell it to others.
 
 Every method runs inside the caller's transaction. What must follow outside of it (a worker started
-or stopped, results moved) is derived from the state alone, see :mod:`appliance.jobs.jobs`.
+or stopped, results moved) is derived from the state alone, see :mod:`appliance.jobs.attendant`.
 """
 
 import asyncio
@@ -27,8 +27,9 @@ from appliance.identity.errors import SignatureInvalid
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
+from appliance.jobs.errors import Unfit
 from appliance.jobs.needs import PeerBook
-from appliance.jobs.reasons import Reason
+from appliance.jobs.reasons import Reason, sentence_of
 from appliance.jobs.states import JobEvent, JobState
 from appliance.jobs.store import EarlyLetterRow, JobPartyRow, JobRow
 from appliance.jobs.verdicts import Verdict, followed, settle
@@ -44,7 +45,11 @@ from appliance.mailbox.letters import (
 )
 from appliance.mailbox.outbox import Outbox
 
+# Of one proposer. Those that this node never signed are bounded in all; those that it signed are
+# bounded by its people's approvals.
 MOST_UNENDED_JOBS: Final = 100
+MOST_UNSIGNED_JOBS: Final = 500
+MOST_UNSIGNED_BYTES: Final = 16 << 20
 MOST_EARLY_LETTERS: Final = 100
 EARLY_LETTER_MILLISECONDS: Final = 8 * 24 * 3600 * 1000
 
@@ -61,6 +66,7 @@ log = logging.getLogger(__name__)
 class Docket:
     """The facts about jobs, and the only code that changes them.
 
+    ``require_terms`` raises Unfit on a contract that this node never signs, whatever its data.
     ``changed`` is called in the event loop with the id of each job that a transaction has changed,
     once that is on disk, and even if whoever asked for the transaction was cancelled meanwhile.
     """
@@ -70,9 +76,11 @@ class Docket:
         outbox: Outbox,
         key: IdentityKey,
         peers: PeerBook,
+        require_terms: Callable[[Contract], None],
         now_milliseconds: Callable[[], int],
         changed: Callable[[str], None],
     ) -> None:
+        self._require_terms = require_terms
         self._changed = changed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox = outbox
@@ -104,23 +112,38 @@ class Docket:
         contract, data, signature = self._read_proposal(session, sender, body)
         known = table.find_job(session, contract.id)
         if known is not None:
-            if known.contract != data:
+            if known.digest != digest_of(data):
                 raise LetterRefused(Refusal.CONFLICT, "another contract has that id already")
             return
-        if table.count_unended_by(session, sender) >= MOST_UNENDED_JOBS:
-            raise LetterRefused(Refusal.TOO_MANY, "it has too many jobs that have not ended")
         own = contract.rank_of(self._key.node_id)
         if own is None:
             raise LetterRefused(Refusal.NOT_ALLOWED, "it proposes a contract without this node")
+        self._make_room(session, sender, len(data))
         row = self._add(session, contract, data, own, JobState.WAITING_APPROVAL)
         table.parties_of(session, row.id)[contract.proposer].signature = signature
         proposer = self._name(session, row, contract.proposer)
         self._note(session, row, f"proposed by {proposer}, who has signed")
         # At once, before any verdict can come: those who are not paired never hear of one another.
-        if not self._are_paired(session, _others(table.parties_of(session, row.id), own)):
-            self.give_verdict(session, row, Verdict.REJECTED, Reason.NOT_PAIRED)
+        try:
+            self._require_terms(contract)
+            self._require_paired(session, row)
+        except Unfit as unfit:
+            self.refuse(session, row, unfit)
         for letter in table.take_early(session, row.id):
             self._take_early(session, letter)
+
+    def refuse(self, session: Session, row: JobRow, unfit: Unfit) -> None:
+        """Reject a contract that waits for approval without asking anybody here.
+
+        Only its proposer hears of it, and no more than it may; the contract is not kept.
+        """
+        reason = unfit.reason.before_approval
+        self._decide(session, row, Verdict.REJECTED, reason, cause=unfit.what, remedy=unfit.remedy)
+        self._tell_verdict(session, row, [self._proposer_of(session, row)])
+        row.contract = b""
+        for party in table.parties_of(session, row.id):
+            party.name = party.name if party.rank == row.proposer_rank else ""
+        self._settle(session, row)
 
     def approve(self, session: Session, row: JobRow) -> None:
         """Sign a contract that waits for approval and tell the others; IllegalTransition."""
@@ -145,6 +168,10 @@ class Docket:
             self._keep_early(session, sender, Kind.JOB_SIGNED, body)
             return
         party = _party_of(session, row, sender)
+        if not row.contract:
+            return
+        if party.verdict is not None and party.signature is None:
+            raise LetterRefused(Refusal.CONFLICT, "it signs a contract after its verdict")
         if body.digest != row.digest:
             raise LetterRefused(Refusal.CONFLICT, "it signed another contract under this id")
         signature = self._verified(session, sender, row.contract, body.signature)
@@ -152,6 +179,7 @@ class Docket:
             party.signature = signature
             self._note(session, row, f"{self._name(session, row, party.rank)} has signed")
             self._count_signatures(session, row)
+            self._settle(session, row)
 
     def take_verdict(self, session: Session, sender: NodeId, body: JobVerdict) -> None:
         """Take in a party's own verdict; LetterRefused if it cannot be."""
@@ -167,10 +195,18 @@ class Docket:
             if (party.verdict, party.reason) != (body.verdict, body.reason):
                 raise LetterRefused(Refusal.CONFLICT, "it has given another verdict before")
             return
-        _require_possible(row, party, verdict, body)
+        own = table.parties_of(session, row.id)[row.rank]
+        if verdict in (Verdict.SUCCEEDED, Verdict.FAILED):
+            if party.signature is None or own.signature is None:
+                raise LetterRefused(Refusal.CONFLICT, "it ran a contract that not all have signed")
+            if verdict is Verdict.SUCCEEDED and body.reason == Reason.FOLLOWED.word:
+                raise LetterRefused(Refusal.CONFLICT, "nobody succeeds by following another")
         party.verdict, party.reason, party.note = body.verdict, body.reason, body.note
         name = self._name(session, row, party.rank)
-        self._note(session, row, f"{name}: {verdict.value}, as {_told(body.reason, body.note)}")
+        told = sentence_of(body.reason, body.note)
+        self._note(session, row, f"{name}: {verdict.value}, as {told}")
+        if not row.contract and party.rank != row.proposer_rank:
+            self._tell_verdict(session, row, [sender])  # it waits for ours, and has spoken first
         self._settle(session, row)
 
     def give_verdict(
@@ -189,15 +225,8 @@ class Docket:
         ``note`` goes to the others; ``cause`` and ``remedy`` stay here.
         Raises: IllegalTransition if the verdict has been given before.
         """
-        row.state = row.job_state.after(JobEvent.VERDICT_GIVEN).value
-        party = table.parties_of(session, row.id)[row.rank]
-        party.verdict, party.reason, party.note = verdict.value, reason.word, note
-        row.cause, row.remedy = self._with_names(session, row, cause), remedy
-        self._note(
-            session, row, f"here: {verdict.value}, as {row.cause or _told(reason.word, note)}"
-        )
-        told = JobVerdict(job_id=row.id, verdict=verdict.value, reason=reason.word, note=note)
-        self._tell_others(session, row, Kind.JOB_VERDICT, told)
+        self._decide(session, row, verdict, reason, note=note, cause=cause, remedy=remedy)
+        self._tell_verdict(session, row, _others(table.parties_of(session, row.id), row.rank))
         self._settle(session, row)
 
     def expire(self, session: Session, row: JobRow) -> None:
@@ -233,6 +262,10 @@ class Docket:
             is_other = node_id != self._key.node_id
             if is_other and self._peers.find_paired(session, node_id) is None:
                 self.part_from(session, node_id)
+        self.forget_old(session)
+
+    def forget_old(self, session: Session) -> None:
+        """Forget the early letters whose proposals never came."""
         horizon = self._now_milliseconds() - EARLY_LETTER_MILLISECONDS
         table.forget_early(session, before_milliseconds=horizon)
 
@@ -260,6 +293,8 @@ class Docket:
             id=contract.id,
             contract=data,
             digest=digest_of(data),
+            service=contract.service.name,
+            created_milliseconds=contract.created,
             rank=own,
             proposer_rank=contract.proposer,
             state=state.value,
@@ -276,10 +311,30 @@ class Docket:
         session.flush()
         for rank, party in enumerate(contract.parties):
             session.add(
-                JobPartyRow(job_id=contract.id, rank=rank, node=party.node, reason="", note="")
+                JobPartyRow(
+                    job_id=contract.id,
+                    rank=rank,
+                    node=party.node,
+                    name=party.name,
+                    reason="",
+                    note="",
+                )
             )
         session.flush()
         return row
+
+    def _make_room(self, session: Session, proposer: NodeId, size_bytes: int) -> None:
+        """Forget what a proposer alone has caused, as far as need be; else LetterRefused."""
+        if table.count_unended_by(session, proposer) >= MOST_UNENDED_JOBS:
+            raise LetterRefused(Refusal.TOO_MANY, "it has too many jobs that have not ended")
+        refused = table.oldest_refused(session, proposer, MOST_UNSIGNED_JOBS)
+        for job_id in [*refused, None]:
+            count, kept_bytes = table.unsigned_size(session, proposer)
+            if count < MOST_UNSIGNED_JOBS and kept_bytes + size_bytes <= MOST_UNSIGNED_BYTES:
+                return
+            if job_id is not None:
+                table.forget_job(session, job_id)
+        raise LetterRefused(Refusal.TOO_MANY, "its jobs take too much room")
 
     def _read_proposal(
         self, session: Session, sender: NodeId, body: JobProposed
@@ -347,28 +402,71 @@ class Docket:
             self._note(session, row, "signed by all parties")
 
     def _settle(self, session: Session, row: JobRow) -> None:
-        parties = table.parties_of(session, row.id)
-        verdicts = {given.rank: given.verdict for given in table.verdicts_of(parties)}
-        if row.rank not in verdicts:
-            following = followed(verdicts.values())
+        positions = table.positions_of(row, table.parties_of(session, row.id))
+        if positions[row.rank].given is None:
+            following = followed(positions)
             if following is not None:
                 self.give_verdict(session, row, following, Reason.FOLLOWED)
             return
-        outcome = settle(verdicts, len(parties))
+        outcome = settle(positions)
         if outcome is not None and row.job_state is JobState.SETTLING:
             row.state = row.job_state.after(outcome).value
             row.ended_milliseconds = self._now_milliseconds()
             self._note(session, row, _OUTCOMES[outcome])
 
-    def _tell_others(
-        self, session: Session, row: JobRow, kind: Kind, body: JobProposed | JobSigned | JobVerdict
+    def _decide(
+        self,
+        session: Session,
+        row: JobRow,
+        verdict: Verdict,
+        reason: Reason,
+        *,
+        note: str = "",
+        cause: str = "",
+        remedy: str = "",
     ) -> None:
-        for node_id in _others(table.parties_of(session, row.id), row.rank):
+        """Write down this node's one verdict, untold."""
+        row.state = row.job_state.after(JobEvent.VERDICT_GIVEN).value
+        party = table.parties_of(session, row.id)[row.rank]
+        party.verdict, party.reason, party.note = verdict.value, reason.word, note
+        row.cause, row.remedy = self._with_names(session, row, cause), remedy
+        told = row.cause or sentence_of(reason.word, note)
+        self._note(session, row, f"here: {verdict.value}, as {told}")
+
+    def _tell_verdict(self, session: Session, row: JobRow, to: Iterable[NodeId]) -> None:
+        own = table.parties_of(session, row.id)[row.rank]
+        told = JobVerdict(job_id=row.id, verdict=str(own.verdict), reason=own.reason, note=own.note)
+        self._tell(session, to, Kind.JOB_VERDICT, told)
+
+    def _tell_others(
+        self, session: Session, row: JobRow, kind: Kind, body: JobProposed | JobSigned
+    ) -> None:
+        self._tell(session, _others(table.parties_of(session, row.id), row.rank), kind, body)
+
+    def _tell(
+        self,
+        session: Session,
+        to: Iterable[NodeId],
+        kind: Kind,
+        body: JobProposed | JobSigned | JobVerdict,
+    ) -> None:
+        for node_id in to:
             if self._peers.find_paired(session, node_id) is not None:
                 self._outbox.put(session, node_id, kind, body)
 
-    def _are_paired(self, session: Session, node_ids: Iterable[NodeId]) -> bool:
-        return all(self._peers.find_paired(session, node_id) for node_id in node_ids)
+    def _require_paired(self, session: Session, row: JobRow) -> None:
+        parties = table.parties_of(session, row.id)
+        missing = [
+            party.name
+            for party in parties
+            if party.rank != row.rank
+            and self._peers.find_paired(session, NodeId(party.node)) is None
+        ]
+        if missing:
+            raise Unfit(Reason.NOT_PAIRED, f"not paired with {', '.join(missing)}")
+
+    def _proposer_of(self, session: Session, row: JobRow) -> NodeId:
+        return NodeId(table.parties_of(session, row.id)[row.proposer_rank].node)
 
     def _note(self, session: Session, row: JobRow, text: str) -> None:
         """Write down what happened and have it attended to. Every change comes here."""
@@ -394,8 +492,9 @@ class Docket:
         return re.sub(r"\bparty (\d{1,4})\b", named, text)
 
     def _name(self, session: Session, row: JobRow, rank: int) -> str:
-        party = parse_contract(row.contract).parties[rank]
-        return self._peers.names(session).get(party.node_id, party.name)
+        party = table.parties_of(session, row.id)[rank]
+        node_id = NodeId(party.node)
+        return self._peers.names(session).get(node_id) or party.name or node_id.short
 
 
 def _others(parties: Iterable[JobPartyRow], own: int) -> list[NodeId]:
@@ -407,18 +506,3 @@ def _party_of(session: Session, row: JobRow, node_id: NodeId) -> JobPartyRow:
         if party.node == node_id.text:
             return party
     raise LetterRefused(Refusal.NOT_ALLOWED, "it is not a party of the job")
-
-
-def _require_possible(row: JobRow, party: JobPartyRow, verdict: Verdict, body: JobVerdict) -> None:
-    """Refuse a verdict that no honest party gives at this point; see appliance.jobs.verdicts."""
-    has_signed = party.signature is not None
-    if verdict in (Verdict.SUCCEEDED, Verdict.FAILED) and not has_signed:
-        raise LetterRefused(Refusal.CONFLICT, "it ran a contract that it has not signed")
-    is_first = body.reason != Reason.FOLLOWED.word and party.rank != row.proposer_rank
-    if verdict is Verdict.REJECTED and has_signed and is_first:
-        raise LetterRefused(Refusal.CONFLICT, "it rejects a contract that it has signed")
-
-
-def _told(word: str, note: str) -> str:
-    sentence = Reason.parse(word).sentence
-    return f'{sentence}: "{note}"' if note else sentence

@@ -11,12 +11,12 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from appliance.contracts.contract import parse_contract, write_contract
+from appliance.contracts.contract import Contract, parse_contract, write_contract
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
 from appliance.jobs.attendant import Attendant
-from appliance.jobs.checks import Checks
+from appliance.jobs.checks import Checks, JobLimits
 from appliance.jobs.compose import Composer, Named, Submission
 from appliance.jobs.docket import Docket
 from appliance.jobs.errors import (
@@ -35,7 +35,7 @@ from appliance.jobs.results import ResultFolders
 from appliance.jobs.states import IllegalTransition, JobEvent, JobState
 from appliance.jobs.store import JobRow
 from appliance.jobs.verdicts import Verdict
-from appliance.jobs.views import JobView, progress_of, view_of
+from appliance.jobs.views import JobView, brief_of, progress_of, view_of
 from appliance.mailbox.inbox import Handler
 from appliance.mailbox.letters import JobProposed, JobSigned, Kind, Refusal
 from appliance.mailbox.outbox import Outbox
@@ -43,8 +43,18 @@ from appliance.store.database import Store
 from services.service import Service
 
 MOST_NOTE_CHARACTERS: Final = 200
+PAGE_JOBS: Final = 100
+MOST_PAGE_JOBS: Final = 500
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """Some jobs, newest first, without their contracts; ``more`` if there are older ones."""
+
+    views: tuple[JobView, ...]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +83,7 @@ class Jobs:
         services: Mapping[str, Service],
         runner: Runner,
         folder: Path,
+        limits: JobLimits,
         now_milliseconds: Callable[[], int],
     ) -> None:
         own = Named(node_id=key.node_id, name=own_name)
@@ -83,11 +94,30 @@ class Jobs:
         self._now_milliseconds = now_milliseconds
         self._live = LiveJobs()
         self._folders = ResultFolders(folder)
-        self._docket = Docket(
-            outbox, key, peers, now_milliseconds, lambda job_id: self._attendant.changed(job_id)
+        self._checks = Checks(
+            store=store,
+            services=services,
+            peers=peers,
+            datasets=datasets,
+            limits=limits,
+            now_milliseconds=now_milliseconds,
         )
-        self._checks = Checks(store, services, peers, datasets, now_milliseconds)
-        self._composer = Composer(own, store, services, peers, datasets, now_milliseconds)
+        self._composer = Composer(
+            own=own,
+            store=store,
+            services=services,
+            peers=peers,
+            datasets=datasets,
+            now_milliseconds=now_milliseconds,
+        )
+        self._docket = Docket(
+            outbox,
+            key,
+            peers,
+            self._require_terms,
+            now_milliseconds,
+            lambda job_id: self._attendant.changed(job_id),
+        )
         self._attendant = Attendant(
             store=store,
             docket=self._docket,
@@ -98,6 +128,7 @@ class Jobs:
             runner=runner,
             folders=self._folders,
             live=self._live,
+            idle_seconds=limits.idle_seconds,
             now_milliseconds=now_milliseconds,
         )
         outbox.when_refused(Kind.JOB_PROPOSED, self._on_proposal_refused)
@@ -130,14 +161,22 @@ class Jobs:
         await self._store.run(lambda session: self._docket.propose(session, contract, data))
         return await self.get(contract.id)
 
-    async def list(self, *, waiting: bool = False) -> tuple[JobView, ...]:
-        """Return all jobs, newest first, or those that wait for this node's approval."""
+    async def list(self, *, waiting: bool = False, after: str = "", most: int = 0) -> JobPage:
+        """Return the newest jobs, or of those that wait for this node's approval.
+
+        ``after`` is the last job of the page before; JobNotFound if it was forgotten meanwhile.
+        """
         states = (JobState.WAITING_APPROVAL,) if waiting else ()
+        count = min(most or PAGE_JOBS, MOST_PAGE_JOBS)
 
-        def work(session: Session) -> tuple[JobView, ...]:
-            return tuple(self._view(session, row) for row in table.all_jobs(session, *states))
+        def work(session: Session) -> JobPage:
+            last = _get(session, after) if after else None
+            rows = table.page_of_jobs(session, *states, most=count + 1, after=last)
+            parties, names = table.parties_of_all(session, rows), self._names(session)
+            views = (brief_of(row, parties[row.id], self._services, names) for row in rows[:count])
+            return JobPage(views=tuple(views), more=len(rows) > count)
 
-        return tuple(self._with_progress(view) for view in await self._store.run(work))
+        return await self._store.run(work)
 
     async def get(self, job_id: str) -> JobView:
         """Return a job by its id or a beginning of it; JobNotFound, JobAmbiguous."""
@@ -237,8 +276,9 @@ class Jobs:
 
     async def waiting_count(self) -> int:
         """Return how many jobs wait for this node's approval."""
-        state = JobState.WAITING_APPROVAL
-        return await self._store.run(lambda session: len(table.all_jobs(session, state)))
+        return await self._store.run(
+            lambda session: table.count_jobs(session, JobState.WAITING_APPROVAL)
+        )
 
     async def part_from(self, node_id: NodeId) -> None:
         """End all jobs with a peer that is no longer paired."""
@@ -280,19 +320,32 @@ class Jobs:
         await self._attendant.insist(job_id, work)
 
     async def worker_failed(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
-        """Take in that our worker could not do its part; what and remedy are told here only."""
+        """Take in that our worker could not do its part; what and remedy are told here only.
+
+        Once the run depends on its result, the others do not hear even the reason.
+        """
+        course = self._live.course_of(job_id)
+        told = reason.beside_result if course is not None and course.knows_result else reason
+        cause, to_do = what or reason.sentence, remedy or reason.remedy
 
         def work(session: Session, row: JobRow) -> None:
             if row.job_state is JobState.RUNNING:
                 self._docket.give_verdict(
-                    session, row, Verdict.FAILED, reason, cause=what, remedy=remedy
+                    session, row, Verdict.FAILED, told, cause=cause, remedy=to_do
                 )
 
         await self._attendant.insist(job_id, work)
 
+    def _require_terms(self, contract: Contract) -> None:
+        rank = contract.rank_of(self._own.node_id)
+        if rank is not None:
+            self._checks.require_terms(contract, rank)
+
+    def _names(self, session: Session) -> Mapping[NodeId, str]:
+        return {**self._peers.names(session), self._own.node_id: self._own.name}
+
     def _view(self, session: Session, row: JobRow) -> JobView:
-        names = {**self._peers.names(session), self._own.node_id: self._own.name}
-        return view_of(session, row, self._services, names)
+        return view_of(session, row, self._services, self._names(session))
 
     def _with_progress(self, view: JobView) -> JobView:
         course = self._live.course_of(view.id)
@@ -320,7 +373,8 @@ class Jobs:
         self._docket.end_refused(session, peer, body.job_id, refusal)
 
 
-def _get(session: Session, job_id: str) -> JobRow:
+def _get(session: Session, named: str) -> JobRow:
+    job_id = named.casefold()
     row = table.find_job(session, job_id)
     if row is not None:
         return row

@@ -36,11 +36,13 @@ class Course:
     """One run so far. Times are seconds of a clock that never goes back.
 
     spent_seconds: how long each stage that is over took.
+    moved:         when it last made progress: our worker did some work, or bytes came from a peer.
     """
 
     stages: tuple[Stage, ...]
     began: float
     stage_began: float
+    moved: float
     spent_seconds: Mapping[str, float] = field(default_factory=dict)
     report: ProgressReport | None = None
     peers: Mapping[int, PeerReport] = field(default_factory=dict)
@@ -49,15 +51,15 @@ class Course:
     @classmethod
     def begin(cls, stages: Sequence[Stage], now: float) -> Self:
         """Return the course of a run that begins now."""
-        return cls(stages=tuple(stages), began=now, stage_began=now)
+        return cls(stages=tuple(stages), began=now, stage_began=now, moved=now)
 
     def after_report(self, report: ProgressReport, now: float) -> Self:
         """Return the course once the worker has reported."""
         if self.report is None or self.report.stage == report.stage:
-            return replace(self, report=report)
+            return replace(self, report=report, moved=self.moved if report == self.report else now)
         spent = dict(self.spent_seconds)
         spent[self.report.stage] = spent.get(self.report.stage, 0.0) + now - self.stage_began
-        return replace(self, report=report, stage_began=now, spent_seconds=spent)
+        return replace(self, report=report, stage_began=now, moved=now, spent_seconds=spent)
 
     def after_peer_report(self, rank: int, report: PeerReport) -> Self:
         """Return the course once a peer's agent has told of its worker."""
@@ -67,6 +69,13 @@ class Course:
         """Return the course once the link to a peer was lost or resumed."""
         down = self.down - {rank} if is_up else self.down | {rank}
         return replace(self, down=down)
+
+    @property
+    def knows_result(self) -> bool:
+        """Whether the run has come so far that it depends on its result."""
+        if self.report is None:
+            return False
+        return any(stage.knows_result for stage in self.stages[: self._place() + 1])
 
     @property
     def stage_fraction(self) -> float:

@@ -1,6 +1,11 @@
-"""Why a party ended a job as it did: a closed list of words, all that other parties are told."""
+"""Why a party ended a job as it did: a closed list of words, all that other parties are told.
+
+Before our operator has acted, and once a run depends on its result, some words would say too much;
+UNFIT and UNFINISHED then go in their place, and the true reason stays here.
+"""
 
 from enum import Enum
+from typing import Final
 
 
 class Reason(Enum):
@@ -56,6 +61,17 @@ class Reason(Enum):
         "the normal forms of the datasets' keys differ",
         "register one of the datasets again with the other's normal form",
     )
+    LIMITS = (
+        "limits",
+        "it does not let a job run, or wait for a lost connection, for so long",
+        "submit it again with shorter limits",
+    )
+    # Stands before approval for all that concerns our own peers, data and machine.
+    UNFIT = (
+        "unfit",
+        "it cannot take part in this job as things stand there",
+        "ask the other party's data owner",
+    )
     NOT_PAIRED = (
         "not-paired",
         "not all parties are paired with one another",
@@ -65,6 +81,11 @@ class Reason(Enum):
         "dataset-unknown",
         "it has published no such dataset to the proposer",
         "ask its operator to publish the dataset",
+    )
+    DATASET_DIFFERS = (
+        "dataset-differs",
+        "its dataset is published otherwise than the contract says",
+        "submit another job, with the dataset as it is published now",
     )
     DATASET_CHANGED = (
         "dataset-changed",
@@ -99,6 +120,17 @@ class Reason(Enum):
         "the job ran longer than the contract allows",
         "submit it again with a longer limit",
     )
+    STALLED = (
+        "stalled",
+        "the job made no progress for longer than that node waits",
+        "see how the other parties' nodes fare, then submit the job again",
+    )
+    # Stands for any failure once the run depends on the result.
+    UNFINISHED = (
+        "unfinished",
+        "it could not finish its part",
+        "ask that node's operator, who sees the cause",
+    )
     DISK_FULL = ("disk-full", "its disk is full", "free space on that node, then submit it again")
     DATA = (
         "data",
@@ -121,6 +153,12 @@ class Reason(Enum):
         "distrust the other parties until the cause is known",
     )
     INTERNAL = ("internal", "it met an error of its own", "see that node's journal")
+    # Never sent: stands for a verdict to which no honest party can have come.
+    BAD_VERDICT = (
+        "bad-verdict",
+        "its verdict breaks the rules",
+        "run the same version of coffer on all nodes; if they do, distrust that party",
+    )
     # Never sent: stands for a word of another version of Coffer.
     UNKNOWN = ("unknown", "it gave a reason that this version of coffer does not know", "")
 
@@ -128,3 +166,35 @@ class Reason(Enum):
     def parse(cls, word: str) -> "Reason":
         """Return the reason that a word means; UNKNOWN for one of another version."""
         return next((reason for reason in cls if reason.word == word), cls.UNKNOWN)
+
+    @property
+    def before_approval(self) -> "Reason":
+        """What the proposer is told if this node refuses before its operator has acted."""
+        return Reason.UNFIT if self in _OURS else self
+
+    @property
+    def beside_result(self) -> "Reason":
+        """What the others are told if this ends a run that depends on its result."""
+        return self if self in _OF_CONVERSATION else Reason.UNFINISHED
+
+
+_OURS: Final = (
+    Reason.NOT_PAIRED,
+    Reason.DATASET_UNKNOWN,
+    Reason.DATASET_CHANGED,
+    Reason.DATASET_KEYS,
+    Reason.MEMORY,
+)
+_OF_CONVERSATION: Final = (
+    Reason.PEER_LOST,
+    Reason.PEER_BROKE_RULES,
+    Reason.CHEATING,
+    Reason.INTERRUPTED,
+    Reason.STALLED,
+)
+
+
+def sentence_of(word: str, note: str) -> str:
+    """Return what people read of a reason and of the operator's words beside it."""
+    sentence = Reason.parse(word).sentence
+    return f'{sentence}: "{note}"' if note else sentence

@@ -24,8 +24,10 @@ class JobsRpc(JobsServicer):
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Any) -> pb.ListJobsReply:
         """List jobs."""
-        views = await self._jobs.list(waiting=request.waiting)
-        return pb.ListJobsReply(jobs=[to_proto(view) for view in views])
+        page = await self._jobs.list(
+            waiting=request.waiting, after=request.after, most=request.most
+        )
+        return pb.ListJobsReply(jobs=[to_proto(view) for view in page.views], more=page.more)
 
     async def GetJob(self, request: pb.GetJobRequest, context: Any) -> pb.Job:
         """Show one job."""
@@ -37,7 +39,7 @@ class JobsRpc(JobsServicer):
 
     async def RejectJob(self, request: pb.RejectJobRequest, context: Any) -> pb.Job:
         """Refuse a contract."""
-        return to_proto(await self._jobs.reject(request.id, request.reason))
+        return to_proto(await self._jobs.reject(request.id, request.note))
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Any) -> pb.Job:
         """Stop a job."""
@@ -96,6 +98,9 @@ def to_proto(view: JobView) -> pb.Job:
         record=view.record,
         cause=view.cause,
         remedy=view.remedy,
+        caution=view.caution,
+        grace_seconds=view.grace_seconds,
+        most_seconds=view.most_seconds,
         progress=None if view.progress is None else _progress_to_proto(view.progress),
         events=[
             pb.JobEventView(

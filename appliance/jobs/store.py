@@ -1,24 +1,31 @@
 """The jobs' tables, and the questions that are asked of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ForeignKey, delete, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, Select, and_, delete, func, or_, select
+from sqlalchemy.orm import Mapped, Session, aliased, defer, mapped_column
 
 from appliance.identity.node_id import NodeId
 from appliance.jobs.states import ENDED, JobState
-from appliance.jobs.verdicts import GivenVerdict, Verdict
+from appliance.jobs.verdicts import GivenVerdict, Position, Verdict
 from appliance.store.schema import Row
 
 
 class JobRow(Row):
-    """A job. ``cause`` and ``remedy`` are what this node alone knows of its own verdict."""
+    """A job. ``cause`` and ``remedy`` are what this node alone knows of its own verdict.
+
+    ``contract`` is empty if this node refused it by itself: of that no more is kept than is shown.
+    """
 
     __tablename__ = "jobs"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     contract: Mapped[bytes]
     digest: Mapped[str]
+    # As the contract says, for lists.
+    service: Mapped[str]
+    created_milliseconds: Mapped[int]
     # Our own rank, and the proposer's.
     rank: Mapped[int]
     proposer_rank: Mapped[int]
@@ -43,13 +50,14 @@ class JobRow(Row):
 
 
 class JobPartyRow(Row):
-    """One party of a job, with what it has signed and said."""
+    """One party of a job, by the proposer's name for it, with what it has signed and said."""
 
     __tablename__ = "job_parties"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
     node: Mapped[str] = mapped_column(index=True)
+    name: Mapped[str]
     signature: Mapped[bytes | None]
     verdict: Mapped[str | None]
     reason: Mapped[str]
@@ -100,6 +108,74 @@ def all_jobs(session: Session, *states: JobState) -> Sequence[JobRow]:
     return session.scalars(query).all()
 
 
+def count_jobs(session: Session, state: JobState) -> int:
+    """Return how many jobs are in a state."""
+    query = select(func.count()).select_from(JobRow).where(JobRow.state == state.value)
+    return session.scalars(query).one()
+
+
+def page_of_jobs(
+    session: Session, *states: JobState, most: int, after: JobRow | None
+) -> Sequence[JobRow]:
+    """Return up to ``most`` jobs in some states, or of all, newest first, without contracts.
+
+    ``after`` is the last one of the page before.
+    """
+    query = select(JobRow).order_by(JobRow.opened_milliseconds.desc(), JobRow.id)
+    if states:
+        query = query.where(JobRow.state.in_([state.value for state in states]))
+    if after is not None:
+        opened = after.opened_milliseconds
+        is_older = JobRow.opened_milliseconds < opened
+        query = query.where(
+            or_(is_older, and_(JobRow.opened_milliseconds == opened, JobRow.id > after.id))
+        )
+    return session.scalars(query.limit(most).options(defer(JobRow.contract))).all()
+
+
+def unended_ids(session: Session) -> Sequence[str]:
+    """Return the ids of the jobs that have not ended."""
+    query = select(JobRow.id).where(JobRow.state.not_in([state.value for state in ENDED]))
+    return session.scalars(query).all()
+
+
+def unsigned_size(session: Session, proposer: NodeId) -> tuple[int, int]:
+    """Return how many jobs of a proposer this node has not signed, and their contracts' bytes."""
+    query = _unsigned_by_us(
+        select(func.count(), func.coalesce(func.sum(func.length(JobRow.contract)), 0)), proposer
+    )
+    count, size_bytes = session.execute(query).one()
+    return count, size_bytes
+
+
+def oldest_refused(session: Session, proposer: NodeId, most: int) -> Sequence[str]:
+    """Return ids of ended jobs of a proposer that this node has not signed, to be forgotten first.
+
+    Those that nobody here ever decided on come first, then the oldest.
+    """
+    query = _unsigned_by_us(select(JobRow.id), proposer)
+    query = query.where(JobRow.state.in_([state.value for state in ENDED]))
+    decided = func.length(JobRow.contract) > 0
+    return session.scalars(query.order_by(decided, JobRow.opened_milliseconds).limit(most)).all()
+
+
+def _unsigned_by_us(query: Select[Any], proposer: NodeId) -> Select[Any]:
+    own, theirs = aliased(JobPartyRow), aliased(JobPartyRow)
+    return (
+        query.select_from(JobRow)
+        .join(own, (own.job_id == JobRow.id) & (own.rank == JobRow.rank))
+        .join(theirs, (theirs.job_id == JobRow.id) & (theirs.rank == JobRow.proposer_rank))
+        .where(own.signature.is_(None), theirs.node == proposer.text)
+    )
+
+
+def forget_job(session: Session, job_id: str) -> None:
+    """Forget a job and all that was noted of it."""
+    session.execute(delete(JobEventRow).where(JobEventRow.job_id == job_id))
+    session.execute(delete(JobPartyRow).where(JobPartyRow.job_id == job_id))
+    session.execute(delete(JobRow).where(JobRow.id == job_id))
+
+
 def unended_jobs_with(session: Session, node_id: NodeId) -> Sequence[JobRow]:
     """Return the jobs with this party that have not ended."""
     query = (
@@ -141,6 +217,29 @@ def parties_of(session: Session, job_id: str) -> Sequence[JobPartyRow]:
     """Return a job's parties by rank."""
     query = select(JobPartyRow).where(JobPartyRow.job_id == job_id).order_by(JobPartyRow.rank)
     return session.scalars(query).all()
+
+
+def parties_of_all(session: Session, rows: Sequence[JobRow]) -> Mapping[str, list[JobPartyRow]]:
+    """Return the parties of several jobs by rank, without asking for each."""
+    found: dict[str, list[JobPartyRow]] = {row.id: [] for row in rows}
+    query = select(JobPartyRow).where(JobPartyRow.job_id.in_(found)).order_by(JobPartyRow.rank)
+    for party in session.scalars(query):
+        found[party.job_id].append(party)
+    return found
+
+
+def positions_of(row: JobRow, parties: Sequence[JobPartyRow]) -> list[Position]:
+    """Return where a job's parties stand."""
+    given = {verdict.rank: verdict for verdict in verdicts_of(parties)}
+    return [
+        Position(
+            rank=party.rank,
+            is_proposer=party.rank == row.proposer_rank,
+            has_signed=party.signature is not None,
+            given=given.get(party.rank),
+        )
+        for party in parties
+    ]
 
 
 def verdicts_of(parties: Sequence[JobPartyRow]) -> list[GivenVerdict]:

@@ -2,22 +2,27 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy.orm import Session
 
-from appliance.contracts.contract import Contract, parse_contract
+from appliance.contracts.contract import Contract, ContractParty, parse_contract
 from appliance.contracts.errors import ServiceUnknown, ServiceVersionDiffers
 from appliance.contracts.terms import get_service, terms_of
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
 from appliance.jobs.progress import Course, ProgressReport
-from appliance.jobs.reasons import Reason
+from appliance.jobs.reasons import Reason, sentence_of
 from appliance.jobs.states import JobState
 from appliance.jobs.store import JobPartyRow, JobRow
-from appliance.jobs.verdicts import GivenVerdict, Verdict, decisive, record_of
+from appliance.jobs.verdicts import GivenVerdict, Position, Verdict, decisive, explained, record_of
 from services.errors import ConfigError
 from services.service import Service, Stage
+
+CAUTION: Final = (
+    "the computation had begun: each party may already have learned what the disclosure says of it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +32,14 @@ class PartyView:
     rank: int
     name: str
     node_id: NodeId
-    role: str
-    dataset: str
-    row_count: int
-    receives: tuple[str, ...]
     is_here: bool
     has_signed: bool
     verdict: str
     reason: str
+    role: str = ""
+    dataset: str = ""
+    row_count: int = 0
+    receives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,26 +83,33 @@ class DisclosedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A job as it stands. ``record`` is empty until every party's verdict is known."""
+    """A job as it stands; in lists, and for one that was refused unasked, without its contract.
+
+    record:  empty until every party's verdict is known.
+    caution: what to bear in mind of a job that ended without success, empty if nothing.
+    """
 
     id: str
     service: str
     service_title: str
     adversary: str
     state: JobState
-    parameters: str
     parties: tuple[PartyView, ...]
-    disclosure: tuple[DisclosedView, ...]
-    stages: tuple[Stage, ...]
     digest: str
     record: str
     cause: str
     remedy: str
-    events: tuple[EventView, ...]
+    caution: str
     summary: Mapping[str, int]
     created_milliseconds: int
     expires_milliseconds: int
-    contract: str
+    parameters: str = ""
+    grace_seconds: int = 0
+    most_seconds: int = 0
+    disclosure: tuple[DisclosedView, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    events: tuple[EventView, ...] = ()
+    contract: str = ""
     progress: ProgressView | None = None
 
 
@@ -105,38 +117,61 @@ def view_of(
     session: Session, row: JobRow, services: Mapping[str, Service], names: Mapping[NodeId, str]
 ) -> JobView:
     """Return a job as the database tells it, with this node's own names for the parties."""
+    brief = brief_of(row, table.parties_of(session, row.id), services, names)
+    events = tuple(
+        EventView(
+            at_milliseconds=event.at_milliseconds, state=JobState(event.state), text=event.text
+        )
+        for event in table.events_of(session, row.id)
+    )
+    if not row.contract:
+        return replace(brief, events=events)
     contract = parse_contract(row.contract)
-    parties = table.parties_of(session, row.id)
-    verdicts = table.verdicts_of(parties)
-    views = tuple(_party(contract, row, party, names) for party in parties)
-    cause, remedy = _cause(row, views, verdicts)
     service = find_service(contract, services)
+    parties = zip(brief.parties, contract.parties, strict=True)
+    return replace(
+        brief,
+        parameters=json.dumps(contract.parameters),
+        grace_seconds=contract.limits.grace_seconds,
+        most_seconds=contract.limits.most_seconds,
+        parties=tuple(_with_terms(party, terms) for party, terms in parties),
+        disclosure=_disclosure(contract, row.rank, service, names),
+        stages=service.stages if service else (),
+        events=events,
+        contract=row.contract.decode("utf-8"),
+        progress=_last_progress(row, service),
+    )
+
+
+def brief_of(
+    row: JobRow,
+    parties: Sequence[JobPartyRow],
+    services: Mapping[str, Service],
+    names: Mapping[NodeId, str],
+) -> JobView:
+    """Return what a list shows of a job, without a look into its contract."""
+    positions = table.positions_of(row, parties)
+    verdicts = table.verdicts_of(parties)
+    counting = {given.rank: given for given in explained(positions, row.rank)}
+    views = tuple(_party(row, party, counting.get(party.rank), names) for party in parties)
+    cause, remedy = _cause(row, views, positions)
+    service = services.get(row.service)
     is_sealed = len(verdicts) == len(parties) and row.job_state.has_ended
     return JobView(
         id=row.id,
-        service=contract.service.name,
+        service=row.service,
         service_title=service.title if service else "",
         adversary=service.adversary.value if service else "",
         state=row.job_state,
-        parameters=json.dumps(contract.parameters),
         parties=views,
-        disclosure=_disclosure(contract, row.rank, service, names),
-        stages=service.stages if service else (),
         digest=row.digest,
         record=record_of(row.digest, verdicts) if is_sealed else "",
         cause=cause,
         remedy=remedy,
-        events=tuple(
-            EventView(
-                at_milliseconds=event.at_milliseconds, state=JobState(event.state), text=event.text
-            )
-            for event in table.events_of(session, row.id)
-        ),
+        caution=_caution(row, positions),
         summary=json.loads(row.summary),
-        created_milliseconds=contract.created,
-        expires_milliseconds=contract.expires,
-        contract=row.contract.decode("utf-8"),
-        progress=_last_progress(row, service),
+        created_milliseconds=row.created_milliseconds,
+        expires_milliseconds=row.expires_milliseconds,
     )
 
 
@@ -186,46 +221,60 @@ def _title(stages: Sequence[Stage], name: str) -> str:
 
 
 def _party(
-    contract: Contract, row: JobRow, party: JobPartyRow, names: Mapping[NodeId, str]
+    row: JobRow, party: JobPartyRow, given: GivenVerdict | None, names: Mapping[NodeId, str]
 ) -> PartyView:
-    terms = contract.parties[party.rank]
+    """Return a party with its verdict as it counts, else, if it does not count yet, as it came."""
+    node_id = NodeId(party.node)
+    verdict = given.verdict.value if given else party.verdict or ""
+    reason, note = (given.reason, given.note) if given else (party.reason, party.note)
     return PartyView(
         rank=party.rank,
-        name=names.get(terms.node_id, terms.name),
-        node_id=terms.node_id,
+        name=names.get(node_id) or party.name or node_id.short,
+        node_id=node_id,
+        is_here=party.rank == row.rank,
+        has_signed=party.signature is not None,
+        verdict=verdict,
+        reason=sentence_of(reason, note) if verdict else "",
+    )
+
+
+def _with_terms(party: PartyView, terms: ContractParty) -> PartyView:
+    return replace(
+        party,
         role=terms.role,
         dataset=terms.dataset.name if terms.dataset else "",
         row_count=terms.dataset.row_count if terms.dataset else 0,
         receives=terms.receives,
-        is_here=party.rank == row.rank,
-        has_signed=party.signature is not None,
-        verdict=party.verdict or "",
-        reason=_sentence(party.reason, party.note) if party.verdict else "",
     )
 
 
-def _sentence(word: str, note: str) -> str:
-    sentence = Reason.parse(word).sentence
-    return f'{sentence}: "{note}"' if note else sentence
+def _caution(row: JobRow, positions: Sequence[Position]) -> str:
+    """Return that a run which was cut short is not as if it had never been."""
+    given = positions[row.rank].given
+    is_cut_short = given is not None and (
+        given.verdict is not Verdict.SUCCEEDED
+        or row.job_state in (JobState.FAILED, JobState.CANCELLED)
+    )
+    return CAUTION if is_cut_short and row.began_milliseconds is not None else ""
 
 
 def _cause(
-    row: JobRow, parties: Sequence[PartyView], verdicts: Sequence[GivenVerdict]
+    row: JobRow, parties: Sequence[PartyView], positions: Sequence[Position]
 ) -> tuple[str, str]:
     """Return why a job ended as it did, or what it waits for, and what to do about it."""
     if row.job_state is JobState.SETTLING:
         silent = [party.name for party in parties if not party.verdict]
         return f"waiting to hear how it ended for {', '.join(silent)}", ""
-    given = decisive(verdicts)
+    given = decisive(positions, row.rank)
     if not row.job_state.has_ended or given is None:
         return "", ""
     verb = {Verdict.FAILED: "it failed"}.get(given.verdict, given.verdict.value)
     if given.rank == row.rank:
-        told = row.cause or _sentence(given.reason, given.note)
+        told = row.cause or sentence_of(given.reason, given.note)
         return f"{verb} here: {told}", row.remedy or Reason.parse(given.reason).remedy
     name = parties[given.rank].name
     where = f"{verb} at {name}" if given.verdict is Verdict.FAILED else f"{verb} by {name}"
-    return f"{where}: {_sentence(given.reason, given.note)}", Reason.parse(given.reason).remedy
+    return f"{where}: {sentence_of(given.reason, given.note)}", Reason.parse(given.reason).remedy
 
 
 def _disclosure(
@@ -236,7 +285,7 @@ def _disclosure(
         return ()
     try:
         terms = terms_of(contract, service, names)
-        service.check(terms)
+        service.require(terms)
         statements = service.disclose(terms)
     except ConfigError:
         return ()

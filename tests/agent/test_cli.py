@@ -58,6 +58,16 @@ def test_a_refusal_exits_1_with_error_and_hint(
     assert err == 'error: peer x is not known\nhint: see "coffer peers list"\n'
 
 
+def test_an_error_cannot_steer_the_terminal(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent.lay("Jobs/GetJob", Refusal(what="no\x1b[2J", remedy="\x9b1mlook"))
+
+    coffer(agent, "jobs", "show", "x")
+
+    assert capsys.readouterr().err == "error: no\ufffd[2J\nhint: \ufffd1mlook\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -308,30 +318,48 @@ def test_approve_refuses_another_digest_than_the_one_given(agent: FakeAgent) -> 
     assert not agent.asked_for("Jobs/ApproveJob")
 
 
-def test_a_job_may_be_named_by_how_its_id_begins(agent: FakeAgent) -> None:
-    jobs = [pb.Job(id=JOB_ID), pb.Job(id="ABX" + JOB_ID[3:])]
-    agent.lay("Jobs/ListJobs", pb.ListJobsReply(jobs=jobs))
+def test_a_job_is_named_to_the_agent_as_it_was_typed(agent: FakeAgent) -> None:
     agent.lay("Jobs/GetJob", a_job())
 
     code = coffer(agent, "jobs", "show", "abc")
 
     assert code == 0
-    assert agent.asked_for("Jobs/GetJob")[0].id == JOB_ID
+    assert agent.asked_for("Jobs/GetJob")[0].id == "abc"
+    assert not agent.asked_for("Jobs/ListJobs")
 
 
-@pytest.mark.parametrize(
-    ("beginning", "text"), [("AB", "2 jobs' ids begin with 'AB'"), ("Z", "no job's id begins")]
-)
-def test_a_beginning_of_no_or_several_ids_is_refused(
-    agent: FakeAgent, capsys: pytest.CaptureFixture[str], beginning: str, text: str
+def test_the_words_of_a_rejection_are_sent_as_what_the_others_are_told(agent: FakeAgent) -> None:
+    agent.lay("Jobs/RejectJob", a_job("rejected"))
+
+    coffer(agent, "jobs", "reject", JOB_ID, "--note", "not this quarter")
+
+    (asked,) = agent.asked_for("Jobs/RejectJob")
+    assert (asked.id, asked.note) == (JOB_ID, "not this quarter")
+
+
+def test_a_list_says_how_to_see_older_jobs(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    jobs = [pb.Job(id=JOB_ID), pb.Job(id="ABX" + JOB_ID[3:])]
-    agent.lay("Jobs/ListJobs", pb.ListJobsReply(jobs=jobs))
+    agent.lay("Jobs/ListJobs", pb.ListJobsReply(jobs=[pb.Job(id=JOB_ID)], more=True))
 
-    code = coffer(agent, "jobs", "show", beginning)
+    coffer(agent, "jobs", "list", "--most", "1", "--after", "xyz")
 
-    assert code == 1
-    assert text in capsys.readouterr().err
+    (asked,) = agent.asked_for("Jobs/ListJobs")
+    assert (asked.most, asked.after) == (1, "xyz")
+    assert f"--after {JOB_ID[:10]}" in capsys.readouterr().err
+
+
+def test_show_tells_limits_and_what_may_have_been_learnt(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = a_job("failed", caution="it had begun", most_seconds=3600, grace_seconds=90)
+    agent.lay("Jobs/GetJob", job)
+
+    coffer(agent, "jobs", "show", JOB_ID)
+
+    out = capsys.readouterr().out
+    assert "it may run for 1:00:00, a lost connection is bridged for 1:30" in out
+    assert "it had begun" in out
 
 
 def test_show_tells_signatures_verdicts_events_cause_and_remedy(

@@ -57,7 +57,7 @@ def test_a_rejection_reaches_the_proposer_and_nothing_runs(paired: list[Node]) -
     job = submit(hospital, "patients", laboratory, "samples", hospital)
     arrived(laboratory, job)
 
-    laboratory.jobs.RejectJob(pb.RejectJobRequest(id=job.id, reason="not in our policy"))
+    laboratory.jobs.RejectJob(pb.RejectJobRequest(id=job.id, note="not in our policy"))
 
     ends = [ended(node, job) for node in paired]
     assert [end.state for end in ends] == ["rejected", "rejected"]

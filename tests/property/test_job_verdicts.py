@@ -17,6 +17,7 @@ from appliance.contracts.contract import Contract, parse_contract, write_contrac
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
 from appliance.jobs.docket import Docket
+from appliance.jobs.errors import Unfit
 from appliance.jobs.needs import Pin
 from appliance.jobs.reasons import Reason
 from appliance.jobs.states import JobState
@@ -32,11 +33,12 @@ from tests.unit.job_doubles import FakePeers
 
 COUNT = 3
 KEYS = [MemoryKey() for _ in range(COUNT)]
+UNFIT = Unfit(Reason.DATASET_KEYS, "three keys are null")
 UNSENT = (JobState.WAITING_APPROVAL, JobState.WAITING_PEERS)
 
 # What may happen at one node; "read" is followed by whose letter it reads.
 STEPS = st.sampled_from(
-    ["approve", "reject", "cancel", "expire", "begin", "finish", "fail", "die", "repeat"]
+    ["approve", "reject", "refuse", "cancel", "expire", "begin", "finish", "fail", "die", "repeat"]
     + ["finish"] * 2
     + ["read"] * 9
 )
@@ -47,6 +49,10 @@ WALKS = st.lists(
 
 async def no_mail(peer: NodeId, letter: Letter) -> Receipt:
     raise Undelivered("letters are carried by hand here")
+
+
+def anything_goes(made: Contract) -> None:
+    """Stand for the checks of a contract's terms."""
 
 
 class HandNode:
@@ -62,7 +68,7 @@ class HandNode:
                     node_id=key.node_id, name=f"node-{other}", public_der=key.public_der
                 )
         outbox = Outbox(self.store, no_mail, lambda: 0)
-        self.docket = Docket(outbox, self.key, peers, lambda: 0, lambda _: None)
+        self.docket = Docket(outbox, self.key, peers, anything_goes, lambda: 0, lambda _: None)
         self.inbox = Inbox(self.store, lambda session, sender, kind: True)
         self.inbox.register(Kind.JOB_PROPOSED, self.docket.admit)
         self.inbox.register(Kind.JOB_SIGNED, self.docket.take_signature)
@@ -93,6 +99,10 @@ class HandNode:
                 "reject": (
                     state is JobState.WAITING_APPROVAL,
                     self._giving(session, row, Verdict.REJECTED, Reason.OPERATOR_REJECTED),
+                ),
+                "refuse": (
+                    state is JobState.WAITING_APPROVAL,
+                    lambda row=row: self.docket.refuse(session, row, UNFIT),  # type: ignore[misc]
                 ),
                 "cancel": (
                     state in (JobState.WAITING_PEERS, JobState.STARTING, JobState.RUNNING),
@@ -200,7 +210,7 @@ async def check(nodes: list[HandNode]) -> None:
         verdicts = table.verdicts_of(parties)
         assert len(verdicts) == COUNT
         assert row.job_state.has_ended
-        assert parse_contract(row.contract).id == row.id
+        assert not row.contract or parse_contract(row.contract).id == row.id
         ends.add((row.state, record_of(row.digest, verdicts)))
         said.add(tuple(verdicts))
     assert len(ends) == 1

@@ -13,7 +13,9 @@ from appliance.contracts.contract import Contract
 from appliance.datasets.errors import DatasetChanged, DatasetNotFound
 from appliance.datasets.source import Kind, Source
 from appliance.identity.node_id import NodeId
+from appliance.jobs.checks import JobLimits
 from appliance.jobs.compose import Submission, SubmittedParty
+from appliance.jobs.errors import JobNotFound
 from appliance.jobs.jobs import Jobs
 from appliance.jobs.needs import DescribedDataset, Pin
 from appliance.jobs.views import JobView
@@ -75,11 +77,21 @@ JOIN = Service(
     stages=(
         Stage(name="read", title="Read", weight=1.0),
         Stage(name="join", title="Join", weight=3.0),
+        Stage(name="write", title="Write", weight=0.0, knows_result=True),
     ),
     assign=lambda receivers, count: ("leader", *("member" for _ in range(count - 1))),
     check=_check,
     disclose=_disclose,
     run=_never,
+    memory=lambda terms, rank: 2 << 20,
+)
+
+
+LIMITS = JobLimits(
+    most_seconds=24 * 3600,
+    most_grace_seconds=900,
+    idle_seconds=3600,
+    worker_memory_bytes=1 << 30,
 )
 
 
@@ -206,6 +218,7 @@ class Node:
     key: MemoryKey = field(default_factory=MemoryKey)
     peers: FakePeers = field(default_factory=FakePeers)
     datasets: FakeDatasets = field(default_factory=FakeDatasets)
+    limits: JobLimits = LIMITS
     is_up: bool = False
 
     @property
@@ -232,6 +245,7 @@ class Node:
             services={JOIN.name: JOIN},
             runner=self.runner,
             folder=self.folder / "jobs",
+            limits=self.limits,
             now_milliseconds=self.clock,
         )
         for kind, handler in self.jobs.handlers().items():
@@ -335,8 +349,10 @@ class Fleet:
 
 
 async def _find(node: Node, job_id: str) -> JobView | None:
-    known = {view.id: view for view in await node.jobs.list()}
-    return known.get(job_id)
+    try:
+        return await node.jobs.get(job_id)
+    except JobNotFound:
+        return None
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -179,7 +179,7 @@ def test_nodes_killed_at_random_agree_in_the_end(tmp_path: Path, seed: int) -> N
             await asyncio.sleep(rng.random() * 0.02)
             if not node.is_up:
                 continue
-            views = {view.id: view for view in await node.jobs.list()}
+            views = {view.id: view for view in (await node.jobs.list()).views}
             state = views[job_id].state.value if job_id in views else ""
             if rng.random() < 0.15:
                 await node.restart()
@@ -211,7 +211,7 @@ async def all_sealed(fleet: Fleet, job_id: str) -> bool:
     sealed = 0
     for node in fleet.nodes:
         if node.is_up:
-            views = await node.jobs.list()
+            views = (await node.jobs.list()).views
             sealed += any(view.record for view in views if view.id == job_id)
     return sealed == len(fleet.nodes)
 

@@ -15,7 +15,14 @@ from appliance.jobs.states import (
     JobEvent,
     JobState,
 )
-from appliance.jobs.verdicts import GivenVerdict, Verdict, decisive, record_of, settle
+from appliance.jobs.verdicts import (
+    GivenVerdict,
+    Position,
+    Verdict,
+    decisive,
+    record_of,
+    settle,
+)
 from services.service import Stage
 
 
@@ -33,21 +40,50 @@ def test_an_ended_job_stays_as_it_is(state: JobState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "event"),
+    ("said", "event"),
     [
-        ((), None),
-        (("succeeded", "succeeded"), None),
-        (("cancelled", "succeeded"), None),
-        (("succeeded", "succeeded", "succeeded"), JobEvent.ALL_SUCCEEDED),
-        (("succeeded", "cancelled", "succeeded"), JobEvent.ONE_CANCELLED),
-        (("failed",), JobEvent.ONE_FAILED),
-        (("rejected",), JobEvent.ONE_REJECTED),
-        (("cancelled", "failed"), JobEvent.ONE_FAILED),
-        (("cancelled", "rejected", "cancelled"), JobEvent.ONE_REJECTED),
+        ("signed | signed | signed", None),
+        ("signed succeeded | signed succeeded | signed", None),
+        ("signed cancelled | signed succeeded | signed", None),
+        ("signed succeeded | signed succeeded | signed succeeded", JobEvent.ALL_SUCCEEDED),
+        ("signed succeeded | signed cancelled | signed succeeded", JobEvent.ONE_CANCELLED),
+        ("signed failed | signed | signed", JobEvent.ONE_FAILED),
+        ("signed cancelled | signed failed | signed", JobEvent.ONE_FAILED),
+        # Nothing ran before all have signed.
+        ("signed failed | signed | ", None),
+        ("signed failed | signed failed | rejected", JobEvent.ONE_REJECTED),
+        ("signed failed | signed cancelled | cancelled", JobEvent.ONE_CANCELLED),
+        # One that has not signed may reject, and so may the proposer, who passes it on.
+        ("signed | rejected | ", JobEvent.ONE_REJECTED),
+        ("signed cancelled | rejected | signed cancelled", JobEvent.ONE_REJECTED),
+        ("signed rejected | signed | ", JobEvent.ONE_REJECTED),
+        # One that has signed follows; until its cause is known that counts for nothing.
+        ("signed | signed rejected | ", None),
+        ("signed | signed rejected | rejected", JobEvent.ONE_REJECTED),
+        ("signed | signed rejected | cancelled", JobEvent.ONE_REJECTED),
+        # Once all have signed nobody rejects any more.
+        ("signed | signed rejected | signed", JobEvent.ONE_FAILED),
+        ("signed rejected | signed | signed", JobEvent.ONE_FAILED),
     ],
 )
-def test_three_verdicts_decide(verdicts: tuple[str, ...], event: JobEvent | None) -> None:
-    assert settle({rank: Verdict(word) for rank, word in enumerate(verdicts)}, 3) is event
+def test_three_parties_words_decide(said: str, event: JobEvent | None) -> None:
+    assert settle([position(rank, one) for rank, one in enumerate(said.split("|"))]) is event
+
+
+def test_a_party_that_was_unpaired_may_have_signed_or_rejected_unheard() -> None:
+    gone = position(2, "cancelled", Reason.UNPAIRED)
+    failed = [position(0, "signed failed"), position(1, "signed cancelled"), gone]
+    rejected = [position(0, "signed cancelled"), position(1, "signed rejected"), gone]
+
+    assert settle(failed) is JobEvent.ONE_FAILED
+    assert settle(rejected) is JobEvent.ONE_REJECTED
+
+
+def position(rank: int, words: str, reason: Reason = Reason.INTERNAL) -> Position:
+    """Return where a party stands, of three of which the first is the proposer."""
+    *_, last = words.split() or [""]
+    said = None if last in ("signed", "") else given(rank, last, reason)
+    return Position(rank=rank, is_proposer=rank == 0, has_signed="signed" in words, given=said)
 
 
 def given(rank: int, verdict: str, reason: Reason, note: str = "") -> GivenVerdict:
@@ -72,11 +108,28 @@ def test_the_record_depends_on_contract_verdict_and_reason() -> None:
 
 
 def test_the_cause_is_the_verdict_that_others_followed() -> None:
-    verdicts = [given(0, "cancelled", Reason.FOLLOWED), given(1, "failed", Reason.MEMORY)]
-    assert decisive(verdicts) == verdicts[1]
-    stopped = [given(0, "cancelled", Reason.FOLLOWED), given(1, "cancelled", Reason.EXPIRED)]
-    assert decisive(stopped) == stopped[1]
-    assert decisive([given(0, "succeeded", Reason.COMPLETED)]) is None
+    followed = position(0, "signed cancelled", Reason.FOLLOWED)
+    failed = position(1, "signed failed", Reason.MEMORY)
+    expired = position(1, "signed cancelled", Reason.EXPIRED)
+
+    assert decisive([followed, failed], own=0) == failed.given
+    assert decisive([followed, expired], own=0) == expired.given
+    assert decisive([position(0, "signed succeeded")], own=0) is None
+
+
+def test_two_parties_that_both_follow_are_explained_by_the_other() -> None:
+    both = [position(rank, "signed failed", Reason.FOLLOWED) for rank in range(2)]
+
+    for own, other in ((0, 1), (1, 0)):
+        assert decisive(both, own) == given(other, "failed", Reason.BAD_VERDICT)
+
+
+def test_some_reasons_stay_here() -> None:
+    assert Reason.DATASET_KEYS.before_approval is Reason.UNFIT
+    assert Reason.NORMAL_FORMS.before_approval is Reason.NORMAL_FORMS
+    for reason in (Reason.DISK_FULL, Reason.MEMORY, Reason.TIME, Reason.WORKER_CRASHED):
+        assert reason.beside_result is Reason.UNFINISHED
+    assert Reason.PEER_LOST.beside_result is Reason.PEER_LOST
 
 
 def test_each_reason_has_a_word_of_its_own_and_a_sentence() -> None:

@@ -1,6 +1,7 @@
 """Jobs on two and three nodes, from the proposal to a record that all nodes share."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from appliance.jobs.errors import (
 from appliance.jobs.progress import PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
 from appliance.jobs.states import IllegalTransition
-from appliance.jobs.views import JobView
+from appliance.jobs.views import CAUTION, JobView
 from appliance.mailbox.letters import Letter, Undelivered
 from tests.unit.job_doubles import Fleet, Node, play, until
 
@@ -166,7 +167,7 @@ async def until_sealed(fleet: Fleet, job_id: str) -> None:
 
 
 async def is_sealed(node: Node, job_id: str) -> bool:
-    return any(view.record for view in await node.jobs.list() if view.id == job_id)
+    return any(view.record for view in (await node.jobs.list()).views if view.id == job_id)
 
 
 @pytest.mark.parametrize("canceller", [0, 1])
@@ -296,6 +297,7 @@ def test_a_job_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
         first = fleet.nodes[0]
         job = await fleet.submit()
         assert (await first.jobs.get(job.id[:8])).id == job.id
+        assert (await first.jobs.get(job.id.upper())).id == job.id
         for unknown in ("", "nothing", "%", job.id + "a"):
             with pytest.raises(JobNotFound):
                 await first.jobs.get(unknown)
@@ -322,8 +324,8 @@ def test_people_see_their_own_names_and_the_disclosure(tmp_path: Path) -> None:
         assert [party.is_here for party in view.parties] == [False, True]
         texts = [line.text for line in view.disclosure]
         assert texts == ["clinic learns of 2 tables", "you learn of 2 tables"]
-        assert [(await second.jobs.list(waiting=True))[0].id] == [job.id]
-        assert await first.jobs.list(waiting=True) == ()
+        assert [(await second.jobs.list(waiting=True)).views[0].id] == [job.id]
+        assert (await first.jobs.list(waiting=True)).views == ()
 
     play(tmp_path, 2, test)
 
@@ -436,7 +438,7 @@ def test_letters_that_overtake_the_proposal_are_kept_for_it(tmp_path: Path) -> N
         await fleet.reach(job.id, "waiting_approval", second)
         await second.jobs.approve(job.id, job.digest)
         await asyncio.sleep(0.1)
-        assert await third.jobs.list() == ()
+        assert (await third.jobs.list()).views == ()
 
         fleet.mail.hinder = passing
         (view,) = await fleet.reach(job.id, "waiting_approval", third)
@@ -455,5 +457,101 @@ def test_a_proposal_that_a_peer_refuses_to_read_ends_with_that_cause(tmp_path: P
 
         assert view.cause == "rejected here: laboratory refused the letter: unknown-kind"
         assert view.remedy == Reason.PROPOSAL_REFUSED.remedy
+
+    play(tmp_path, 2, test)
+
+
+@pytest.mark.parametrize("end", ["fail", "cancel"])
+def test_a_job_cut_short_says_on_both_sides_what_may_have_been_learnt(
+    tmp_path: Path, end: str
+) -> None:
+    async def test(fleet: Fleet) -> None:
+        first = fleet.nodes[0]
+        job_id = await fleet.run_all()
+        assert (await first.jobs.get(job_id)).caution == ""
+
+        if end == "fail":
+            await first.jobs.worker_failed(job_id, Reason.TIME, "late", "")
+        else:
+            await first.jobs.cancel(job_id)
+        views = await fleet.reach(job_id, "failed" if end == "fail" else "cancelled")
+
+        assert [view.caution for view in views] == [CAUTION, CAUTION]
+
+    play(tmp_path, 2, test)
+
+
+@pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.MEMORY, Reason.TIME, Reason.DATA])
+def test_once_a_run_depends_on_its_result_the_others_do_not_hear_why_it_failed(
+    tmp_path: Path, reason: Reason
+) -> None:
+    async def test(fleet: Fleet) -> None:
+        first = fleet.nodes[0]
+        job_id = await fleet.run_all()
+        first.jobs.worker_progressed(job_id, report("write", 0))
+
+        await first.jobs.worker_failed(job_id, reason, "", "")
+        here, there = await fleet.reach(job_id, "failed")
+
+        assert here.cause == f"it failed here: {reason.sentence}"
+        assert here.remedy == reason.remedy
+        assert there.cause == f"it failed at hospital: {Reason.UNFINISHED.sentence}"
+
+    play(tmp_path, 2, test)
+
+
+def test_a_job_that_makes_no_progress_is_ended(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        first = fleet.nodes[0]
+        first.limits = replace(first.limits, idle_seconds=0.3)
+        await first.restart()
+        job_id = await fleet.run_all()
+        for done in range(4):
+            first.jobs.worker_progressed(job_id, report("join", done))
+            await asyncio.sleep(0.15)
+        assert await first.state(job_id) == "running"
+
+        here, there = await fleet.reach(job_id, "failed")
+
+        assert "made progress" in here.cause
+        assert there.cause == f"it failed at hospital: {Reason.STALLED.sentence}"
+        assert job_id in first.runner.stopped
+
+    play(tmp_path, 2, test)
+
+
+def test_a_contracts_limits_are_shown_to_who_approves_it(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        job = await fleet.submit(most_seconds=120, grace_seconds=7)
+        (view,) = await fleet.reach(job.id, "waiting_approval", fleet.nodes[1])
+        assert (view.most_seconds, view.grace_seconds) == (120, 7)
+
+    play(tmp_path, 2, test)
+
+
+def test_jobs_are_listed_page_by_page_without_their_contracts(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        first, second = fleet.nodes
+        made = []
+        for _ in range(5):
+            fleet.clock.milliseconds += 1
+            made.append((await fleet.submit()).id)
+        made[3:] = [*made[3:], (await fleet.submit()).id]  # two in one millisecond
+
+        seen: list[str] = []
+        more = True
+        while more:
+            page = await first.jobs.list(after=seen[-1] if seen else "", most=2)
+            assert len(page.views) <= 2
+            assert {view.contract for view in page.views} == {""}
+            assert page.views[0].parties[1].name == "laboratory"
+            seen, more = [*seen, *(view.id for view in page.views)], page.more
+
+        assert sorted(seen[:2]) == sorted(made[-2:])
+        assert seen[2:] == made[3::-1]
+        await fleet.reach(made[-1], "waiting_approval", second)
+        assert await second.jobs.waiting_count() == 6
+        with pytest.raises(JobNotFound):
+            await first.jobs.list(after="nothing")
 
     play(tmp_path, 2, test)

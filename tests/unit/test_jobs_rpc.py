@@ -59,7 +59,7 @@ def test_a_job_goes_from_submission_to_result_through_the_api(tmp_path: Path) ->
         assert [party.role for party in done.parties] == ["leader", "member"]
         assert [party.here for party in done.parties] == [True, False]
         assert [party.verdict for party in done.parties] == ["succeeded", "succeeded"]
-        assert [stage.title for stage in done.stages] == ["Read", "Join"]
+        assert [stage.title for stage in done.stages] == ["Read", "Join", "Write"]
         assert done.summary == {"rows": 7}
         assert Path(result.files["intersection"]).read_bytes() == b"rows"
         assert result.row_counts == {"intersection": 7}
@@ -74,7 +74,7 @@ def test_a_rejection_and_a_cancellation_go_through_the_api(tmp_path: Path) -> No
         ours, theirs = JobsRpc(first.jobs), JobsRpc(second.jobs)
         job = await ours.SubmitJob(request(), None)
         await fleet.reach(job.id, "waiting_approval", second)
-        rejected = await theirs.RejectJob(pb.RejectJobRequest(id=job.id, reason="no"), None)
+        rejected = await theirs.RejectJob(pb.RejectJobRequest(id=job.id, note="no"), None)
         assert rejected.cause == 'rejected here: its operator does not want it: "no"'
         another = await ours.SubmitJob(request(), None)
         cancelled = await ours.CancelJob(pb.CancelJobRequest(id=another.id), None)

@@ -92,7 +92,7 @@ class Guard(ServerInterceptor):
     def _guarded(self, method: str, handler: Any) -> Any:
         async def call(requests: Requests, context: Context) -> AsyncIterator[object]:
             async with self._refusing(method, context), self._admitted(method, context) as quota:
-                most_bytes = quota and quota.request_bytes.get(method)
+                most_bytes = None if quota is None else quota.request_bytes.get(method)
                 async for reply in _answer(handler, requests, context, most_bytes):
                     yield reply
 

@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 
 from appliance.agent.guard import pairing_guard
-from appliance.agent.permissions import Caller
 from appliance.api.peer_pb2_grpc import (
     add_GreetingServicer_to_server,
     add_MailboxServicer_to_server,
@@ -145,11 +144,6 @@ class PairingNode:
         await self.links.cut(node_id)
         await self.links.cut_inbound(node_id)
         self.gone.append(node_id)
-
-    def _caller(self, context: Any) -> Caller:
-        peer = self.peers.find(self.caller_of(context))
-        assert peer is not None
-        return Caller.PAIRED if peer.state is PeerState.PAIRED else Caller.CONFIRMING
 
     async def _serve(self) -> None:
         self.server = grpc.aio.server(options=tls.server_options())

@@ -13,6 +13,7 @@ from appliance.agent.conversation import METHOD
 from appliance.agent.frames import AbortCode, Status
 from appliance.agent.relay import Relay, channel_pair, relay_handler
 from appliance.identity.node_id import NodeId
+from appliance.peering.errors import PeerUnknown
 from services.errors import PeerLost, ServiceError
 
 JOB = "job1"
@@ -104,16 +105,25 @@ class Heard:
 class Side:
     """One node: its relay, its server behind a wire, its workers' ends of the channels."""
 
-    def __init__(self, rank: int) -> None:
+    def __init__(self, rank: int, opening_seconds: float = 0.5) -> None:
         self.rank = rank
         self.id = node(rank)
         self.heard = Heard()
         self.wire = Wire()
-        self.relay = Relay(self, caller_of, opening_seconds=0.5)
+        self.strangers: set[NodeId] = set()
+        self.relay = Relay(
+            self, self._caller_of, opening_seconds=opening_seconds, recheck_seconds=0.1
+        )
         self.workers: dict[int, socket.socket] = {}
         self.others: Mapping[NodeId, Side] = {}
         self._server = grpc.aio.server()
         self._channels: dict[NodeId, grpc.aio.Channel] = {}
+
+    def _caller_of(self, context: Any) -> NodeId:
+        caller = caller_of(context)
+        if caller in self.strangers:
+            raise PeerUnknown(f"{caller.short} is no peer")
+        return caller
 
     async def channel(self, peer: NodeId) -> grpc.aio.Channel:
         if peer not in self.others:
@@ -188,9 +198,13 @@ def stream_to(side: Side, as_rank: int) -> tuple[grpc.aio.Channel, Any]:
 
 @contextlib.asynccontextmanager
 async def sides(
-    count: int = 2, *, grace_seconds: float = 10.0, opens: bool = True
+    count: int = 2,
+    *,
+    grace_seconds: float = 10.0,
+    opening_seconds: float = 0.5,
+    opens: bool = True,
 ) -> AsyncIterator[list[Side]]:
-    every = [Side(rank) for rank in range(count)]
+    every = [Side(rank, opening_seconds) for rank in range(count)]
     for side in every:
         side.others = {other.id: other for other in every if other is not side}
         await side.serve()

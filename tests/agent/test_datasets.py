@@ -1,5 +1,4 @@
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,6 @@ import pytest
 from sqlalchemy.orm import Session
 
 from appliance.api import agent_pb2 as pb
-from appliance.datasets import fingerprint
 from appliance.datasets.datasets import MOST_PUBLISHED_BY_PEER, Datasets, OwnDataset, Registration
 from appliance.datasets.errors import (
     BadHeader,
@@ -29,7 +27,7 @@ from appliance.datasets.errors import (
 )
 from appliance.datasets.inspect import inspect
 from appliance.datasets.rpc import DatasetsRpc
-from appliance.datasets.source import FileStamp, Inspected, Source, Wanted
+from appliance.datasets.source import Inspected, Wanted
 from appliance.datasets.table import Reading
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.letters import (
@@ -478,66 +476,6 @@ def test_what_peers_ask_is_no_reason_to_search_for_what_changed(world: World) ->
         run(world.datasets.require_unchanged("patients"))
 
     assert world.inspections == []
-
-
-def test_a_changed_table_is_read_once_for_all_who_ask(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads: list[str] = []
-    compare = fingerprint.require_unchanged
-
-    def slowly(source: Source) -> tuple[FileStamp, ...]:
-        reads.append(source.location)
-        time.sleep(0.1)
-        return compare(source)
-
-    monkeypatch.setattr(fingerprint, "require_unchanged", slowly)
-    path = Path(world.add().source.location)
-
-    def ask(count: int) -> list[object]:
-        async def together() -> list[object]:
-            asked = (world.datasets.require_unchanged("patients") for _ in range(count))
-            return await asyncio.gather(*asked, return_exceptions=True)
-
-        return run(together())
-
-    csv_file(world.folder, "id,age\nz,1\n", "patients.csv")
-    assert {type(said) for said in ask(20) + ask(1)} == {DatasetChanged}
-    assert len(reads) == 1
-
-    path.touch()
-    assert {type(said) for said in ask(20)} == {DatasetChanged}
-    assert len(reads) == 2
-
-
-def test_no_more_than_two_tables_are_read_at_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = [f"t{number}" for number in range(5)]
-    now, most = 0, 0
-    counting = threading.Lock()
-    compare = fingerprint.require_unchanged
-
-    def slowly(source: Source) -> tuple[FileStamp, ...]:
-        nonlocal now, most
-        with counting:
-            now += 1
-            most = max(most, now)
-        time.sleep(0.05)
-        with counting:
-            now -= 1
-        return compare(source)
-
-    monkeypatch.setattr(fingerprint, "require_unchanged", slowly)
-    for name in names:
-        Path(world.add(name).source.location).touch()
-
-    async def together() -> None:
-        await asyncio.gather(*map(world.datasets.require_unchanged, names))
-
-    run(together())
-
-    assert most == 2
 
 
 def test_datasets_are_counted(world: World) -> None:

@@ -18,13 +18,14 @@ from appliance.peering import tls
 from appliance.peering.acceptance import _fetch_certificate
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
+    PairingBusy,
     PairingFailed,
     PairingPortTaken,
     WrongCode,
 )
-from appliance.peering.invitations import Invitation
+from appliance.peering.invitations import MOST_ATTEMPTS, MOST_ATTEMPTS_EACH, Invitation
 from appliance.peering.pairing_port import PAIRING_NAME, PairingPort
-from appliance.peering.pake import Half, Role
+from appliance.peering.pake import Half, Proof, Role
 from appliance.peering.states import InvitationState
 from tests.agent.pairing_nodes import PairingNode, run_with_two, state_of
 
@@ -182,6 +183,52 @@ def test_malformed_messages_are_refused_with_a_word_and_no_more(
         assert metadata.get(ERROR_KEY, code) == says
         assert ERROR_KEY not in metadata or raised.value.details() == ""
         assert await state_of(hospital, made.number) == (InvitationState.OPEN, 0)
+
+    run_with_two(tmp_path, test)
+
+
+def test_who_begins_again_and_again_uses_up_its_own_share_alone(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        made = await hospital.invitations.invite()
+        number, message = made.number, Half(Role.INVITEE, b"a-guess").message
+
+        async def begin(caller: str) -> bool:
+            try:
+                await hospital.invitations.begin(number, message, caller)
+            except PairingBusy:
+                return False
+            return True
+
+        flood = [await begin(f"ipv4:192.0.2.7:{port}") for port in range(4000, 4050)]
+        neighbours = [await begin(f"ipv6:%5B2001:db8::{n:x}%5D:9") for n in range(1, 20)]
+
+        assert flood.count(True) == neighbours.count(True) == MOST_ATTEMPTS_EACH
+        assert flood[:MOST_ATTEMPTS_EACH] == [True] * MOST_ATTEMPTS_EACH
+        await laboratory.acceptance.accept(made.text)
+        assert await state_of(hospital, number) == (InvitationState.USED, 0)
+
+    run_with_two(tmp_path, test)
+
+
+def test_an_attempt_that_began_is_not_displaced_by_those_that_come_after(tmp_path: Path) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        made = await hospital.invitations.invite()
+        message = Half(Role.INVITEE, b"a-guess").message
+        _, first = await hospital.invitations.begin(made.number, message, "ipv4:192.0.2.1:1")
+
+        async def begin(network: int) -> type[Exception] | None:
+            caller = f"ipv4:198.51.100.{network}:1"
+            try:
+                await hospital.invitations.begin(made.number, message, caller)
+            except PairingBusy as error:
+                return type(error)
+            return None
+
+        said = await asyncio.gather(*map(begin, range(1, 100)))
+
+        assert PairingBusy in said and said.count(None) < MOST_ATTEMPTS
+        with pytest.raises(WrongCode):  # it is still judged, not lost
+            await hospital.invitations.finish(first, Proof(sealed=b"x", mac=bytes(32)), "there")
 
     run_with_two(tmp_path, test)
 

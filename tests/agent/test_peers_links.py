@@ -1,6 +1,7 @@
 """Links between nodes over real TLS on loopback, with honest servers and others."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from appliance.api import peer_pb2 as pb
 from appliance.api.peer_pb2_grpc import GreetingStub
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
+from appliance.peering import tls
 from appliance.peering.diagnosis import Cause
 from appliance.peering.errors import PeerNotPaired
 from appliance.peering.links import Contact, Links
@@ -99,6 +101,84 @@ def test_a_renewed_leaf_hurts_no_running_stream_and_serves_the_next_call(tmp_pat
             assert await stream.read() == b"after"
             await stream.done_writing()
             assert await stream.read() is grpc.aio.EOF
+
+    asyncio.run(run())
+
+
+def stopped_at(moment: datetime) -> Callable[[], datetime]:
+    return lambda: moment
+
+
+def test_a_connection_that_outlives_its_certificate_is_nobodys(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            held = await right.links.channel(left.node_id)
+            stub: Any = GreetingStub(held)
+            hello = pb.HelloRequest(introduction=right.introduce().to_proto())
+            await stub.Hello(hello, timeout=5)
+
+            end = right.keeper.current().not_after
+            for moment in (end, end + timedelta(days=3), end - timedelta(days=2)):
+                left.now = stopped_at(moment)
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await stub.Hello(hello, timeout=5)
+            left.now = stopped_at(end - timedelta(seconds=1))
+            await stub.Hello(hello, timeout=5)
+
+    asyncio.run(run())
+
+
+def test_a_retired_connection_ends_before_its_certificate_and_the_new_one_serves(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            minute = timedelta(minutes=1)
+            keeper = LeafKeeper(right.key, now=lambda: right.now(), life=minute)
+            right.links = Links(
+                keeper=keeper, book=right.book, introduce=right.introduce, now=lambda: right.now()
+            )
+            leaf = keeper.current()
+            old = await right.links.channel(left.node_id)
+            stream: Any = old.stream_stream("/test.Echo/Echo")()
+            await stream.write(b"x")
+            assert await stream.read() == b"x"
+
+            right.now = clock(timedelta(seconds=-10))  # which renews the leaf
+            assert keeper.current() is not leaf
+            new: Any = await right.links.channel(left.node_id)
+            assert new is not old
+            assert not stream.done()
+
+            await eventually(stream.done)
+            assert right.now() < leaf.not_after
+            fresh = new.stream_stream("/test.Echo/Echo")()
+            await fresh.write(b"y")
+            assert await fresh.read() == b"y"
+
+    asyncio.run(run())
+
+
+def test_a_message_larger_than_any_frame_or_letter_is_refused(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_nodes(tmp_path) as (left, right):
+            channel = grpc.aio.secure_channel(
+                f"127.0.0.1:{left.port}",
+                tls.channel_credentials(right.keeper.current(), left.key.certificate_der),
+                options=[
+                    ("grpc.ssl_target_name_override", left.node_id.dns_name),
+                    ("grpc.max_send_message_length", -1),
+                ],
+            )
+            for count, code in ((1 << 20, None), (5 << 18, grpc.StatusCode.RESOURCE_EXHAUSTED)):
+                stream: Any = channel.stream_stream("/test.Echo/Echo")()
+                await stream.write(bytes(count))
+                await stream.done_writing()
+                if code is None:
+                    assert len(await stream.read()) == count
+                else:
+                    assert await stream.code() is code
+            await channel.close()
 
     asyncio.run(run())
 

@@ -1,6 +1,7 @@
 """The relay carries workers' bytes over streams that drop, and blames peers that misbehave."""
 
 import asyncio
+import contextlib
 import os
 from typing import Any
 
@@ -8,8 +9,9 @@ import grpc
 import pytest
 
 from appliance.agent import frames
-from appliance.agent.conversation import PeerAborted
+from appliance.agent.conversation import STATUSES_AT_ONCE, PeerAborted
 from appliance.agent.frames import Abort, AbortCode, Ack, Fin, Open, Status
+from appliance.agent.relay import MAX_WAITING_STREAMS
 from services.errors import PeerLost, PeerProtocolError
 from tests.agent.relay_sides import JOB, Side, read, sides, stream_to, write
 
@@ -218,6 +220,11 @@ MISBEHAVIOURS: dict[str, tuple[list[bytes], str]] = {
     "a status of no stage": ([frames.encode(Status(stage="x", fraction=0.5))], "unknown stage"),
     "a status beyond all": ([frames.encode(Status(stage="blind", fraction=9))], "malformed status"),
     "an unknown code": ([frames.encode(Abort(AbortCode.FAILED))[:-1] + b"\x63"], "unknown code"),
+    "more statuses than any worker gives": (
+        [frames.encode(Status(stage="blind", fraction=0.5))] * (STATUSES_AT_ONCE + 1000),
+        "more statuses",
+    ),
+    "an acknowledgement of nothing": ([frames.encode(Ack(0))] * 2, "acknowledges nothing new"),
     "an offset out of range": ([b"\x02" + b"\xff" * 8 + b"x"], "out of range"),
 }
 
@@ -230,9 +237,10 @@ def test_a_peer_that_misbehaves_is_blamed_and_hears_only_that_it_broke_the_rules
         async with sides(opens=False) as (_, right):
             right.open([0, 1], grace_seconds=5)
             channel, stream = stream_to(right, as_rank=0)
-            for raw in [OPENING, *junk]:
-                await stream.write(raw)
-            error = await right.heard.failure()
+            with contextlib.suppress(asyncio.InvalidStateError, grpc.RpcError):
+                for raw in [OPENING, *junk]:
+                    await stream.write(raw)
+            error = await right.heard.failure(20)
             last = [raw async for raw in stream][-1]
             await channel.close()
 
@@ -240,6 +248,86 @@ def test_a_peer_that_misbehaves_is_blamed_and_hears_only_that_it_broke_the_rules
             assert error.rank == 0
             assert blame in error.what
             assert last == frames.encode(Abort(AbortCode.BROKE_RULES))
+
+    asyncio.run(run())
+
+
+def test_as_many_statuses_as_a_link_may_have_held_up_are_taken() -> None:
+    async def run() -> None:
+        async with sides(opens=False) as (_, right):
+            right.open([0, 1], grace_seconds=5)
+            channel, stream = stream_to(right, as_rank=0)
+            await stream.write(OPENING)
+            for _ in range(STATUSES_AT_ONCE):
+                await stream.write(frames.encode(Status(stage="blind", fraction=0.5)))
+            await stream.write(data(0, b"x"))
+
+            assert await read(right.workers[0], 1) == b"x"
+            assert not right.heard.failures
+            await channel.close()
+
+    asyncio.run(run())
+
+
+def test_streams_that_wait_for_jobs_are_counted_one_by_one() -> None:
+    async def run() -> None:
+        async with sides(opens=False, opening_seconds=30) as (_, right):
+            pairs = [stream_to(right, as_rank=0) for _ in range(MAX_WAITING_STREAMS + 1)]
+            for _, stream in pairs:
+                await stream.write(OPENING)
+            waiting = [asyncio.create_task(refusal(stream)) for _, stream in pairs]
+            refused, _ = await asyncio.wait(
+                waiting, timeout=10, return_when=asyncio.FIRST_COMPLETED
+            )
+
+            assert len(refused) == 1
+            for task in waiting:
+                task.cancel()
+            for channel, _ in pairs:
+                await channel.close()
+
+    asyncio.run(run())
+
+
+def test_a_stream_that_waits_no_longer_leaves_the_others_waiting() -> None:
+    async def run() -> None:
+        async with sides(opens=False) as (_, right):
+            gone_channel, gone = stream_to(right, as_rank=0)
+            await gone.write(OPENING)
+            await asyncio.sleep(0.2)
+            channel, stream = stream_to(right, as_rank=0)
+            await stream.write(OPENING)
+            await stream.write(data(0, b"x"))
+            await asyncio.sleep(0.05)
+            gone.cancel()
+            await asyncio.sleep(0.05)
+            right.open([0, 1], grace_seconds=5)
+
+            assert await read(right.workers[0], 1) == b"x"
+            for each in (gone_channel, channel):
+                await each.close()
+
+    asyncio.run(run())
+
+
+def test_a_stream_ends_when_its_caller_is_no_peer_any_more_and_goes_on_when_it_is() -> None:
+    async def run() -> None:
+        async with sides() as (left, right):
+            await write(left.workers[1], b"before")
+            assert await read(right.workers[0], 6) == b"before"
+
+            right.strangers.add(left.id)
+            async with asyncio.timeout(10):
+                while (0, False) not in right.heard.links:
+                    await asyncio.sleep(0.01)
+            await write(left.workers[1], b"meanwhile")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await asyncio.get_running_loop().sock_recv(right.workers[0], 1)
+            right.strangers.clear()
+
+            assert await read(right.workers[0], 9) == b"meanwhile"
+            assert not left.heard.failures and not right.heard.failures
 
     asyncio.run(run())
 

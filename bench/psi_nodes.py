@@ -36,7 +36,10 @@ def run(folder: Path, items: int, common: int) -> list[dict[str, Any]]:
                 pb.SubmitParty(node=right.name, dataset="numbers", receives=["intersection"]),
             ],
         )
-        _wait(nodes, lambda: any(one.id == job.id for one in right.client.list_jobs(waiting=True).jobs))
+        _wait(
+            nodes,
+            lambda: any(one.id == job.id for one in right.client.list_jobs(waiting=True).jobs),
+        )
         ran = _measure(
             "coffer, two nodes, approval to both results",
             items,

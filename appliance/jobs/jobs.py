@@ -111,12 +111,7 @@ class Jobs:
             now_milliseconds=now_milliseconds,
         )
         self._docket = Docket(
-            outbox,
-            key,
-            peers,
-            self._require_terms,
-            now_milliseconds,
-            lambda job_id: self._attendant.changed(job_id),
+            outbox, key, peers, self._require_terms, now_milliseconds, self._have_attended
         )
         self._attendant = Attendant(
             store=store,
@@ -335,6 +330,9 @@ class Jobs:
                 )
 
         await self._attendant.insist(job_id, work)
+
+    def _have_attended(self, job_id: str) -> None:
+        self._attendant.changed(job_id)
 
     def _require_terms(self, contract: Contract) -> None:
         rank = contract.rank_of(self._own.node_id)

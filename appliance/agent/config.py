@@ -6,14 +6,16 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from appliance.api.conventions import MOST_SOCKET_PATH_BYTES, SOCKET_NAME
-from services.errors import ConfigError
+from appliance.peering.introduction import require_name
+from services.errors import ConfigError, ServiceError
 
 FILE_NAME: Final = "coffer.toml"
+_LAST_PORT: Final = 65535
 
 
 class ApplianceConfig(BaseModel):
@@ -28,13 +30,10 @@ class ApplianceConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     state: Path
-    name: str = Field(
-        default_factory=lambda: socket.gethostname().split(".")[0] or "node",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
-    )
+    name: str = Field(default_factory=lambda: socket.gethostname().split(".")[0] or "node")
     listen: str = "0.0.0.0:7443"
     advertise: str = ""
-    pairing_port: int = Field(default=0, ge=0, le=65535)
+    pairing_port: int = Field(default=0, ge=0, le=_LAST_PORT)
     allowed_uids: tuple[int, ...] = ()
     worker_socket: Path | None = None
     worker_memory_bytes: int = Field(default=8 << 30, ge=256 << 20)
@@ -47,9 +46,25 @@ class ApplianceConfig(BaseModel):
     @classmethod
     def _is_address(cls, value: str) -> str:
         host, colon, port = value.rpartition(":")
-        if value and not (host and colon and port.isdecimal() and int(port) <= 65535):
-            raise ValueError("must be HOST:PORT")
+        if value and not (host and colon and port.isdecimal() and int(port) <= _LAST_PORT):
+            raise ValueError("must be HOST:PORT, as 192.0.2.7:7443")
         return value
+
+    @field_validator("name")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        try:
+            return require_name(value)
+        except ServiceError as error:
+            raise ValueError(error.what) from None
+
+    @model_validator(mode="after")
+    def _has_two_ports(self) -> Self:
+        if self.listen_port and self.pairing_listen == self.listen:
+            raise ValueError("pairing_port must not be the peer port")
+        if self.listen_port == _LAST_PORT and not self.pairing_port:
+            raise ValueError(f"pairing_port must be named, as none comes after {_LAST_PORT}")
+        return self
 
     @property
     def listen_host(self) -> str:
@@ -64,7 +79,8 @@ class ApplianceConfig(BaseModel):
     @property
     def pairing_listen(self) -> str:
         """Where the pairing port opens, by invitation; the next after the peer port by default."""
-        return f"{self.listen_host}:{self.pairing_port or self.listen_port + 1}"
+        next_port = self.listen_port + 1 if self.listen_port else 0
+        return f"{self.listen_host}:{self.pairing_port or next_port}"
 
     @property
     def reachable_at(self) -> str:
@@ -132,6 +148,8 @@ def _explained(error: ValidationError, path: Path) -> ConfigError:
         nearest = difflib.get_close_matches(key, ApplianceConfig.model_fields, n=1)
         remedy = f'did you mean "{nearest[0]}"?' if nearest else f"remove it from {path}"
         return ConfigError(f"unknown setting {key}", remedy=remedy)
+    what = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"].lower()
     return ConfigError(
-        f"setting {key}: {first['msg'].lower()}", remedy=f"see {path} or the command line"
+        f"setting {key}: {what}" if key else what,
+        remedy=f"mend it on the command line or in {path}",
     )

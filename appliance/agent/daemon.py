@@ -12,6 +12,8 @@ from appliance.agent import journal
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.node import Node
 from appliance.agent.servers import local_server, peer_server
+from appliance.identity.keys import FileKey
+from appliance.store import database
 from appliance.store.database import Store
 from appliance.store.lock import FolderLock
 
@@ -45,9 +47,12 @@ async def serving(config: ApplianceConfig) -> AsyncIterator[Node]:
     """Open the node and its two servers; leave nothing running behind."""
     async with AsyncExitStack() as stack:
         stack.enter_context(FolderLock.take(config.state))
+        # The key comes before the database, so a database without it is a node that has lost it.
+        is_new = not (config.state / database.FILE_NAME).exists()
+        key = FileKey.open_or_make(config.state, now=now, may_make=is_new)
         store = Store.open(config.state)
         stack.callback(store.close)
-        node = Node(config, store, now)
+        node = Node(config, key, store, now)
         stack.push_async_callback(node.close)
         await node.load()
         await stack.enter_async_context(peer_server(config, node))

@@ -44,10 +44,12 @@ log = logging.getLogger(__name__)
 class Node:
     """All parts of one node. They are made in the order in which they need one another."""
 
-    def __init__(self, config: ApplianceConfig, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, config: ApplianceConfig, key: FileKey, store: Store, now: Callable[[], datetime]
+    ) -> None:
         self._config = config
         self._now = now
-        self.key = FileKey.open_or_make(config.state, now=now)
+        self.key = key
         self.keeper = LeafKeeper(self.key, now=now)
         # The outbox sends over links, which ask the peers, who post to the outbox.
         self.outbox = Outbox(store, self._send, self._milliseconds)

@@ -24,7 +24,7 @@ from appliance.agent.watch import Failure, leave, watch
 from appliance.agent.worker_process import WorkerProcess, WorkerUnstartable
 from appliance.contracts.contract import Contract, write_contract
 from appliance.datasets.errors import DatasetError, revive
-from appliance.datasets.source import Inspected, Source, Wanted
+from appliance.datasets.source import Inspected, Source, Wanted, require_outside
 from appliance.jobs.progress import Course, PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
 from services.errors import PeerProtocolError, ServiceError
@@ -178,6 +178,7 @@ class Supervisor:
 
     async def inspect(self, wanted: Wanted) -> Inspected:
         """Read a table through in a worker. Raises: DatasetError, WorkerUnstartable."""
+        await asyncio.to_thread(require_outside, self._config.state, wanted.files)
         limits = self._limits(INSPECTION_SECONDS)
         never: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
         worker = await self._spares.take()

@@ -37,7 +37,7 @@ from appliance.store.database import Store
 from services.randomness import Rng
 from services.service import Column
 
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME: Final = re.compile(r"[^\W_][\w.-]{0,63}")
 SUFFIXES: Final = {
     ".csv": Kind.CSV,
     ".tsv": Kind.CSV,

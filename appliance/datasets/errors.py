@@ -83,6 +83,16 @@ class FileUnreadable(DatasetError):
         )
 
 
+class FileOfTheNode(DatasetError):
+    """A file of the node's own was to be a dataset: its key, its database, a job's results."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"the file {path} belongs to the node itself",
+            remedy="a result becomes a dataset once it is copied: coffer jobs result JOB --copy-to",
+        )
+
+
 class DatasetChanged(DatasetError):
     """The dataset's content is not what was registered."""
 

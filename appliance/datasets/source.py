@@ -1,12 +1,13 @@
 """Where a dataset's rows come from: all that a worker needs in order to read them."""
 
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Self
 
-from appliance.datasets.errors import FileUnreadable, FileVanished
+from appliance.datasets.errors import FileOfTheNode, FileUnreadable, FileVanished
 from services.service import Column
 
 
@@ -123,3 +124,10 @@ class Inspected:
 
     source: Source
     figures: Figures
+
+
+def require_outside(folder: Path, files: Iterable[str]) -> None:
+    """Refuse files that lie within ``folder``, wherever links lead. Raises: FileOfTheNode."""
+    for path in map(Path, files):
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise FileOfTheNode(path)

@@ -58,9 +58,12 @@ class FileKey:
         self._node_id = NodeId.from_public_der(self._public_der)
 
     @classmethod
-    def open_or_make(cls, state: Path, *, now: Callable[[], datetime]) -> "FileKey":
+    def open_or_make(
+        cls, state: Path, *, now: Callable[[], datetime], may_make: bool = True
+    ) -> "FileKey":
         """Read the key in the state folder's ``identity``, or make it at the first start.
 
+        may_make: False where the node has been somebody already, whose key must then be there.
         Raises: IdentityUnusable if what lies there cannot be trusted or does not fit together.
         """
         folder = state / "identity"
@@ -68,7 +71,7 @@ class FileKey:
         _require_private(folder, 0o700)
         key_path, certificate_path = folder / "identity.key", folder / "identity.crt"
         if not key_path.exists():
-            if certificate_path.exists():
+            if certificate_path.exists() or not may_make:
                 raise IdentityUnusable(f"the identity key {key_path} is gone", remedy=_RESTORE)
             _write_durably(key_path, _private_pem(ec.generate_private_key(ec.SECP256R1())), 0o600)
         key = _read_key(key_path)

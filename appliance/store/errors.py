@@ -70,6 +70,16 @@ class FolderInUse(StoreError):
         )
 
 
+class FolderUnsafe(StoreError):
+    """Another user could change the node's settings, key or facts."""
+
+    def __init__(self, place: Path, what: str, mend: str) -> None:
+        super().__init__(
+            f"{place} {what}",
+            remedy=f"see who wrote there and what; if all is well: {mend} {place}",
+        )
+
+
 class FolderUnusable(StoreError):
     """The state folder cannot be made, entered or written."""
 

@@ -2,11 +2,12 @@
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from appliance.store.errors import FolderInUse, FolderUnusable
+from appliance.store.errors import FolderInUse, FolderUnsafe, FolderUnusable
 
 FILE_NAME: Final = "lock"
 
@@ -21,10 +22,13 @@ class FolderLock:
     def take(cls, folder: Path) -> Self:
         """Make the folder if it is missing (0700) and lock it.
 
-        Raises: FolderInUse, naming the process that holds it; FolderUnusable.
+        Raises: FolderInUse, naming the process that holds it; FolderUnusable; FolderUnsafe if
+            another user could change what lies in it.
         """
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for place in (folder, *folder.iterdir()):
+                _require_safe(place)
             path = folder / FILE_NAME
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
@@ -55,3 +59,13 @@ class FolderLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _require_safe(place: Path) -> None:
+    found = place.lstat()
+    if stat.S_ISSOCK(found.st_mode) or stat.S_ISLNK(found.st_mode):
+        return
+    if found.st_uid not in (os.geteuid(), 0):
+        raise FolderUnsafe(place, f"belongs to user {found.st_uid}", f"chown {os.geteuid()}")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise FolderUnsafe(place, "may be written by other users", "chmod go-w")

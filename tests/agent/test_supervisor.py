@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from appliance.agent.frames import AbortCode
-from appliance.datasets.errors import BadRow, FileVanished
+from appliance.datasets.errors import BadRow, FileOfTheNode, FileVanished
 from appliance.datasets.source import Kind, Wanted
 from appliance.jobs.progress import ProgressReport
 from appliance.jobs.reasons import Reason
@@ -319,7 +319,7 @@ def test_an_inspection_in_a_worker_finds_what_is_in_a_table(tmp_path: Path) -> N
 
         assert found.source.row_count == len(LEFT)
         assert [column.name for column in found.source.columns] == ["id", "value"]
-        assert not list((left.folder / "scratch").iterdir())
+        assert not list((left.state / "scratch").iterdir())
 
     tried(tmp_path, play)
 
@@ -332,5 +332,18 @@ def test_an_inspection_raises_the_error_that_its_worker_met(tmp_path: Path) -> N
             await both[0].supervisor.inspect(wanted(broken))
         with pytest.raises(FileVanished):
             await both[0].supervisor.inspect(wanted(tmp_path / "none.csv"))
+
+    tried(tmp_path, play)
+
+
+def test_what_belongs_to_the_node_is_never_a_dataset(tmp_path: Path) -> None:
+    async def play(both: Both) -> None:
+        key = both[0].state / "identity.csv"
+        key.write_text("id\n1\n")
+        link = tmp_path / "innocent.csv"
+        link.symlink_to(key)
+        for path in (key, link):
+            with pytest.raises(FileOfTheNode, match="belongs to the node itself"):
+                await both[0].supervisor.inspect(wanted(path))
 
     tried(tmp_path, play)

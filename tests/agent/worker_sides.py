@@ -75,17 +75,18 @@ class Bench:
     def __init__(self, rank: int, folder: Path, keys: list[str], memory_bytes: int) -> None:
         self.rank = rank
         self.folder = folder
-        folder.mkdir(parents=True)
+        self.state = folder / "state"
+        self.state.mkdir(parents=True)
         self.side = Side(rank)
         self.told = Told()
         # Built without its checks: a test may grant less memory than an operator may.
         config = ApplianceConfig.model_construct(
-            state=folder, worker_memory_bytes=memory_bytes, worker_threads=2
+            state=self.state, worker_memory_bytes=memory_bytes, worker_threads=2
         )
         self.supervisor = Supervisor(config, self.side.relay)
         self.supervisor.tell(self.told)
         self.source = make_table(folder, keys)
-        self.staging = folder / "jobs" / JOB / "staging"
+        self.staging = self.state / "jobs" / JOB / "staging"
         self._running: asyncio.Task[None] | None = None
 
     async def open(self) -> None:

@@ -33,7 +33,7 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("address", ["7443", "host:", ":1", "host:70000", "host:x"])
 def test_a_malformed_address_names_its_key(tmp_path: Path, address: str) -> None:
-    with pytest.raises(ConfigError, match=r"setting listen: .*host:port"):
+    with pytest.raises(ConfigError, match="setting listen: must be HOST:PORT"):
         read_config(tmp_path, {"listen": address})
 
 
@@ -56,3 +56,24 @@ def test_a_missing_file_named_by_the_environment_is_an_error(
 def test_a_state_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="too long for a Unix socket"):
         read_config(tmp_path / ("x" * 120), {})
+
+
+@pytest.mark.parametrize("name", ["hospital", "检验所", "Klinik-Süd", "lab_2"])
+def test_a_name_has_letters_of_any_script(tmp_path: Path, name: str) -> None:
+    assert read_config(tmp_path, {"name": name}).name == name
+
+
+@pytest.mark.parametrize("name", ["", "-lab", "a/b", "a\nb", "x" * 65])
+def test_a_name_that_peers_would_refuse_is_refused_here(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="setting name: a node's name"):
+        read_config(tmp_path, {"name": name})
+
+
+def test_the_pairing_port_is_not_the_peer_port(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pairing_port must not be the peer port"):
+        read_config(tmp_path, {"listen": "127.0.0.1:7443", "pairing_port": 7443})
+
+
+def test_after_the_last_port_comes_no_other(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pairing_port must be named"):
+        read_config(tmp_path, {"listen": "127.0.0.1:65535"})

@@ -327,3 +327,9 @@ def test_the_leafs_key_is_not_the_identitys(tmp_path: Path) -> None:
 
     assert isinstance(public, ec.EllipticCurvePublicKey)
     assert certificates.public_der_of(public) != key.public_der
+
+
+def test_a_node_that_was_somebody_does_not_become_another(tmp_path: Path) -> None:
+    with pytest.raises(IdentityUnusable, match="is gone") as raised:
+        FileKey.open_or_make(tmp_path, now=CLOCK, may_make=False)
+    assert "restore" in raised.value.remedy

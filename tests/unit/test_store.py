@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from appliance.store.database import FILE_NAME, Store
 from appliance.store.errors import (
     FolderInUse,
+    FolderUnsafe,
     FolderUnusable,
     StoreDamaged,
     StoreForeign,
@@ -290,3 +291,15 @@ def test_memory_follows_the_disk_even_if_the_caller_hangs_up(tmp_path: Path) -> 
     asyncio.run(run())
 
     assert heard == ["committed"]
+
+
+@pytest.mark.parametrize("name", ["", "coffer.toml", "coffer.db"])
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_state_that_others_may_write_is_refused(tmp_path: Path, name: str, mode: int) -> None:
+    (tmp_path / "coffer.toml").touch(0o644)
+    (tmp_path / "coffer.db").touch(0o600)
+    (tmp_path / name).chmod(mode)
+
+    with pytest.raises(FolderUnsafe, match="may be written by other users") as raised:
+        FolderLock.take(tmp_path)
+    assert "chmod go-w" in raised.value.remedy

@@ -37,6 +37,7 @@ from services.registry import SERVICES
 from services.service import Service
 
 VERSION: Final = version("coffer")
+Clock = Callable[[], datetime]
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,7 @@ log = logging.getLogger(__name__)
 class Node:
     """All parts of one node. They are made in the order in which they need one another."""
 
-    def __init__(
-        self, config: ApplianceConfig, key: FileKey, store: Store, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, config: ApplianceConfig, key: FileKey, store: Store, now: Clock) -> None:
         self._config = config
         self._now = now
         self.key = key

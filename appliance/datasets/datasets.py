@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -216,7 +217,7 @@ class Datasets:
 
         Raises: DatasetExists, DatasetNameInvalid, QueryRefused, and whatever is wrong with it.
         """
-        if not NAME.fullmatch(wanted.name):
+        if not _is_name(wanted.name):
             raise DatasetNameInvalid(wanted.name)
         table_wanted = await asyncio.to_thread(_wanted, wanted)
         await self._store.run(lambda session: _require_free(session, wanted))
@@ -316,6 +317,10 @@ class Datasets:
             session.delete(session.get_one(table.PublicationRow, (name, peer.text)))
             self._post(session, peer, LetterKind.DATASET_WITHDRAWN, DatasetWithdrawn(name=name))
         session.flush()
+
+
+def _is_name(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and unicodedata.is_normalized("NFC", name)
 
 
 def _wanted(registration: Registration) -> Wanted:
@@ -424,7 +429,7 @@ def _description(body: DatasetPublished) -> Description:
     names = [column.name for column in body.columns]
     forms = {form.value for form in NormalForm}
     fits = (
-        NAME.fullmatch(body.name)
+        _is_name(body.name)
         and not find_name_fault(names)
         and all(column.type.isprintable() for column in body.columns)
         and body.key

@@ -179,8 +179,9 @@ def approve(teller: Teller, laboratory: Node, hospital: Node, job: pb.Job) -> No
         (laboratory, hospital),
     )
     teller.typed(laboratory, f"jobs approve {job.id}")
-    teller.show(job_views.disclosure(waiting))
-    laboratory.client.approve_job(waiting.id, waiting.digest)
+    read = laboratory.client.get_job(waiting.id)
+    teller.show(job_views.disclosure(read))
+    laboratory.client.approve_job(read.id, read.digest)
 
 
 def require_success(nodes: Sequence[Node], ended: Sequence[pb.Job]) -> None:

@@ -95,6 +95,7 @@ def test_a_uid_that_is_not_allowed_is_refused_by_name(tmp_path: Path) -> None:
 PROBE = """
 import os, sys, grpc
 from appliance.api import agent_pb2, agent_pb2_grpc
+grpc.insecure_channel("unix:/nowhere").close()
 os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 for name in sys.argv[1:]:
     with grpc.insecure_channel("unix:" + name) as channel:

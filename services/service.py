@@ -84,12 +84,14 @@ class Statement:
     about:    the rank whose data the knowledge comes from, None if it concerns no one's data.
     template: the sentence as others read it; it may use any of ``values``.
     to_us:    the same as the learner itself reads it.
+    of_us:    the same as the party whose data it is reads it, empty if it names no such party.
     """
 
     learner: int
     about: int | None
     template: str
     to_us: str
+    of_us: str = ""
     values: Mapping[str, str | int] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -97,7 +99,9 @@ class Statement:
 
     def read_by(self, rank: int) -> str:
         """Return the sentence as the party of this rank reads it."""
-        return (self.to_us if rank == self.learner else self.template) % self.values
+        if rank == self.learner:
+            return self.to_us % self.values
+        return (self.of_us if rank == self.about and self.of_us else self.template) % self.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

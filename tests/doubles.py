@@ -20,7 +20,10 @@ class FakeAgent:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.asked: list[tuple[str, Message]] = []
-        self._answers: dict[str, list[Message | Refusal]] = {}
+        # Without peers, unless a test says otherwise.
+        self._answers: dict[str, list[Message | Refusal]] = {
+            "Peers/ListPeers": [agent_pb2.ListPeersReply()]
+        }
         self._server = grpc.server(ThreadPoolExecutor(max_workers=4))
         for service in agent_pb2.DESCRIPTOR.services_by_name.values():
             handlers = {method.name: self._handler(method) for method in service.methods}

@@ -15,6 +15,7 @@ from appliance.agent.servers import local_server, peer_server
 from appliance.identity.keys import FileKey
 from appliance.store import database
 from appliance.store.database import Store
+from appliance.store.errors import StoreGone
 from appliance.store.lock import FolderLock
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,10 @@ async def serving(config: ApplianceConfig) -> AsyncIterator[Node]:
     async with AsyncExitStack() as stack:
         stack.enter_context(FolderLock.take(config.state))
         # The key comes before the database, so a database without it is a node that has lost it.
+        # And a key without it is one whose letters would be numbered from 1 again.
         is_new = not (config.state / database.FILE_NAME).exists()
+        if is_new and FileKey.lies_in(config.state):
+            raise StoreGone(config.state / database.FILE_NAME, config.state / "identity")
         key = FileKey.open_or_make(config.state, now=now, may_make=is_new)
         store = Store.open(config.state)
         stack.callback(store.close)

@@ -26,7 +26,7 @@ from appliance.mailbox.outbox import Outbox
 from appliance.mailbox.rpc import LinkSender
 from appliance.peering import tls
 from appliance.peering.acceptance import Acceptance
-from appliance.peering.introduction import Introduction
+from appliance.peering.introduction import BOOT_BYTES, Introduction
 from appliance.peering.invitations import Invitations
 from appliance.peering.links import Links
 from appliance.peering.peer_rpc import PairingRpc
@@ -46,9 +46,9 @@ class Node:
     """All parts of one node. They are made in the order in which they need one another."""
 
     def __init__(self, config: ApplianceConfig, key: FileKey, store: Store, now: Clock) -> None:
-        self._config = config
-        self._now = now
+        self._config, self._now = config, now
         self.key = key
+        self._boot = System().draw(BOOT_BYTES)
         self.keeper = LeafKeeper(self.key, now=now)
         # The outbox sends over links, which ask the peers, who post to the outbox.
         self.outbox = Outbox(store, self._send, self._milliseconds)
@@ -140,6 +140,7 @@ class Node:
             address=self._config.reachable_at,
             version=VERSION,
             clock=self._now(),
+            boot=self._boot,
         )
 
     def rpc(self, services: Mapping[str, Service]) -> NodeRpc:

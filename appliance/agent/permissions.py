@@ -37,6 +37,7 @@ PERMISSIONS: Final = {
     "/coffer.agent.v1.Peers/GetPeer": _LOCAL,
     "/coffer.agent.v1.Peers/MovePeer": _LOCAL,
     "/coffer.agent.v1.Peers/Unpair": _LOCAL,
+    "/coffer.agent.v1.Peers/ForgetPeer": _LOCAL,
     "/coffer.agent.v1.Datasets/AddDataset": _LOCAL,
     "/coffer.agent.v1.Datasets/ListDatasets": _LOCAL,
     "/coffer.agent.v1.Datasets/GetDataset": _LOCAL,

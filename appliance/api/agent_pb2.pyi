@@ -111,7 +111,7 @@ class AcceptRequest(_message.Message):
     def __init__(self, invitation: _Optional[str] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("node_id", "name", "address", "state", "authentication_string", "confirmed_here", "confirmed_there", "reachable", "trouble", "remedy", "version", "last_seen_milliseconds", "outbox_count")
+    __slots__ = ("node_id", "name", "address", "state", "authentication_string", "confirmed_here", "confirmed_there", "reachable", "trouble", "remedy", "version", "last_seen_milliseconds", "outbox_count", "ended", "former_address")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +125,8 @@ class Peer(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     OUTBOX_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    FORMER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     name: str
     address: str
@@ -138,7 +140,9 @@ class Peer(_message.Message):
     version: str
     last_seen_milliseconds: int
     outbox_count: int
-    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., authentication_string: _Optional[str] = ..., confirmed_here: _Optional[bool] = ..., confirmed_there: _Optional[bool] = ..., reachable: _Optional[bool] = ..., trouble: _Optional[str] = ..., remedy: _Optional[str] = ..., version: _Optional[str] = ..., last_seen_milliseconds: _Optional[int] = ..., outbox_count: _Optional[int] = ...) -> None: ...
+    ended: str
+    former_address: str
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., authentication_string: _Optional[str] = ..., confirmed_here: _Optional[bool] = ..., confirmed_there: _Optional[bool] = ..., reachable: _Optional[bool] = ..., trouble: _Optional[str] = ..., remedy: _Optional[str] = ..., version: _Optional[str] = ..., last_seen_milliseconds: _Optional[int] = ..., outbox_count: _Optional[int] = ..., ended: _Optional[str] = ..., former_address: _Optional[str] = ...) -> None: ...
 
 class ConfirmRequest(_message.Message):
     __slots__ = ("peer",)
@@ -177,6 +181,12 @@ class MovePeerRequest(_message.Message):
     def __init__(self, peer: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class UnpairRequest(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    def __init__(self, peer: _Optional[str] = ...) -> None: ...
+
+class ForgetPeerRequest(_message.Message):
     __slots__ = ("peer",)
     PEER_FIELD_NUMBER: _ClassVar[int]
     peer: str

@@ -205,6 +205,11 @@ class PeersStub:
                 request_serializer=appliance_dot_api_dot_agent__pb2.UnpairRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_agent__pb2.Peer.FromString,
                 _registered_method=True)
+        self.ForgetPeer = channel.unary_unary(
+                '/coffer.agent.v1.Peers/ForgetPeer',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ForgetPeerRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.Peer.FromString,
+                _registered_method=True)
 
 
 class PeersServicer:
@@ -270,7 +275,14 @@ class PeersServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Unpair(self, request, context):
-        """Forgets a peer and cuts its connections.
+        """Ends the pairing with a peer and cuts its connections.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetPeer(self, request, context):
+        """Takes a peer whose pairing has ended off the list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -327,6 +339,11 @@ def add_PeersServicer_to_server(servicer, server):
             'Unpair': grpc.unary_unary_rpc_method_handler(
                     servicer.Unpair,
                     request_deserializer=appliance_dot_api_dot_agent__pb2.UnpairRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.Peer.SerializeToString,
+            ),
+            'ForgetPeer': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetPeer,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ForgetPeerRequest.FromString,
                     response_serializer=appliance_dot_api_dot_agent__pb2.Peer.SerializeToString,
             ),
     }
@@ -600,6 +617,33 @@ class Peers:
             target,
             '/coffer.agent.v1.Peers/Unpair',
             appliance_dot_api_dot_agent__pb2.UnpairRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.Peer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetPeer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Peers/ForgetPeer',
+            appliance_dot_api_dot_agent__pb2.ForgetPeerRequest.SerializeToString,
             appliance_dot_api_dot_agent__pb2.Peer.FromString,
             options,
             channel_credentials,

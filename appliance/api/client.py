@@ -125,8 +125,12 @@ class Client:
         return self._ask("Peers/MovePeer", pb.MovePeerRequest(peer=peer, address=address), pb.Peer)
 
     def unpair(self, peer: str) -> pb.Peer:
-        """Forget a peer and cut its connections."""
+        """End the pairing with a peer and cut its connections."""
         return self._ask("Peers/Unpair", pb.UnpairRequest(peer=peer), pb.Peer)
+
+    def forget_peer(self, peer: str) -> pb.Peer:
+        """Take a peer whose pairing has ended off the list."""
+        return self._ask("Peers/ForgetPeer", pb.ForgetPeerRequest(peer=peer), pb.Peer)
 
     # Datasets.
 

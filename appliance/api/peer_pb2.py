@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ppliance/api/peer.proto\x12\x0e\x63offer.peer.v1\"B\n\x0cHelloRequest\x12\x32\n\x0cintroduction\x18\x01 \x01(\x0b\x32\x1c.coffer.peer.v1.Introduction\"@\n\nHelloReply\x12\x32\n\x0cintroduction\x18\x01 \x01(\x0b\x32\x1c.coffer.peer.v1.Introduction\"\x8f\x01\n\x0cIntroduction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x18\n\x10lowest_interface\x18\x04 \x01(\r\x12\x19\n\x11highest_interface\x18\x05 \x01(\r\x12\x1a\n\x12\x63lock_milliseconds\x18\x06 \x01(\x03\"4\n\x06Letter\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"*\n\x07Receipt\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0f\n\x07refusal\x18\x02 \x01(\t\"\x07\n\x05\x46rame\"A\n\x0cPairingOffer\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x12\n\ninvitation\x18\x02 \x01(\r\x12\x0c\n\x04pake\x18\x03 \x01(\x0c\".\n\rPairingAnswer\x12\x0c\n\x04pake\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x0c\"<\n\x0cPairingProof\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\x12\x0b\n\x03mac\x18\x03 \x01(\x0c\"0\n\x11PairingAcceptance\x12\x0e\n\x06sealed\x18\x01 \x01(\x0c\x12\x0b\n\x03mac\x18\x02 \x01(\x0c\"O\n\x0fPairingIdentity\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x14\n\x0cintroduction\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x32M\n\x08Greeting\x12\x41\n\x05Hello\x12\x1c.coffer.peer.v1.HelloRequest\x1a\x1a.coffer.peer.v1.HelloReply2E\n\x07Mailbox\x12:\n\x07\x44\x65liver\x12\x16.coffer.peer.v1.Letter\x1a\x17.coffer.peer.v1.Receipt2E\n\x05Relay\x12<\n\x08\x43onverse\x12\x15.coffer.peer.v1.Frame\x1a\x15.coffer.peer.v1.Frame(\x01\x30\x01\x32\x9a\x01\n\x07Pairing\x12\x44\n\x05\x42\x65gin\x12\x1c.coffer.peer.v1.PairingOffer\x1a\x1d.coffer.peer.v1.PairingAnswer\x12I\n\x06\x46inish\x12\x1c.coffer.peer.v1.PairingProof\x1a!.coffer.peer.v1.PairingAcceptanceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ppliance/api/peer.proto\x12\x0e\x63offer.peer.v1\"B\n\x0cHelloRequest\x12\x32\n\x0cintroduction\x18\x01 \x01(\x0b\x32\x1c.coffer.peer.v1.Introduction\"@\n\nHelloReply\x12\x32\n\x0cintroduction\x18\x01 \x01(\x0b\x32\x1c.coffer.peer.v1.Introduction\"\x9d\x01\n\x0cIntroduction\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x18\n\x10lowest_interface\x18\x04 \x01(\r\x12\x19\n\x11highest_interface\x18\x05 \x01(\r\x12\x1a\n\x12\x63lock_milliseconds\x18\x06 \x01(\x03\x12\x0c\n\x04\x62oot\x18\x07 \x01(\x0c\"4\n\x06Letter\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"*\n\x07Receipt\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0f\n\x07refusal\x18\x02 \x01(\t\"\x07\n\x05\x46rame\"A\n\x0cPairingOffer\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x12\n\ninvitation\x18\x02 \x01(\r\x12\x0c\n\x04pake\x18\x03 \x01(\x0c\".\n\rPairingAnswer\x12\x0c\n\x04pake\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x0c\"<\n\x0cPairingProof\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\x12\x0b\n\x03mac\x18\x03 \x01(\x0c\"0\n\x11PairingAcceptance\x12\x0e\n\x06sealed\x18\x01 \x01(\x0c\x12\x0b\n\x03mac\x18\x02 \x01(\x0c\"O\n\x0fPairingIdentity\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\x12\x14\n\x0cintroduction\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x32M\n\x08Greeting\x12\x41\n\x05Hello\x12\x1c.coffer.peer.v1.HelloRequest\x1a\x1a.coffer.peer.v1.HelloReply2E\n\x07Mailbox\x12:\n\x07\x44\x65liver\x12\x16.coffer.peer.v1.Letter\x1a\x17.coffer.peer.v1.Receipt2E\n\x05Relay\x12<\n\x08\x43onverse\x12\x15.coffer.peer.v1.Frame\x1a\x15.coffer.peer.v1.Frame(\x01\x30\x01\x32\x9a\x01\n\x07Pairing\x12\x44\n\x05\x42\x65gin\x12\x1c.coffer.peer.v1.PairingOffer\x1a\x1d.coffer.peer.v1.PairingAnswer\x12I\n\x06\x46inish\x12\x1c.coffer.peer.v1.PairingProof\x1a!.coffer.peer.v1.PairingAcceptanceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,29 +36,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELLOREPLY']._serialized_start=112
   _globals['_HELLOREPLY']._serialized_end=176
   _globals['_INTRODUCTION']._serialized_start=179
-  _globals['_INTRODUCTION']._serialized_end=322
-  _globals['_LETTER']._serialized_start=324
-  _globals['_LETTER']._serialized_end=376
-  _globals['_RECEIPT']._serialized_start=378
-  _globals['_RECEIPT']._serialized_end=420
-  _globals['_FRAME']._serialized_start=422
-  _globals['_FRAME']._serialized_end=429
-  _globals['_PAIRINGOFFER']._serialized_start=431
-  _globals['_PAIRINGOFFER']._serialized_end=496
-  _globals['_PAIRINGANSWER']._serialized_start=498
-  _globals['_PAIRINGANSWER']._serialized_end=544
-  _globals['_PAIRINGPROOF']._serialized_start=546
-  _globals['_PAIRINGPROOF']._serialized_end=606
-  _globals['_PAIRINGACCEPTANCE']._serialized_start=608
-  _globals['_PAIRINGACCEPTANCE']._serialized_end=656
-  _globals['_PAIRINGIDENTITY']._serialized_start=658
-  _globals['_PAIRINGIDENTITY']._serialized_end=737
-  _globals['_GREETING']._serialized_start=739
-  _globals['_GREETING']._serialized_end=816
-  _globals['_MAILBOX']._serialized_start=818
-  _globals['_MAILBOX']._serialized_end=887
-  _globals['_RELAY']._serialized_start=889
-  _globals['_RELAY']._serialized_end=958
-  _globals['_PAIRING']._serialized_start=961
-  _globals['_PAIRING']._serialized_end=1115
+  _globals['_INTRODUCTION']._serialized_end=336
+  _globals['_LETTER']._serialized_start=338
+  _globals['_LETTER']._serialized_end=390
+  _globals['_RECEIPT']._serialized_start=392
+  _globals['_RECEIPT']._serialized_end=434
+  _globals['_FRAME']._serialized_start=436
+  _globals['_FRAME']._serialized_end=443
+  _globals['_PAIRINGOFFER']._serialized_start=445
+  _globals['_PAIRINGOFFER']._serialized_end=510
+  _globals['_PAIRINGANSWER']._serialized_start=512
+  _globals['_PAIRINGANSWER']._serialized_end=558
+  _globals['_PAIRINGPROOF']._serialized_start=560
+  _globals['_PAIRINGPROOF']._serialized_end=620
+  _globals['_PAIRINGACCEPTANCE']._serialized_start=622
+  _globals['_PAIRINGACCEPTANCE']._serialized_end=670
+  _globals['_PAIRINGIDENTITY']._serialized_start=672
+  _globals['_PAIRINGIDENTITY']._serialized_end=751
+  _globals['_GREETING']._serialized_start=753
+  _globals['_GREETING']._serialized_end=830
+  _globals['_MAILBOX']._serialized_start=832
+  _globals['_MAILBOX']._serialized_end=901
+  _globals['_RELAY']._serialized_start=903
+  _globals['_RELAY']._serialized_end=972
+  _globals['_PAIRING']._serialized_start=975
+  _globals['_PAIRING']._serialized_end=1129
 # @@protoc_insertion_point(module_scope)

@@ -18,20 +18,22 @@ class HelloReply(_message.Message):
     def __init__(self, introduction: _Optional[_Union[Introduction, _Mapping]] = ...) -> None: ...
 
 class Introduction(_message.Message):
-    __slots__ = ("name", "address", "version", "lowest_interface", "highest_interface", "clock_milliseconds")
+    __slots__ = ("name", "address", "version", "lowest_interface", "highest_interface", "clock_milliseconds", "boot")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LOWEST_INTERFACE_FIELD_NUMBER: _ClassVar[int]
     HIGHEST_INTERFACE_FIELD_NUMBER: _ClassVar[int]
     CLOCK_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    BOOT_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     version: str
     lowest_interface: int
     highest_interface: int
     clock_milliseconds: int
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., version: _Optional[str] = ..., lowest_interface: _Optional[int] = ..., highest_interface: _Optional[int] = ..., clock_milliseconds: _Optional[int] = ...) -> None: ...
+    boot: bytes
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., version: _Optional[str] = ..., lowest_interface: _Optional[int] = ..., highest_interface: _Optional[int] = ..., clock_milliseconds: _Optional[int] = ..., boot: _Optional[bytes] = ...) -> None: ...
 
 class Letter(_message.Message):
     __slots__ = ("number", "kind", "body")

@@ -7,6 +7,7 @@ import typer
 
 from appliance.api import agent_pb2 as pb
 from appliance.cli import completion, views
+from appliance.cli.delivery import tell_undelivered
 from appliance.cli.terminal import listed, terminal_of
 
 datasets = typer.Typer(
@@ -55,6 +56,8 @@ def add(
             replace=replace,
         )
     terminal.answer(made, views.dataset(made))
+    if not terminal.as_json and (caution := _caution(made)):
+        terminal.say(f"warning: {caution}")
 
 
 @datasets.command("list")
@@ -82,7 +85,11 @@ def show(
 @datasets.command("publish")
 def publish(ctx: typer.Context, name: OwnDataset, peers: SomePeers) -> None:
     """Tell peers a dataset's name, schema and row count; never a row."""
-    terminal_of(ctx).show(lambda client: client.publish_dataset(name, peers), _published)
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        made = client.publish_dataset(name, peers)
+        terminal.answer(made, _published(made))
+        tell_undelivered(terminal, client, made.published_to)
 
 
 @datasets.command("withdraw")
@@ -105,6 +112,23 @@ def remove(ctx: typer.Context, name: OwnDataset) -> None:
     with terminal.connect() as client:
         client.remove_dataset(name)
     terminal.done(f"{name} is removed; its file is untouched")
+
+
+def _caution(made: pb.Dataset) -> str:
+    """Say what stands in the way of computing with a table, empty if nothing does."""
+    nulls, repeats = made.null_key_count, made.duplicate_key_count
+    if not made.row_count:
+        return "the table has no rows, and no computation takes it so"
+    if nulls == made.row_count:
+        form = listed(made.normal_form)
+        fits = f"the normal form {form} does not fit the key" if form else "the key is empty"
+        return f"no row has a key: {fits}; look at the column and add the table again"
+    if nulls or repeats:
+        return (
+            f"{nulls:,} rows have no key and {repeats:,} repeat one: the table cannot be published "
+            "until it is mended and added again"
+        )
+    return ""
 
 
 def _published(dataset: pb.Dataset) -> str:

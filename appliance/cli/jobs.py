@@ -1,19 +1,24 @@
 """``coffer jobs …``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.client import Client, Refused
 from appliance.cli import completion, job_views
+from appliance.cli.delivery import tell_job_undelivered
 from appliance.cli.results import copy_results
 from appliance.cli.submission import compose_parameters, compose_parties
 from appliance.cli.terminal import Terminal, terminal_of
 from appliance.cli.watch import follow
 
 jobs = typer.Typer(no_args_is_help=True, help="Joint computations: propose, approve, follow.")
+
+# What a contract can say at the most; a node's owner may allow less.
+_MOST_GRACE_SECONDS: Final = 3600
+_MOST_SECONDS: Final = 7 * 24 * 3600
 
 JobId = Annotated[
     str,
@@ -68,13 +73,18 @@ def submit(
             metavar="SECONDS",
             help="How long to bridge a lost connection.",
             min=0,
+            max=_MOST_GRACE_SECONDS,
             show_default=False,
         ),
     ] = 0,
     most: Annotated[
         int,
         typer.Option(
-            metavar="SECONDS", help="The longest the job may run.", min=0, show_default=False
+            metavar="SECONDS",
+            help="The longest the job may run.",
+            min=0,
+            max=_MOST_SECONDS,
+            show_default=False,
         ),
     ] = 0,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
@@ -97,6 +107,8 @@ def submit(
         _tell_disclosure(terminal, made)
         if watch:
             _watch(terminal, client, made.id)
+        else:
+            tell_job_undelivered(terminal, client, made)
 
 
 @jobs.command("list")
@@ -131,7 +143,8 @@ def show(ctx: typer.Context, job: JobId) -> None:
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
         found = client.get_job(job)
-    terminal.answer(found, job_views.job(found))
+        terminal.answer(found, job_views.job(found))
+        tell_job_undelivered(terminal, client, found)
 
 
 @jobs.command("approve")
@@ -220,10 +233,16 @@ def _tell_disclosure(terminal: Terminal, job: pb.Job) -> None:
 
 def _watch(terminal: Terminal, client: Client, job_id: str) -> None:
     last = pb.Job()
-    for last in follow(client.watch_job(job_id), terminal.talk):
-        if terminal.as_json:
-            terminal.answer(last, "")
+    with terminal.upon_interrupt(
+        f'The job goes on. To follow it: "coffer jobs watch {job_id}"; to stop it at every party: '
+        f'"coffer jobs cancel {job_id}".'
+    ):
+        for count, last in enumerate(follow(client.watch_job(job_id), terminal.talk)):
+            if terminal.as_json:
+                terminal.answer(last, "")
+            elif count == 0:
+                tell_job_undelivered(terminal, client, last)
     if not terminal.as_json:
         terminal.answer(last, job_views.outcome(last))
     if last.state != "succeeded":
-        raise Refused(f"the job {last.state}: {last.cause}", remedy=last.remedy)
+        raise Refused(f"the job did not succeed: {last.cause}", remedy=last.remedy)

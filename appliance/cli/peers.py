@@ -47,7 +47,11 @@ def invite(
         )
         if wait:
             terminal.say(f"Waiting for the other node, until {moment(made.expires_milliseconds)}.")
-            _confirm_by_asking(terminal, client, _wait_for_peer(client, made, known))
+            with terminal.upon_interrupt(
+                f'Invitation {made.id} stays open; end it with "coffer peers withdraw {made.id}".'
+            ):
+                peer = _wait_for_peer(client, made, known)
+            _confirm_by_asking(terminal, client, peer)
 
 
 @peers.command("invitations")
@@ -92,6 +96,8 @@ def accept(
     terminal = terminal_of(ctx)
     asks = sys.stdin.isatty()
     text = typer.prompt("Invitation", err=True) if asks else sys.stdin.readline()
+    if not text.strip():
+        raise typer.BadParameter("no invitation was entered")
     with terminal.connect() as client:
         peer = client.accept(text.strip())
         if confirm and asks:
@@ -145,14 +151,26 @@ def move(
 
 @peers.command("unpair")
 def unpair(ctx: typer.Context, peer: PeerName, yes: Yes = False) -> None:
-    """Forget a peer and cut its connections; jobs with it end."""
+    """End the pairing with a peer and cut its connections; jobs with it end."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
         found = client.get_peer(peer)
-        if not yes and not terminal.ask(f"Unpair {found.name} ({found.node_id})?"):
+        if not yes and not terminal.ask(
+            f"Unpair {found.name} ({found.node_id})? Jobs with it end, and what was published "
+            "between both is withdrawn."
+        ):
             raise Refused("nothing was changed")
         gone = client.unpair(peer)
     terminal.answer(gone, views.peer(gone))
+
+
+@peers.command("forget")
+def forget(ctx: typer.Context, peer: PeerName) -> None:
+    """Take a peer whose pairing has ended off the list."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        gone = client.forget_peer(peer)
+    terminal.answer(gone, f"{gone.name} ({gone.node_id}) is forgotten")
 
 
 def _pairing(peer: pb.Peer) -> tuple[str, str]:

@@ -3,8 +3,8 @@
 import json
 import os
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +88,15 @@ class Terminal:
         """Show that something takes its time, while it does, if a person watches."""
         return self.talk.status(what) if self.talk.is_terminal else nullcontext()
 
+    @contextmanager
+    def upon_interrupt(self, text: str) -> Iterator[None]:
+        """Say what goes on, and how it could be ended, to a person who presses Ctrl-C meanwhile."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.say(f"\n{text}")
+            raise
+
     def ask(self, question: str) -> bool:
         """Ask a yes-or-no question; without an answer typer.Abort is raised."""
         return typer.confirm(question, err=True)
@@ -164,15 +173,20 @@ def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
 
 
 def moment(milliseconds: int) -> str:
-    """Return a time of the API in this machine's local time, empty if it is not set."""
-    if not milliseconds:
-        return ""
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Return a time of the API in this machine's time zone, which it names; empty if not set."""
+    return _local(milliseconds, "seconds")
 
 
 def minute(milliseconds: int) -> str:
     """Return a time as in :func:`moment`, without its seconds."""
-    return moment(milliseconds)[:-3]
+    return _local(milliseconds, "minutes")
+
+
+def _local(milliseconds: int, precision: str) -> str:
+    if not milliseconds:
+        return ""
+    local = datetime.fromtimestamp(milliseconds // 1000).astimezone()
+    return local.isoformat(sep=" ", timespec=precision)
 
 
 def duration(seconds: float) -> str:

@@ -129,6 +129,8 @@ class Contract(_Part):
     def _fits_together(self) -> Self:
         if len({party.node for party in self.parties}) != len(self.parties):
             raise ValueError("a node is a party twice")
+        if any(len(set(party.receives)) != len(party.receives) for party in self.parties):
+            raise ValueError("a party is to receive an output twice")
         if self.proposer >= len(self.parties):
             raise ValueError("the proposer is not a party")
         if not 0 < self.expires - self.created <= MOST_LIFE_MILLISECONDS:

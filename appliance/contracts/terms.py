@@ -1,6 +1,8 @@
 """From a contract to what its service is asked: terms, and the statement of who learns what."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
 
 import rfc8785
 from pydantic import ValidationError
@@ -12,7 +14,7 @@ from appliance.contracts.errors import (
     ServiceVersionDiffers,
 )
 from appliance.identity.node_id import NodeId
-from appliance.mailbox.faults import explain
+from appliance.mailbox.faults import explain, harmless
 from services.service import Column, DatasetTerms, Parameters, PartyTerms, Service, Statement, Terms
 
 
@@ -57,6 +59,7 @@ def disclosure_of(
 
 
 def _parameters(contract: Contract, service: Service) -> Parameters:
+    _require_known(contract.parameters, service)
     try:
         return service.parameters.model_validate_json(rfc8785.dumps(contract.parameters))
     except ValidationError as error:
@@ -64,6 +67,20 @@ def _parameters(contract: Contract, service: Service) -> Parameters:
             f"{service.name}: parameter {explain(error)}",
             remedy=f'see "coffer services show {service.name}"',
         ) from None
+
+
+def _require_known(parameters: Mapping[str, Any], service: Service) -> None:
+    """Return if the service has all of these parameters, else name the nearest that it has."""
+    known = list(service.parameters.model_fields)
+    for name in parameters:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise ParametersInvalid(
+                f"{service.name} has no parameter {harmless(name)}",
+                remedy=f"did you mean {near[0]}?"
+                if near
+                else f"its parameters are: {', '.join(known) or 'none'}",
+            )
 
 
 def _dataset_terms(dataset: ContractDataset | None) -> DatasetTerms | None:

@@ -9,12 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
-from appliance.datasets.errors import BadHeader, BadRow, FileUnreadable, FileVanished
+from appliance.datasets.errors import (
+    NOT_UTF8,
+    SAVE_AS_UTF8,
+    BadHeader,
+    BadRow,
+    FileUnreadable,
+    FileVanished,
+    NotText,
+)
 
 DELIMITERS: Final = ",;\t|"
 MOST_LINE_CHARACTERS: Final = 2 << 20
 MOST_COLUMNS: Final = 512
 MOST_NAME_CHARACTERS: Final = 128
+_FIRST_BYTES: Final = 4096
 
 
 def read_header(path: Path, delimiter: str = "") -> tuple[tuple[str, ...], str]:
@@ -29,10 +38,11 @@ def read_header(path: Path, delimiter: str = "") -> tuple[tuple[str, ...], str]:
             if not more:
                 break
             line += more
+    _require_text(path)
     if not line.strip():
         raise BadHeader(path, "the file is empty" if not line else "the line is empty")
-    if "\0" in line or any("\udc80" <= character <= "\udcff" for character in line):
-        raise BadHeader(path, "the line is not UTF-8 text")
+    if any("\udc80" <= character <= "\udcff" for character in line):
+        raise BadHeader(path, NOT_UTF8, SAVE_AS_UTF8)
     if len(line) >= MOST_LINE_CHARACTERS:
         raise BadHeader(path, "the line is too long")
     delimiter = delimiter or max(DELIMITERS, key=line.count)
@@ -46,6 +56,20 @@ def read_header(path: Path, delimiter: str = "") -> tuple[tuple[str, ...], str]:
     if fault:
         raise BadHeader(path, fault)
     return tuple(names), delimiter
+
+
+def _require_text(path: Path) -> None:
+    """Refuse a file that is something else than text, by its first bytes."""
+    with path.open("rb") as file:
+        first = file.read(_FIRST_BYTES)
+    if first.startswith(b"PAR1"):
+        raise NotText(path, "is a Parquet file, not CSV", "let its name end in .parquet")
+    if first.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise NotText(path, "is UTF-16", "save it as UTF-8, as in: iconv -f utf-16 -t utf-8")
+    if b"\0" in first or first.startswith(b"\x1f\x8b"):
+        raise NotText(
+            path, "is a binary file, not CSV", "unpack it, or export it as CSV or Parquet"
+        )
 
 
 def find_name_fault(names: Sequence[str]) -> str:
@@ -73,7 +97,7 @@ def find_fault(path: Path, columns: Sequence[str], delimiter: str) -> BadRow | N
         broken = [n for n, text in enumerate(row) if any("\udc80" <= c <= "\udcff" for c in text)]
         if broken:
             column = columns[broken[0]] if broken[0] < len(columns) else ""
-            return BadRow(path, number, line, column, "the text is not UTF-8")
+            return BadRow(path, number, line, column, NOT_UTF8)
         if len(row) == len(columns) or (len(row) == len(columns) + 1 and not row[-1]):
             continue
         missing = columns[len(row)] if len(row) < len(columns) else ""

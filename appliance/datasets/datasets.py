@@ -16,10 +16,13 @@ from appliance.datasets import store as table
 from appliance.datasets.csv_file import find_name_fault
 from appliance.datasets.errors import (
     DatasetChanged,
+    DatasetError,
     DatasetExists,
     DatasetNameInvalid,
     DatasetNotFound,
     DatasetPathInvalid,
+    KeysUnfit,
+    remedy_at_first,
 )
 from appliance.datasets.normal_form import NormalForm, parse_normal_form
 from appliance.datasets.source import Figures, FileStamp, Inspected, Kind, Source, Wanted
@@ -221,7 +224,12 @@ class Datasets:
             raise DatasetNameInvalid(wanted.name)
         table_wanted = await asyncio.to_thread(_wanted, wanted)
         await self._store.run(lambda session: _require_free(session, wanted))
-        inspected = await self._inspect(table_wanted)
+        try:
+            inspected = await self._inspect(table_wanted)
+        except DatasetError as error:
+            if not wanted.replace:
+                error.remedy = remedy_at_first(error)
+            raise
         salt = self._rng.draw(fingerprint.SALT_BYTES)
 
         def work(session: Session) -> OwnDataset:
@@ -243,11 +251,15 @@ class Datasets:
         return await self._store.run(work)
 
     async def publish(self, name: str, peers: Iterable[str]) -> OwnDataset:
-        """Tell paired peers of a dataset of ours. Harmless for those that know it already."""
+        """Tell paired peers of a dataset of ours. Harmless for those that know it already.
+
+        Raises: DatasetNotFound, PeerNotPaired; KeysUnfit if no computation could use it.
+        """
         named = {self._peers.get_paired(peer).node_id for peer in peers}
 
         def work(session: Session) -> OwnDataset:
             own = _own(session, _row(session, name))
+            _require_fit_keys(own)
             new = sorted(named - set(own.published_to))
             session.add_all(table.PublicationRow(dataset=name, peer=peer.text) for peer in new)
             session.flush()
@@ -370,6 +382,18 @@ def _row(session: Session, name: str) -> table.DatasetRow:
     if row is None:
         raise DatasetNotFound(name, [row.name for row in table.all_own(session)])
     return row
+
+
+def _require_fit_keys(own: OwnDataset) -> None:
+    """Return if each row has a key, and no two the same: psi and its kin need that."""
+    figures = own.figures
+    if figures.null_key_count or figures.duplicate_key_count:
+        raise KeysUnfit(
+            own.description.name,
+            figures.null_key_count,
+            figures.duplicate_key_count,
+            figures.fault,
+        )
 
 
 def _require_free(session: Session, wanted: Registration) -> None:

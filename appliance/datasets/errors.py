@@ -8,6 +8,9 @@ from services.errors import ServiceError
 
 REGISTER_AGAIN = 'register it again: "coffer datasets add --replace"'
 
+NOT_UTF8 = "the text is not UTF-8"
+SAVE_AS_UTF8 = "save it as UTF-8, as in: iconv -f gb18030 -t utf-8"
+
 
 class DatasetError(ServiceError):
     """A dataset is not as it should be, or cannot be found, read or written."""
@@ -113,11 +116,18 @@ class SchemaChanged(DatasetError):
 class BadHeader(DatasetError):
     """The first line of a CSV file does not name its columns."""
 
-    def __init__(self, path: Path, fault: str) -> None:
+    def __init__(self, path: Path, fault: str, remedy: str = "") -> None:
         super().__init__(
             f"{path}, line 1: {fault}",
-            remedy="the first line of a CSV file must give each column a name of its own",
+            remedy=remedy or "the first line of a CSV file must give each column a name of its own",
         )
+
+
+class NotText(DatasetError):
+    """A file whose name says that it is CSV is not text, or not in UTF-8."""
+
+    def __init__(self, path: Path, what: str, remedy: str) -> None:
+        super().__init__(f"{path} {what}", remedy=remedy)
 
 
 class BadRow(DatasetError):
@@ -125,9 +135,10 @@ class BadRow(DatasetError):
 
     def __init__(self, path: Path, row: int, line: int | None, column: str, fault: str) -> None:
         place = f", column {column}" if column else ""
+        mend = SAVE_AS_UTF8 if fault == NOT_UTF8 else "mend the row"
         super().__init__(
             f"{path}, row {row}{_line(line)}{place}: {fault}",
-            remedy=f"mend the row, then {REGISTER_AGAIN}",
+            remedy=f"{mend}, then {REGISTER_AGAIN}",
         )
         self.row = row
         self.column = column
@@ -164,6 +175,17 @@ class DuplicateKey(DatasetError):
         self.first = first
         self.row = row
         self.column = key
+
+
+class KeysUnfit(DatasetError):
+    """A dataset with null or repeated keys was to be published; no computation could use it."""
+
+    def __init__(self, name: str, nulls: int, repeats: int, fault: str) -> None:
+        super().__init__(
+            f"the key of {name} is null or unfit in {nulls} rows and repeated in {repeats}"
+            + (f"; first: {fault}" if fault else ""),
+            remedy=f"mend the table, then {REGISTER_AGAIN}",
+        )
 
 
 class QueryRefused(DatasetError):
@@ -216,6 +238,14 @@ class DiskFull(DatasetError):
         super().__init__(
             f"the disk that holds {folder} is full", remedy="free space there, then try again"
         )
+
+
+def remedy_at_first(error: DatasetError) -> str:
+    """Return the remedy for whoever registers a table for the first time."""
+    if isinstance(error, FileVanished):
+        return "see whether the path is spelt right; the file must lie on the agent's machine"
+    again = error.remedy.replace(REGISTER_AGAIN, "add it again")
+    return again.replace("register it again", "add it again")
 
 
 def revive(name: str, what: str, remedy: str) -> DatasetError:

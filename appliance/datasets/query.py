@@ -17,6 +17,8 @@ READERS: Final = frozenset(
 )
 GENERATORS: Final = frozenset(("range", "generate_series", "unnest", "repeat", "repeat_row"))
 
+LIMITS: Final = frozenset(("LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER"))
+
 # SQL words that DuckDB's parser takes for columns.
 CLOCKS: Final = frozenset(
     ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp")
@@ -39,6 +41,7 @@ def find_files(query: str) -> tuple[str, ...]:
     files: list[str] = []
     for node in nodes:
         _require_steady(node, volatile)
+        _require_order(node)
         if node.get("type") == "TABLE_FUNCTION":
             files += _arguments(node["function"])
         elif node.get("type") == "BASE_TABLE" and node["table_name"] not in named:
@@ -89,6 +92,16 @@ def _require_steady(node: dict[str, Any], volatile: frozenset[str]) -> None:
         raise QueryRefused(
             f"the query uses {name}, which gives other rows each time",
             "leave it out: a dataset is the same rows each time it is read",
+        )
+
+
+def _require_order(node: dict[str, Any]) -> None:
+    """Refuse a part of a query that takes some rows of many without saying which come first."""
+    modifiers = {one["type"] for one in node.get("modifiers", ())}
+    if modifiers & LIMITS and "ORDER_MODIFIER" not in modifiers:
+        raise QueryRefused(
+            "the query uses LIMIT or OFFSET without ORDER BY, which may give other rows each time",
+            "say with ORDER BY, by a key, which rows come first",
         )
 
 

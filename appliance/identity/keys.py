@@ -80,6 +80,11 @@ class FileKey:
             _write_durably(certificate_path, certificates.pem_of(made), 0o644)
         return cls(key, _read_certificate(certificate_path, key))
 
+    @staticmethod
+    def lies_in(state: Path) -> bool:
+        """Tell whether the node with this state folder has been somebody already."""
+        return (state / "identity" / "identity.crt").exists()
+
     @property
     def public_der(self) -> bytes:
         """The public key, DER SubjectPublicKeyInfo."""

@@ -1,6 +1,6 @@
 """From what an analyst submits to a contract: parties found, datasets described, roles assigned."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,7 @@ class Composer:
             raise SubmissionInvalid(
                 "this node is not a party of the job", remedy="give this node's part too"
             )
+        _require_apart(found)
         roles = _roles(submission, service)
         now = self.now_milliseconds()
         try:
@@ -126,6 +127,16 @@ class Composer:
         if who == self.own:
             return (await self.datasets.describe_own(dataset)).terms
         return (await self.datasets.describe_published(who.node_id, dataset)).terms
+
+
+def _require_apart(found: Sequence[Named]) -> None:
+    """Return if each node is a party once."""
+    for place, who in enumerate(found):
+        if who in found[:place]:
+            raise SubmissionInvalid(
+                f"{who.name} is a party twice",
+                remedy="name each party once, and with --theirs only datasets of peers",
+            )
 
 
 def _roles(submission: Submission, service: Service) -> tuple[str, ...]:

@@ -254,8 +254,11 @@ class Jobs:
         """Return where the job's results lie; NoResult if there are none on this node."""
         row = await self._store.run(lambda session: _get(session, job_id))
         if row.job_state is not JobState.SUCCEEDED:
-            words = row.job_state.value.replace("_", " ")
-            raise NoResult(f"job {row.id} is {words}: it has no result")
+            remedy = "see why" if row.job_state.has_ended else "see what it waits for"
+            raise NoResult(
+                f"job {row.id} {row.job_state.phrase}, so there is no result",
+                remedy=f'{remedy}: "coffer jobs show {row.id}"',
+            )
         if row.files == "{}":
             raise NoResult(
                 f"job {row.id} gave this node no output",

@@ -168,6 +168,13 @@ class Reason(Enum):
         return next((reason for reason in cls if reason.word == word), cls.UNKNOWN)
 
     @property
+    def remedy_here(self) -> str:
+        """What to do about it at the very node that gave it as its reason."""
+        if self is Reason.OPERATOR_REJECTED:  # whoever could be asked is the one who reads
+            return ""
+        return self.remedy.replace("that node", "this node").replace(" there,", " here,")
+
+    @property
     def before_approval(self) -> "Reason":
         """What the proposer is told if this node refuses before its operator has acted."""
         return Reason.UNFIT if self in _OURS else self
@@ -194,7 +201,12 @@ _OF_CONVERSATION: Final = (
 )
 
 
-def sentence_of(word: str, note: str) -> str:
-    """Return what people read of a reason and of the operator's words beside it."""
+def sentence_of(word: str, note: str, *, is_here: bool = False) -> str:
+    """Return what people read of a reason and of the operator's words beside it.
+
+    is_here: whether they read it at the node that gave the reason.
+    """
     sentence = Reason.parse(word).sentence
+    if is_here and sentence.startswith("its "):
+        sentence = f"this node's {sentence.removeprefix('its ')}"
     return f'{sentence}: "{note}"' if note else sentence

@@ -26,12 +26,30 @@ class JobState(Enum):
         """Whether the state is final."""
         return self in ENDED
 
+    @property
+    def phrase(self) -> str:
+        """What people read after "the job"."""
+        return _PHRASES[self]
+
     def after(self, event: "JobEvent") -> "JobState":
         """Return the state that follows; IllegalTransition if the event cannot happen now."""
         following = TRANSITIONS.get((self, event))
         if following is None:
             raise IllegalTransition(self, event)
         return following
+
+
+_PHRASES: Final = {
+    JobState.WAITING_APPROVAL: "waits for your approval",
+    JobState.WAITING_PEERS: "waits for the other parties' approval",
+    JobState.STARTING: "is about to start",
+    JobState.RUNNING: "is under way",
+    JobState.SETTLING: "is done here and waits to hear of the others",
+    JobState.SUCCEEDED: "has succeeded",
+    JobState.FAILED: "has failed",
+    JobState.REJECTED: "was rejected",
+    JobState.CANCELLED: "was cancelled",
+}
 
 
 class JobEvent(Enum):
@@ -71,11 +89,15 @@ class IllegalTransition(ConfigError):
     """The job is in a state in which this cannot be done."""
 
     def __init__(self, state: JobState, event: JobEvent) -> None:
-        words = state.value.replace("_", " ")
-        super().__init__(f"the job is {words}: {_IMPOSSIBLE.get(event, event.value)}")
+        super().__init__(
+            f"the job {state.phrase}: {_IMPOSSIBLE.get(event, event.value)}",
+            remedy='see why: "coffer jobs show JOB"'
+            if state.has_ended
+            else 'follow it: "coffer jobs watch JOB"',
+        )
 
 
 _IMPOSSIBLE: Final = {
-    JobEvent.APPROVED: "it does not wait for approval",
-    JobEvent.VERDICT_GIVEN: "it can no longer be rejected or cancelled here",
+    JobEvent.APPROVED: "it cannot be approved or rejected",
+    JobEvent.VERDICT_GIVEN: "it cannot be cancelled any more",
 }

@@ -270,8 +270,8 @@ def _cause(
         return "", ""
     verb = {Verdict.FAILED: "it failed"}.get(given.verdict, given.verdict.value)
     if given.rank == row.rank:
-        told = row.cause or sentence_of(given.reason, given.note)
-        return f"{verb} here: {told}", row.remedy or Reason.parse(given.reason).remedy
+        told = row.cause or sentence_of(given.reason, given.note, is_here=True)
+        return f"{verb} here: {told}", row.remedy or Reason.parse(given.reason).remedy_here
     name = parties[given.rank].name
     where = f"{verb} at {name}" if given.verdict is Verdict.FAILED else f"{verb} by {name}"
     return f"{where}: {sentence_of(given.reason, given.note)}", Reason.parse(given.reason).remedy

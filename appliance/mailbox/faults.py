@@ -9,13 +9,21 @@ from pydantic import ValidationError
 
 MOST_CHARACTERS: Final = 200
 _MOST_PART_CHARACTERS: Final = 40
+# What pydantic says less plainly.
+_SENTENCES: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known",
+    "model_type": "should be an object",
+}
 
 
 def explain(error: ValidationError) -> str:
     """Return the first thing that is wrong: where, and what; never a value."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     where = ".".join(harmless(str(part), _MOST_PART_CHARACTERS) for part in first["loc"])
-    return f"{where or 'as a whole'}: {harmless(first['msg'].lower())}"
+    what = _SENTENCES.get(first["type"]) or first["msg"].lower()
+    said = harmless(what.removeprefix("value error, ").removeprefix("input "))
+    return f"{where}: {said}" if where else said
 
 
 def harmless(text: str, most: int = MOST_CHARACTERS) -> str:

@@ -105,6 +105,8 @@ class Acceptance:
         )
         keys = Keys.derive(shared, circumstances)
         ours, invitee = pake.prove(keys, Role.INVITEE, self._key, self._introduce(), None)
+        # The inviter lets us in once we have proved the code: then we must be able to note it.
+        await self._store.require_room()
         proof = pb.PairingProof(attempt=answer.attempt, sealed=ours.sealed, mac=ours.mac)
         said: pb.PairingAcceptance = await _ask(stub.Finish, proof, invitation.address)
         if len(said.sealed) > pake.MOST_SEALED_BYTES:

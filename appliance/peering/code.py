@@ -80,6 +80,12 @@ class InvitationText:
         text = text.strip()
         if len(text) > _MOST_CHARACTERS:
             raise InvitationMistyped("that is too long for an invitation", remedy=_REMEDY)
+        if ":" not in text:
+            raise InvitationMistyped(
+                "this is an invitation without its address" if text else "no invitation was given",
+                remedy="enter the one line that begins with coffer1:, or HOST:PORT and then the"
+                " number and the words, as the other node shows them",
+            )
         # With the scheme there are two colons before the words: one more than in an address.
         before_words = re.split(r"[/\s]", text, maxsplit=1)[0]
         if before_words.count(":") > 1 and not before_words.startswith("["):

@@ -33,6 +33,12 @@ class Cause(Enum):
     REFUSED = "the peer refuses this node"
     VERSION = "the versions differ"
     PASSING = "the cause has gone"
+    TWO_AGENTS = "two agents run with the peer's identity"
+
+    @property
+    def is_of_address(self) -> bool:
+        """Whether the peer may well be found at another address."""
+        return self in (Cause.ADDRESS, Cause.SILENT, Cause.NOT_TLS, Cause.NOT_A_NODE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,26 @@ class Suspect:
     name: str
     address: str
     public_der: bytes
+
+
+def half_paired(name: str) -> Trouble:
+    """Return what it means that a peer refuses us before both operators have confirmed."""
+    return Trouble(
+        cause=Cause.REFUSED,
+        what=f"{name} does not know of this pairing, or has rejected it",
+        remedy=f'reject it here too: "coffer peers reject {name}"; then pair again with a new'
+        " invitation",
+    )
+
+
+def two_agents(name: str) -> Trouble:
+    """Return what it means that a peer shows two marks by turns; see :mod:`boots`."""
+    return Trouble(
+        cause=Cause.TWO_AGENTS,
+        what=f"two agents run with the identity of {name}: its state folder was copied",
+        remedy="tell its operators to stop one and remove the copy; until then, what is sent may"
+        " reach either",
+    )
 
 
 async def diagnose(suspect: Suspect, leaf: Leaf, now: datetime) -> Trouble:

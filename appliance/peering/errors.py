@@ -140,6 +140,10 @@ class IllegalTransition(ConfigError):
     """A pairing or an invitation cannot change so from where it stands."""
 
 
+class NameTaken(ConfigError):
+    """Our own node bears the name of a peer, so that nobody could tell them apart."""
+
+
 class PeerUnreachable(ServiceError):
     """A peer cannot be reached; the text says why."""
 

@@ -19,6 +19,7 @@ LOWEST_INTERFACE: Final = 1
 HIGHEST_INTERFACE: Final = 1
 MOST_SKEW: Final = timedelta(seconds=300)
 MOST_NAME_CHARACTERS: Final = 64
+BOOT_BYTES: Final = 16
 _MOST_VERSION_CHARACTERS: Final = 64
 _MOST_ADDRESS_CHARACTERS: Final = 264
 _ID_BEGINS: Final = re.compile(r"[A-Z2-7]{7}(-[A-Z2-7]{7}){0,7}$")
@@ -36,6 +37,7 @@ class Introduction:
     lowest_interface: int = LOWEST_INTERFACE
     highest_interface: int = HIGHEST_INTERFACE
     clock: datetime
+    boot: bytes = b""
 
     def to_proto(self) -> pb.Introduction:
         """Return the message that says it."""
@@ -46,6 +48,7 @@ class Introduction:
             lowest_interface=self.lowest_interface,
             highest_interface=self.highest_interface,
             clock_milliseconds=_milliseconds(self.clock),
+            boot=self.boot,
         )
 
     @classmethod
@@ -67,6 +70,8 @@ class Introduction:
             raise IntroductionInvalid("a node's range of interface versions is empty")
         if not 0 <= message.clock_milliseconds <= _MOST_MILLISECONDS:
             raise IntroductionInvalid("a node's clock is out of all bounds")
+        if len(message.boot) > BOOT_BYTES:
+            raise IntroductionInvalid("a node's mark of its start is too long")
         return cls(
             name=require_name(message.name),
             address=address,
@@ -74,6 +79,7 @@ class Introduction:
             lowest_interface=message.lowest_interface,
             highest_interface=message.highest_interface,
             clock=_EPOCH + timedelta(milliseconds=message.clock_milliseconds),
+            boot=message.boot,
         )
 
 

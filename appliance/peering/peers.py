@@ -25,10 +25,12 @@ from appliance.mailbox.letters import (
 )
 from appliance.peering import store as table
 from appliance.peering.addresses import parse_address
-from appliance.peering.diagnosis import Cause, Trouble
+from appliance.peering.boots import Boots
+from appliance.peering.diagnosis import Cause, Trouble, half_paired, two_agents
 from appliance.peering.errors import (
     AlreadyPaired,
     IllegalTransition,
+    NameTaken,
     PeerAmbiguous,
     PeerNotFound,
     PeerNotPaired,
@@ -37,7 +39,7 @@ from appliance.peering.errors import (
 from appliance.peering.introduction import Introduction
 from appliance.peering.links import Contact
 from appliance.peering.pake import Bond, Identity
-from appliance.peering.states import PeerEvent, PeerState
+from appliance.peering.states import PeerEvent, PeerState, require_ended, senseless
 from appliance.store.database import Store
 from appliance.store.errors import StoreError
 
@@ -82,6 +84,7 @@ class Peer:
     # Whether the last attempt to reach it succeeded; and if it failed, why.
     is_reachable: bool = False
     trouble: Trouble | None = None
+    former_address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,10 @@ class Peers:
         self._serial = 0
         self._serials = itertools.count(1)  # drawn in the store's thread
         self._troubles: dict[NodeId, Trouble | None] = {}
+        self._boots = Boots()
+        # Where each peer was last reached, and where it was called before it moved.
+        self._reached: dict[NodeId, str] = {}
+        self._former: dict[NodeId, str] = {}
         self._when_gone: list[Listener] = []
         self._when_seen: list[Callable[[NodeId], None]] = []
         self._partings: set[asyncio.Task[None]] = set()
@@ -123,8 +130,19 @@ class Peers:
     # What is known.
 
     async def load(self) -> None:
-        """Read the peers; to be called once before anything else."""
+        """Read the peers; to be called once before anything else. Raises: NameTaken."""
         self._adopt(await self._store.run(self._snapshot))
+        self._require_own_name()
+
+    def _require_own_name(self) -> None:
+        """Return unless a peer bears our own name. Raises: NameTaken."""
+        for peer in self._peers.values():
+            if peer.state.is_admitted and peer.name == self._own_name:
+                raise NameTaken(
+                    f"this node is to be called {self._own_name}, as its peer"
+                    f" {peer.node_id.short} is",
+                    remedy="start it under another name: coffer up --name NAME",
+                )
 
     async def run(self) -> None:
         """Reject in time what nobody confirms, for ever."""
@@ -203,6 +221,23 @@ class Peers:
         """Forget a peer, tell it, and cut its connections."""
         return await self._change(self.get(text), PeerEvent.UNPAIR_HERE, Kind.UNPAIRED)
 
+    async def forget(self, text: str) -> Peer:
+        """Take a peer whose pairing has ended off the list; how it was is returned.
+
+        Raises: PeerNotFound, PeerAmbiguous, IllegalTransition.
+        """
+        peer = self.get(text)
+
+        def work(session: Session) -> _Snapshot:
+            row = _row(session, peer.node_id)
+            require_ended(peer.name, table.state_of(row))
+            self._drop(session, peer.node_id)
+            session.delete(row)
+            return self._snapshot(session)
+
+        await self._store.run(work, then=self._adopt)
+        return peer
+
     async def move(self, text: str, address: str) -> Peer:
         """Call a peer at another address from now on. Raises: PeerNotFound, AddressMistyped."""
         peer, parsed = self.get(text), parse_address(address)
@@ -212,6 +247,8 @@ class Peers:
             return self._snapshot(session)
 
         await self._store.run(work, then=self._adopt)
+        self._note_moved(peer, parsed)
+        self._reached.pop(peer.node_id, None)  # the operator's word is not taken back
         self._troubles.pop(peer.node_id, None)
         self._seen(peer.node_id)
         return self.get(peer.node_id.text)
@@ -333,7 +370,10 @@ class Peers:
         self, node_id: NodeId, introduction: Introduction, *, inbound: bool
     ) -> None:
         """Keep what a peer says of itself: its version and, if it has moved, its address."""
+        if self._boots.note(node_id, introduction.boot, self._now()):
+            log.warning("two agents run with the identity of %s", node_id.short)
         now_milliseconds = self._milliseconds()
+        before = self._peers.get(node_id)
         if not self._is_news(node_id, introduction, now_milliseconds, inbound=inbound):
             self._seen(node_id)
             return
@@ -343,12 +383,27 @@ class Peers:
             row.version = introduction.version
             row.last_seen_milliseconds = now_milliseconds
             # An address set by hand stands until the peer announces another than before.
-            if inbound and _has_moved(introduction, row.introduced_address):
+            if self._moves(node_id, introduction, row.introduced_address, inbound=inbound):
                 row.address = row.introduced_address = introduction.address
             return self._snapshot(session)
 
         await self._store.run(work, then=self._adopt)
+        after = self._peers.get(node_id)
+        if before is not None and after is not None:
+            self._note_moved(before, after.address)
         self._seen(node_id)
+
+    def _moves(
+        self, node_id: NodeId, introduction: Introduction, introduced: str, *, inbound: bool
+    ) -> bool:
+        """Tell whether a greeting tells a new address; of two agents neither is followed."""
+        are_two = self._boots.are_two(node_id, self._now())
+        return inbound and not are_two and introduction.address not in ("", introduced)
+
+    def _note_moved(self, before: Peer, address: str) -> None:
+        if address != before.address:
+            self._former[before.node_id] = before.address
+            log.warning("%s is called at %s now, not at %s", before.name, address, before.address)
 
     def _is_news(
         self, node_id: NodeId, introduction: Introduction, now_milliseconds: int, *, inbound: bool
@@ -357,18 +412,21 @@ class Peers:
         peer = self._peers.get(node_id)
         if peer is None or introduction.version != peer.version:
             return True
-        if inbound and _has_moved(introduction, peer.introduced_address):
+        if self._moves(node_id, introduction, peer.introduced_address, inbound=inbound):
             return True
         age_milliseconds = now_milliseconds - peer.last_seen_milliseconds
         return not 0 <= age_milliseconds < SEEN_AGAIN / timedelta(milliseconds=1)
 
     async def note_trouble(self, node_id: NodeId, trouble: Trouble | None) -> None:
         """Keep why a peer cannot be reached; None if it can."""
+        peer = self._peers.get(node_id)
+        if peer and peer.state.is_confirming and trouble and trouble.cause is Cause.REFUSED:
+            trouble = half_paired(peer.name)
         known = self._troubles.get(node_id)
         if trouble is not None and (known is None or known.what != trouble.what):
             log.warning("%s; %s", trouble.what, trouble.remedy)
         self._troubles[node_id] = trouble
-        peer = self._peers.get(node_id)
+        await self._fall_back(peer, trouble)
         # Whoever refuses us needs no farewell.
         if peer and peer.owes_farewell and trouble and trouble.cause is Cause.REFUSED:
 
@@ -377,6 +435,27 @@ class Peers:
                 return self._snapshot(session)
 
             await self._store.run(work, then=self._adopt)
+
+    async def _fall_back(self, peer: Peer | None, trouble: Trouble | None) -> None:
+        """Call a peer where it was last reached, if where it says to have moved it is not."""
+        if peer is None:
+            return
+        if trouble is None:
+            self._reached[peer.node_id] = peer.address
+            return
+        reached = self._reached.get(peer.node_id, peer.address)
+        if reached == peer.address or not trouble.cause.is_of_address:
+            return
+
+        def work(session: Session) -> _Snapshot:
+            row = _row(session, peer.node_id)
+            if row.address == peer.address:  # nobody has moved it meanwhile
+                row.address = reached
+            return self._snapshot(session)
+
+        await self._store.run(work, then=self._adopt)
+        self._note_moved(peer, reached)
+        self._seen(peer.node_id)
 
     # What all of that shares.
 
@@ -398,7 +477,7 @@ class Peers:
             try:
                 self._apply(row, event)
             except IllegalTransition as error:
-                raise _senseless(peer.name, before, event) from error
+                raise senseless(peer.name, before, event) from error
             after = table.state_of(row)
             has_left = before.is_admitted and not after.is_admitted
             if has_left:
@@ -456,7 +535,15 @@ class Peers:
         # Nobody asks any more whether a peer that has left can be reached.
         known = peer.state.is_admitted and peer.node_id in self._troubles
         trouble = self._troubles.get(peer.node_id) if known else None
-        return replace(peer, trouble=trouble, is_reachable=known and trouble is None)
+        is_reachable = known and trouble is None
+        if known and self._boots.are_two(peer.node_id, self._now()):
+            trouble = two_agents(peer.name)
+        return replace(
+            peer,
+            trouble=trouble,
+            is_reachable=is_reachable,
+            former_address=self._former.get(peer.node_id, ""),
+        )
 
     def _is_owed_farewell(self, peer: Peer) -> bool:
         age_milliseconds = self._milliseconds() - peer.changed_milliseconds
@@ -485,23 +572,6 @@ def _require_paired(peer: Peer) -> Peer:
             remedy=f'both operators compare the words and run "coffer peers confirm {peer.name}"',
         )
     raise PeerNotPaired(f"{peer.name} is {peer.state.word}", remedy="pair with it again")
-
-
-def _has_moved(introduction: Introduction, introduced_address: str) -> bool:
-    return introduction.address not in ("", introduced_address)
-
-
-def _senseless(name: str, state: PeerState, event: PeerEvent) -> IllegalTransition:
-    if state is PeerState.PAIRED:
-        remedy = f'to end the pairing: "coffer peers unpair {name}"'
-    elif state.is_confirming and event is PeerEvent.UNPAIR_HERE:
-        return IllegalTransition(
-            f"the pairing with {name} is not confirmed yet",
-            remedy=f'to refuse it: "coffer peers reject {name}"',
-        )
-    else:
-        remedy = "to pair with it again, make or accept a new invitation"
-    return IllegalTransition(f"{name} is {state.word} already", remedy=remedy)
 
 
 def _row(session: Session, node_id: NodeId) -> table.PeerRow:

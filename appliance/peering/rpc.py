@@ -73,8 +73,12 @@ class PeersRpc(PeersServicer):
         return await self._write(await self._peers.move(request.peer, request.address))
 
     async def Unpair(self, request: pb.UnpairRequest, context: Any) -> pb.Peer:
-        """Forget a peer."""
+        """End a pairing."""
         return await self._write(await self._peers.unpair(request.peer))
+
+    async def ForgetPeer(self, request: pb.ForgetPeerRequest, context: Any) -> pb.Peer:
+        """Take a peer off the list."""
+        return await self._write(await self._peers.forget(request.peer))
 
     async def _write(self, peer: Peer) -> pb.Peer:
         return peer_to_proto(peer, await self._pending_count(peer.node_id))
@@ -121,4 +125,6 @@ def peer_to_proto(peer: Peer, pending_count: int) -> pb.Peer:
         version=peer.version,
         last_seen_milliseconds=peer.last_seen_milliseconds,
         outbox_count=pending_count,
+        ended=peer.state.ending,
+        former_address=peer.former_address,
     )

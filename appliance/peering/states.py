@@ -56,7 +56,10 @@ class PeerState(Enum):
     CONFIRMED_THERE = "confirmed there"
     PAIRED = "paired"
     REJECTED = "rejected"
+    REJECTED_THERE = "rejected there"
+    LAPSED = "lapsed"
     UNPAIRED = "unpaired"
+    UNPAIRED_THERE = "unpaired there"
 
     def after(self, event: "PeerEvent") -> "PeerState":
         """Return the state that follows. Raises: IllegalTransition."""
@@ -75,7 +78,12 @@ class PeerState(Enum):
     @property
     def word(self) -> str:
         """The state as operators see it: confirming, paired, rejected or unpaired."""
-        return "confirming" if self.is_confirming else self.value
+        return "confirming" if self.is_confirming else _WORDS.get(self, self.value)
+
+    @property
+    def ending(self) -> str:
+        """Which side ended the pairing, and how; empty while it has not ended."""
+        return _ENDINGS.get(self, "")
 
 
 class PeerEvent(Enum):
@@ -97,6 +105,19 @@ _CONFIRMING: Final = (
     PeerState.CONFIRMED_THERE,
 )
 
+_WORDS: Final = {
+    PeerState.REJECTED_THERE: "rejected",
+    PeerState.LAPSED: "rejected",
+    PeerState.UNPAIRED_THERE: "unpaired",
+}
+_ENDINGS: Final = {
+    PeerState.REJECTED: "rejected at this node",
+    PeerState.REJECTED_THERE: "rejected at the other node, or not confirmed there in time",
+    PeerState.LAPSED: "not confirmed by both operators in time",
+    PeerState.UNPAIRED: "unpaired at this node",
+    PeerState.UNPAIRED_THERE: "unpaired at the other node",
+}
+
 PEER_TRANSITIONS: Final = {
     (PeerState.UNCONFIRMED, PeerEvent.CONFIRM_HERE): PeerState.CONFIRMED_HERE,
     (PeerState.UNCONFIRMED, PeerEvent.CONFIRM_THERE): PeerState.CONFIRMED_THERE,
@@ -107,20 +128,23 @@ PEER_TRANSITIONS: Final = {
     (PeerState.PAIRED, PeerEvent.CONFIRM_HERE): PeerState.PAIRED,
     (PeerState.PAIRED, PeerEvent.CONFIRM_THERE): PeerState.PAIRED,
     (PeerState.UNCONFIRMED, PeerEvent.REJECT_HERE): PeerState.REJECTED,
-    (PeerState.UNCONFIRMED, PeerEvent.REJECT_THERE): PeerState.REJECTED,
+    (PeerState.UNCONFIRMED, PeerEvent.REJECT_THERE): PeerState.REJECTED_THERE,
     (PeerState.CONFIRMED_HERE, PeerEvent.REJECT_HERE): PeerState.REJECTED,
-    (PeerState.CONFIRMED_HERE, PeerEvent.REJECT_THERE): PeerState.REJECTED,
+    (PeerState.CONFIRMED_HERE, PeerEvent.REJECT_THERE): PeerState.REJECTED_THERE,
     (PeerState.CONFIRMED_THERE, PeerEvent.REJECT_HERE): PeerState.REJECTED,
-    (PeerState.CONFIRMED_THERE, PeerEvent.REJECT_THERE): PeerState.REJECTED,
-    **{(state, PeerEvent.TIME_UP): PeerState.REJECTED for state in _CONFIRMING},
+    (PeerState.CONFIRMED_THERE, PeerEvent.REJECT_THERE): PeerState.REJECTED_THERE,
+    **{(state, PeerEvent.TIME_UP): PeerState.LAPSED for state in _CONFIRMING},
     (PeerState.REJECTED, PeerEvent.REJECT_HERE): PeerState.REJECTED,
+    (PeerState.REJECTED_THERE, PeerEvent.REJECT_HERE): PeerState.REJECTED_THERE,
+    (PeerState.LAPSED, PeerEvent.REJECT_HERE): PeerState.LAPSED,
     # They changed their mind before our confirmation, which made us paired, had reached them.
-    (PeerState.PAIRED, PeerEvent.REJECT_THERE): PeerState.UNPAIRED,
+    (PeerState.PAIRED, PeerEvent.REJECT_THERE): PeerState.UNPAIRED_THERE,
     (PeerState.PAIRED, PeerEvent.UNPAIR_HERE): PeerState.UNPAIRED,
-    (PeerState.PAIRED, PeerEvent.UNPAIR_THERE): PeerState.UNPAIRED,
+    (PeerState.PAIRED, PeerEvent.UNPAIR_THERE): PeerState.UNPAIRED_THERE,
     # We are behind: they had our confirmation, and their own is lost with the letters they dropped.
-    (PeerState.CONFIRMED_HERE, PeerEvent.UNPAIR_THERE): PeerState.UNPAIRED,
+    (PeerState.CONFIRMED_HERE, PeerEvent.UNPAIR_THERE): PeerState.UNPAIRED_THERE,
     (PeerState.UNPAIRED, PeerEvent.UNPAIR_HERE): PeerState.UNPAIRED,
+    (PeerState.UNPAIRED_THERE, PeerEvent.UNPAIR_HERE): PeerState.UNPAIRED_THERE,
     **{(state, PeerEvent.PAIR_AGAIN): PeerState.UNCONFIRMED for state in PeerState},
 }
 
@@ -130,3 +154,27 @@ def _next(transitions: Mapping[tuple[State, Event], State], state: State, event:
     if after is None:
         raise IllegalTransition(f"it is {state.value}: {event.value} changes nothing any more")
     return after
+
+
+def senseless(name: str, state: PeerState, event: PeerEvent) -> IllegalTransition:
+    """Return why an operator's word has no sense for a peer, with what has."""
+    if state is PeerState.PAIRED:
+        remedy = f'to end the pairing: "coffer peers unpair {name}"'
+    elif state.is_confirming and event is PeerEvent.UNPAIR_HERE:
+        return IllegalTransition(
+            f"the pairing with {name} is not confirmed yet",
+            remedy=f'to refuse it: "coffer peers reject {name}"',
+        )
+    else:
+        remedy = "to pair with it again, make or accept a new invitation"
+    return IllegalTransition(f"{name} is {state.word} already", remedy=remedy)
+
+
+def require_ended(name: str, state: PeerState) -> None:
+    """Return if the pairing with a peer has ended. Raises: IllegalTransition."""
+    if state.is_admitted:
+        verb = "unpair" if state is PeerState.PAIRED else "reject"
+        raise IllegalTransition(
+            f"{name} is {state.word}, so it is not forgotten",
+            remedy=f'first end the pairing: "coffer peers {verb} {name}"',
+        )

@@ -1,7 +1,10 @@
 """The node's database: one SQLite file, one thread, one transaction for each piece of work."""
 
 import asyncio
+import errno
+import os
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,6 +27,7 @@ from appliance.store.migrate import migrate
 
 FILE_NAME: Final = "coffer.db"
 BUSY_SECONDS: Final = 10.0
+_ROOM_BYTES: Final = 1 << 20
 
 T = TypeVar("T")
 
@@ -81,6 +85,22 @@ class Store:
             return await done
         done.add_done_callback(partial(_tell, then))
         return await asyncio.shield(done)
+
+    async def require_room(self) -> None:
+        """Return if the disk still takes what a few changes need.
+
+        Raises: StoreFull, StoreUnwritable.
+        """
+        await asyncio.to_thread(self._write_trial)
+
+    def _write_trial(self) -> None:
+        try:
+            with tempfile.TemporaryFile(dir=self._path.parent) as file:
+                os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise StoreFull(self._path) from error
+            raise StoreUnwritable(self._path, error.strerror or str(error)) from error
 
     def close(self) -> None:
         """Finish the work that was asked for and close the file."""

@@ -19,6 +19,17 @@ class StoreFull(StoreError):
         )
 
 
+class StoreGone(StoreError):
+    """The node has been somebody already, but its database is not there."""
+
+    def __init__(self, path: Path, identity: Path) -> None:
+        super().__init__(
+            f"the database {path} is gone, though the node's identity is there",
+            remedy="restore the state folder from a backup; or, to become a new node and pair"
+            f" again, remove {identity} (as the old one, its letters would be taken for repeated)",
+        )
+
+
 class StoreUnwritable(StoreError):
     """The database file could not be written; the change was undone whole."""
 

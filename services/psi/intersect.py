@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from pydantic import Field
+
 from services.channel import Channel
 from services.errors import ConfigError
 from services.primitives.group import Ristretto255
@@ -34,32 +36,39 @@ NAME: Final = "psi.intersect"
 VERSION: Final = 1
 INTERSECTION: Final = "intersection"
 
-# What a party learns: as others read it, and as it reads it itself.
+# What a party learns: as others read it, as it reads it itself, and as the other party does.
 LEARNS_SIZE: Final = (
     "%(learner)s learns how many rows %(about)s brings: %(their_rows)s",
     "you learn how many rows %(about)s brings: %(their_rows)s",
+    "%(learner)s learns how many rows you bring: %(their_rows)s",
 )
 LEARNS_MATCHES: Final = (
     "%(learner)s learns which of its own %(own_rows)s rows have a key that %(about)s holds too",
     "you learn which of your own %(own_rows)s rows have a key that %(about)s holds too",
+    "%(learner)s learns which of its own %(own_rows)s rows have a key that you hold too",
 )
 LEARNS_NO_OTHERS: Final = (
     "%(learner)s learns nothing of the keys of %(about)s that it does not hold itself",
     "you learn nothing of the keys of %(about)s that you do not hold yourself",
+    "%(learner)s learns nothing of your keys that it does not hold itself",
 )
 CAN_GUESS: Final = (
     "if %(learner)s puts keys into its dataset that it only guesses, "
     "it learns which of them %(about)s holds",
     "if you put keys into your dataset that you only guess, "
     "you learn which of them %(about)s holds",
+    "if %(learner)s puts keys into its dataset that it only guesses, "
+    "it learns which of them you hold",
 )
 LEARNS_NO_MATCHES: Final = (
     "%(learner)s does not learn which keys match, but may estimate from the time taken how many do",
     "you do not learn which keys match, but may estimate from the time taken how many do",
+    "",
 )
 GOES_FIRST: Final = (
     "%(learner)s gets its result before %(about)s does, and may stop before %(about)s gets any",
     "you get your result before %(about)s does, and could stop before %(about)s gets any",
+    "%(learner)s gets its result before you do, and may stop before you get any",
 )
 
 MOST_ROWS: Final = 2**31
@@ -67,12 +76,12 @@ MOST_ROWS: Final = 2**31
 
 
 class IntersectParameters(Parameters):
-    """How the intersection is computed.
+    """How the intersection is computed."""
 
-    protocol: ecdh, Diffie-Hellman over ristretto255.
-    """
-
-    protocol: Literal["ecdh"] = "ecdh"
+    protocol: Literal["ecdh"] = Field(
+        default="ecdh",
+        description="how keys are compared blindly; ecdh: Diffie-Hellman over ristretto255",
+    )
 
 
 def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
@@ -145,6 +154,7 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
             about=about,
             template=template,
             to_us=to_us,
+            of_us=of_us,
             values={
                 "learner": terms.parties[learner].name,
                 "about": terms.parties[about].name,
@@ -153,11 +163,11 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
             },
         )
         for learner, about in ((0, 1), (1, 0))
-        for template, to_us in _templates(terms.parties[learner], terms.parties[about])
+        for template, to_us, of_us in _templates(terms.parties[learner], terms.parties[about])
     )
 
 
-def _templates(learner: PartyTerms, about: PartyTerms) -> tuple[tuple[str, str], ...]:
+def _templates(learner: PartyTerms, about: PartyTerms) -> tuple[tuple[str, str, str], ...]:
     if INTERSECTION not in learner.receives:
         return LEARNS_SIZE, LEARNS_NO_MATCHES
     learns = (LEARNS_SIZE, LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS)

@@ -431,7 +431,7 @@ def test_watch_of_a_job_that_fails_exits_1_with_cause_and_remedy(
     code = coffer(agent, "jobs", "watch", JOB_ID)
 
     assert code == 1
-    assert "error: the job failed: no memory\nhint: add some" in capsys.readouterr().err
+    assert "error: the job did not succeed: no memory\nhint: add some" in capsys.readouterr().err
 
 
 def test_watch_on_a_terminal_draws_a_bar_for_each_party(agent: FakeAgent) -> None:

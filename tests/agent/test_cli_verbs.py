@@ -29,6 +29,7 @@ EVERY_VERB = {
     ("peers", "show", "p"): ("Peers/GetPeer", pb.Peer()),
     ("peers", "move", "p", "a:1"): ("Peers/MovePeer", pb.Peer()),
     ("peers", "unpair", "p", "--yes"): ("Peers/Unpair", pb.Peer()),
+    ("peers", "forget", "p"): ("Peers/ForgetPeer", pb.Peer()),
     ("datasets", "add", "d", "f", "--key", "k"): ("Datasets/AddDataset", pb.Dataset()),
     ("datasets", "list"): ("Datasets/ListDatasets", pb.ListDatasetsReply()),
     ("datasets", "show", "d"): ("Datasets/GetDataset", pb.Dataset()),

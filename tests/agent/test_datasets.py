@@ -20,6 +20,7 @@ from appliance.datasets.errors import (
     DatasetNotFound,
     DatasetPathInvalid,
     FileVanished,
+    KeysUnfit,
     KeyUnsuitable,
     NormalFormUnknown,
     QueryRefused,
@@ -292,6 +293,38 @@ def test_what_is_published_holds_no_row_path_or_count_of_nulls(world: World) -> 
     }
 
 
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        ("id,age\na,1\na,2\n", "null or unfit in 0 rows and repeated in 1"),
+        ("id,age\n,1\nb,2\n", "null or unfit in 1 rows and repeated in 0"),
+    ],
+)
+def test_a_table_without_a_key_of_its_own_for_each_row_is_not_published(
+    world: World, rows: str, fault: str
+) -> None:
+    world.add(content=rows)
+
+    with pytest.raises(KeysUnfit, match=fault) as refused:
+        run(world.datasets.publish("patients", ["bank"]))
+
+    assert "mend the table" in refused.value.remedy
+    assert world.letters == []
+
+
+def test_who_registers_a_table_for_the_first_time_is_told_what_to_do_then(world: World) -> None:
+    missing = Registration(name="new", path=str(world.folder / "none.csv"), key=("id",))
+    broken = csv_file(world.folder, "id,age\na,1,2\n")
+
+    with pytest.raises(FileVanished) as vanished:
+        run(world.datasets.add(missing))
+    with pytest.raises(BadRow) as bad:
+        run(world.datasets.add(replace(missing, path=str(broken))))
+
+    assert "spelt right" in vanished.value.remedy
+    assert bad.value.remedy == "mend the row, then add it again"
+
+
 def test_publishing_to_a_stranger_is_refused_and_tells_nobody(world: World) -> None:
     world.add()
 
@@ -514,9 +547,11 @@ def test_the_api_shows_our_datasets_and_the_peers(world: World) -> None:
         name="patients", path=str(path), key=["id"], normal_form=["lower", "nfc"]
     )
     world.receive(BANK, told())
+    world.add()
+    run(rpc.PublishDataset(pb.PublishDatasetRequest(name="patients", peers=["bank"]), None))
+    asked.replace = True
 
     run(rpc.AddDataset(asked, None))
-    run(rpc.PublishDataset(pb.PublishDatasetRequest(name="patients", peers=["bank"]), None))
     listed = run(rpc.ListDatasets(pb.ListDatasetsRequest(peers=True), None)).datasets
     own = run(rpc.ListDatasets(pb.ListDatasetsRequest(), None)).datasets
 

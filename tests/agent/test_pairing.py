@@ -452,7 +452,7 @@ def test_a_rejected_pairing_is_rejected_on_both_sides_and_can_be_redone(tmp_path
     async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
         await begin_pairing(hospital, laboratory)
         await laboratory.peers.reject("hospital")
-        await eventually(lambda: hospital.peer(laboratory).state is PeerState.REJECTED)
+        await eventually(lambda: hospital.peer(laboratory).state is PeerState.REJECTED_THERE)
         assert laboratory.peer(hospital).state is PeerState.REJECTED
         assert hospital.peers.roots() == laboratory.peers.roots() == ()
 

@@ -347,6 +347,13 @@ class Fleet:
             views.append(view)
         return views
 
+    async def hear(self, job_id: str, rank: int, node: Node) -> JobView:
+        """Wait until a node knows why the party of a rank ended a job."""
+        async with asyncio.timeout(60):
+            while not (await node.jobs.get(job_id)).parties[rank].reason:
+                await asyncio.sleep(0.01)
+        return await node.jobs.get(job_id)
+
 
 async def _find(node: Node, job_id: str) -> JobView | None:
     try:

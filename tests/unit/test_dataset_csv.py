@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from appliance.datasets.csv_file import find_fault, find_line, read_header
-from appliance.datasets.errors import BadHeader, FileUnreadable, FileVanished
+from appliance.datasets.errors import BadHeader, BadRow, FileUnreadable, FileVanished, NotText
 
 
 def written(tmp_path: Path, content: bytes) -> Path:
@@ -45,8 +45,6 @@ def test_a_header_names_the_columns(
         (b"id,a\x1b[2Jb\n", "column 2 has no printable name"),
         (b'id,"x\n1,2\n', "the quotes do not match"),
         (b"id,na\xefve\n", "not UTF-8"),
-        (b"PAR1\x00\x15\x04", "not UTF-8"),
-        ("id,x\n".encode("utf-16"), "not UTF-8"),
         (b",".join(b"c%d" % n for n in range(600)), "there are 600 columns"),
         (b"a" * (3 << 20), "the line is too long"),
     ],
@@ -56,6 +54,35 @@ def test_a_first_line_that_names_no_columns_is_refused(
 ) -> None:
     with pytest.raises(BadHeader, match=fault):
         read_header(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "fault", "remedy"),
+    [
+        (b"PAR1\x00\x15\x04", "is a Parquet file", ".parquet"),
+        ("id,x\n".encode("utf-16"), "is UTF-16", "iconv -f utf-16 -t utf-8"),
+        (b"\x1f\x8b\x08abc", "is a binary file", "unpack it"),
+        (b"PK\x03\x04\x00\x00", "is a binary file", "export it as CSV"),
+    ],
+)
+def test_a_file_that_is_no_text_is_named_for_what_it_is(
+    tmp_path: Path, content: bytes, fault: str, remedy: str
+) -> None:
+    with pytest.raises(NotText, match=fault) as refused:
+        read_header(written(tmp_path, content))
+
+    assert remedy in refused.value.remedy
+
+
+@pytest.mark.parametrize("text", ["编号,名\n1,2\n", "id,name\n1,李\n"])
+def test_a_file_in_another_encoding_has_to_be_saved_as_utf8(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, text.encode("gb18030"))
+
+    with pytest.raises((BadHeader, BadRow), match="not UTF-8") as refused:
+        read_header(path)
+        raise find_fault(path, ("id", "name"), ",") or AssertionError
+
+    assert "save it as UTF-8, as in: iconv -f gb18030 -t utf-8" in refused.value.remedy
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:

@@ -53,6 +53,9 @@ def test_a_querys_files_are_found_wherever_they_stand(query: str, files: tuple[s
         ("SELECT current_date FROM '/a.csv'", "uses current_date, which"),
         ("SELECT uuid() FROM '/a.csv'", "uses uuid, which"),
         ("FROM '/a.csv' TABLESAMPLE 10%", "uses a sample, which"),
+        ("FROM '/a.csv' LIMIT 5", "LIMIT or OFFSET without ORDER BY"),
+        ("FROM '/a.csv' OFFSET 5", "LIMIT or OFFSET without ORDER BY"),
+        ("FROM (FROM '/a.csv' LIMIT 10%) ORDER BY id", "LIMIT or OFFSET without ORDER BY"),
         (f"VALUES ({'1 + ' * 20000} 1)", "longer than 65536"),
     ],
 )
@@ -67,3 +70,7 @@ def test_a_deeply_nested_query_is_refused_and_harms_nothing(depth: int) -> None:
 
     with pytest.raises(QueryRefused):
         find_files(f"VALUES ({nested}), (random())")
+
+
+def test_a_query_may_take_the_first_rows_by_an_order() -> None:
+    assert find_files("FROM '/a.csv' ORDER BY id LIMIT 5 OFFSET 2") == ("/a.csv",)

@@ -93,7 +93,8 @@ def test_an_unfit_proposal_is_rejected_by_itself_and_only_here_it_is_said_why(
         spoil(fleet)
 
         job = await fleet.submit()
-        there, here = await fleet.reach(job.id, "rejected", *fleet.nodes[:2])
+        _, here = await fleet.reach(job.id, "rejected", *fleet.nodes[:2])
+        there = await fleet.hear(job.id, 1, fleet.nodes[0])
 
         told = Reason.DATASET_DIFFERS if spoil in (other_rows, other_content) else Reason.UNFIT
         assert there.parties[1].reason == told.sentence
@@ -152,7 +153,8 @@ def test_a_job_of_an_unknown_service_says_nothing_of_our_peers(tmp_path: Path) -
         laboratory.jobs._checks.services.clear()  # type: ignore[attr-defined]
 
         job = await fleet.submit()
-        there, here = await fleet.reach(job.id, "rejected", hospital, laboratory)
+        _, here = await fleet.reach(job.id, "rejected", hospital, laboratory)
+        there = await fleet.hear(job.id, 1, hospital)
 
         assert there.parties[1].reason == Reason.SERVICE_UNKNOWN.sentence
         assert "no service test.join" in here.cause
@@ -266,12 +268,18 @@ def test_a_submission_that_makes_no_contract_is_refused(tmp_path: Path) -> None:
             await first.jobs.submit(fleet.submission(second))
         with pytest.raises(SubmissionInvalid, match="not for 1 parties"):
             await first.jobs.submit(fleet.submission(first))
-        with pytest.raises(SubmissionInvalid, match="a node is a party twice"):
+        with pytest.raises(SubmissionInvalid, match="laboratory is a party twice"):
             await first.jobs.submit(fleet.submission(first, second, second))
         with pytest.raises(Unfit, match="parameter depth"):
             await fleet.submit(parameters={"depth": "x"})
-        with pytest.raises(Unfit, match="parameter height"):
+        with pytest.raises(Unfit, match="no parameter height") as unknown:
             await fleet.submit(parameters={"height": 1})
+        assert unknown.value.remedy == "its parameters are: depth"
+        with pytest.raises(Unfit, match="no parameter dept") as near:
+            await fleet.submit(parameters={"dept": 1})
+        assert near.value.remedy == "did you mean depth?"
+        with pytest.raises(SubmissionInvalid, match=r"^a party is to receive an output twice$"):
+            await fleet.submit(parties=(replace(ours, receives=("rows", "rows")), theirs))
         with pytest.raises(SubmissionInvalid, match="grace_seconds"):
             await fleet.submit(grace_seconds=10**6)
         with pytest.raises(ConfigError, match="nobody"):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from appliance.jobs.jobs import Jobs
-from appliance.jobs.reasons import Reason
 from appliance.mailbox.letters import Letter, Undelivered
 from appliance.store.errors import StoreFull
 from tests.unit.job_doubles import Fleet, Node, play, until
@@ -57,7 +56,7 @@ def test_a_job_whose_agent_dies_while_it_runs_has_failed_everywhere(
 
         assert (await end(fleet, job_id))[0] == "failed"
         view = await node.jobs.get(job_id)
-        assert view.cause == f"it failed here: {Reason.INTERRUPTED.sentence}"
+        assert view.cause == "it failed here: this node's agent stopped while the job ran"
         await until(lambda: job_id in other.runner.stopped)
         await until(lambda: not any(list((n.folder / "jobs").iterdir()) for n in fleet.nodes))
 

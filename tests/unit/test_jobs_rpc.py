@@ -75,7 +75,8 @@ def test_a_rejection_and_a_cancellation_go_through_the_api(tmp_path: Path) -> No
         job = await ours.SubmitJob(request(), None)
         await fleet.reach(job.id, "waiting_approval", second)
         rejected = await theirs.RejectJob(pb.RejectJobRequest(id=job.id, note="no"), None)
-        assert rejected.cause == 'rejected here: its operator does not want it: "no"'
+        assert rejected.cause == 'rejected here: this node\'s operator does not want it: "no"'
+        assert rejected.remedy == ""
         another = await ours.SubmitJob(request(), None)
         cancelled = await ours.CancelJob(pb.CancelJobRequest(id=another.id), None)
         assert cancelled.state in ("settling", "cancelled")

@@ -63,7 +63,8 @@ def test_a_wrong_word_is_noticed_where_it_is_typed(typed: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("", "address"),
+        ("", "no invitation was given"),
+        ("3-abandon-ability-able-about-orient", "an invitation without its address"),
         ("coffer2:h:1/3-abandon-ability-able-about-orient", "begins with coffer1:"),
         ("coffer1:h/3-abandon-ability-able-about-orient", "address"),
         ("coffer1:h:99999/3-abandon-ability-able-about-orient", "address"),

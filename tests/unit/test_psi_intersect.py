@@ -143,6 +143,17 @@ def test_both_receivers_are_told_the_same_but_for_who_gets_its_result_first() ->
     assert second[4:] == []
 
 
+def test_who_reads_the_disclosure_is_called_you_whether_it_learns_or_is_learned_of() -> None:
+    both = terms(HOSPITAL, replace(LABORATORY, receives=("intersection",)))
+
+    read = [line.read_by(1) for line in (*disclose(both), *disclose(terms(HOSPITAL, LABORATORY)))]
+
+    assert "hospital learns how many rows you bring: 200" in read
+    assert "hospital learns which of its own 100 rows have a key that you hold too" in read
+    assert "you learn which of your own 200 rows have a key that hospital holds too" in read
+    assert not [line for line in read if "laboratory" in line]
+
+
 def test_as_much_memory_is_asked_for_as_the_elements_of_both_take() -> None:
     made = terms(HOSPITAL, LABORATORY)
     assert memory(made, 0) >= 32 * (100 + 200)

@@ -1,26 +1,21 @@
 """What a worker does once it is confined: take its assignment, carry it out, report.
 
-Nothing that leaves here on the control socket holds a value of the data: errors of ours are
-written so, and of others only the kind and the place are told.
+Nothing that leaves here on the control socket holds a value of the data; see also ``blame``.
 """
 
 import asyncio
-import errno
 import os
 import socket
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from appliance.agent import control, sandbox
 from appliance.agent.allocator import keep_large_buffers
+from appliance.agent.blame import failed
 from appliance.agent.control import (
     Confined,
-    Failed,
     Finished,
     Found,
     InspectTable,
@@ -34,21 +29,12 @@ from appliance.agent.control import (
 )
 from appliance.contracts.contract import Contract, digest_of, parse_contract
 from appliance.contracts.terms import get_service, terms_of
-from appliance.datasets.errors import DatasetError, DiskFull, MemoryShort
 from appliance.datasets.inspect import inspect
 from appliance.datasets.reader import TableInputs, write_rows
 from appliance.datasets.source import Source
 from appliance.datasets.table import Reading
-from appliance.jobs.reasons import Reason
 from services.channel import Channel
-from services.errors import (
-    CheatingDetected,
-    ConfigError,
-    LocalProtocolError,
-    PeerLost,
-    PeerProtocolError,
-    ServiceError,
-)
+from services.errors import LocalProtocolError
 from services.randomness import System
 from services.registry import SERVICES
 from services.service import Outcome, Task
@@ -58,22 +44,6 @@ from services.transport.stream import Stream
 
 REPORT_SECONDS: Final = 0.1
 MAX_READING_BYTES: Final = 2 << 30
-
-# The reasons of errors, the nearest class counts. Whose fault is said first is told first.
-REASONS: Final[dict[type[BaseException], Reason]] = {
-    CheatingDetected: Reason.CHEATING,
-    PeerProtocolError: Reason.PEER_BROKE_RULES,
-    DiskFull: Reason.DISK_FULL,
-    MemoryShort: Reason.MEMORY,
-    MemoryError: Reason.MEMORY,
-    DatasetError: Reason.DATA,
-    ConfigError: Reason.TERMS,
-    LocalProtocolError: Reason.INTERNAL,
-    PeerLost: Reason.PEER_LOST,
-    ServiceError: Reason.INTERNAL,
-    Exception: Reason.INTERNAL,
-}
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Reporter:
@@ -148,7 +118,7 @@ def serve(agent: socket.socket, applied: tuple[str, ...]) -> int:
         else:
             last = Found(inspected=inspect(order.wanted, _reading(order)))
     except Exception as error:
-        reporter.report(_failed(error))
+        reporter.report(failed(error))
         return 1
     reporter.report(last)
     return 0
@@ -235,42 +205,3 @@ def _grant(order: Order) -> sandbox.Grant:
         seconds=limits.seconds,
         cpus=limits.threads,
     )
-
-
-def _failed(error: Exception) -> Failed:
-    """Return the report of an error: in full if it is one of ours, else its kind and place."""
-    told = min(_leaves(error), key=_rank_of_blame)
-    reason = REASONS[_known_kind(told)]
-    if isinstance(told, ServiceError):
-        what, remedy = told.what, told.remedy
-    elif isinstance(told, OSError) and told.errno in _FULL:
-        reason = Reason.DISK_FULL
-        what, remedy = "the disk is full, or a result is larger than is granted", ""
-    elif isinstance(told, MemoryError):
-        what, remedy = "the worker needed more memory than it is granted", ""
-    else:
-        frame = traceback.extract_tb(told.__traceback__)[-1]
-        what = f"the worker met a {type(told).__name__} at {frame.filename}:{frame.lineno}"
-        remedy = "this is a fault of coffer: report it, with the job's worker.log"
-        sys.excepthook(type(told), told, told.__traceback__)
-    rank = told.rank if isinstance(told, PeerProtocolError | CheatingDetected | PeerLost) else None
-    return Failed(
-        error=type(told).__name__, reason=reason.word, what=what, remedy=remedy, rank=rank
-    )
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield the errors that a group holds, from tasks that failed together."""
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from _leaves(each)
-    else:
-        yield error
-
-
-def _known_kind(error: BaseException) -> type[BaseException]:
-    return next((kind for kind in type(error).__mro__ if kind in REASONS), Exception)
-
-
-def _rank_of_blame(error: BaseException) -> int:
-    return list(REASONS).index(_known_kind(error))

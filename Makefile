@@ -49,5 +49,5 @@ format:  ## lay out the code as the checks want it
 	@$(PYTHON) -m ruff check --fix --quiet . && $(PYTHON) -m ruff format --quiet .
 
 clean:  ## remove what was built and set up
-	@rm -rf .venv build bench/.peers .demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv build bench/.peers *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	@find services appliance bench tests -name __pycache__ -prune -exec rm -rf {} +

@@ -5,7 +5,6 @@ by printing ``done COUNT``, the size of the result; then it waits for its input'
 can be looked at. What comes before the beginning is not counted.
 """
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -44,17 +43,6 @@ class Measured:
             for key, value in asdict(self).items()
         }
         return rounded | {"peak_mib": [round(one) for one in self.peak_mib]}
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nobody uses just now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def loopback_bytes() -> int:

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.demo.nodes import free_ports
 from bench import psi_nodes
-from bench.parties import Measured, free_ports, measure
+from bench.parties import Measured, measure
 from bench.peers import OPENMINED, SPU, NotToBeHad
 from bench.psi_party import starts
 

@@ -8,7 +8,7 @@ from services.channel import Channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """One participant: its rank, 0…n-1, and its name for people."""
+    """Who takes part: its rank, 0…n-1, and its name for people."""
 
     rank: int
     name: str

@@ -14,7 +14,7 @@ from appliance.agent.permissions import Caller, NotAdmitted
 from appliance.agent.refusals import Context
 from appliance.agent.relay import relay_handler
 from appliance.api import agent_pb2_grpc as local
-from appliance.api import peer_pb2_grpc as remote
+from appliance.api import peer_pb2_grpc as peer_api
 from appliance.datasets.rpc import DatasetsRpc
 from appliance.jobs.rpc import JobsRpc
 from appliance.mailbox.letters import MOST_BODY_BYTES
@@ -62,8 +62,8 @@ async def peer_server(config: ApplianceConfig, node: Node) -> AsyncIterator[None
         maximum_concurrent_rpcs=MOST_PEER_CALLS,
     )
     greeting = GreetingRpc(node.peers, node.introduce, node.caller_of)
-    remote.add_GreetingServicer_to_server(greeting, server)
-    remote.add_MailboxServicer_to_server(MailboxRpc(node.inbox, node.caller_of), server)
+    peer_api.add_GreetingServicer_to_server(greeting, server)
+    peer_api.add_MailboxServicer_to_server(MailboxRpc(node.inbox, node.caller_of), server)
     server.add_generic_rpc_handlers((relay_handler(node.relay),))
     try:
         server.add_secure_port(config.listen, tls.server_credentials(node.keeper, node.peers.roots))

@@ -87,7 +87,7 @@ def running_nodes(folder: Path, *names: str) -> Iterator[list[Node]]:
 
 
 def _start(folder: Path, name: str, prepare: Callable[[], object]) -> subprocess.Popen[bytes]:
-    port, pairing_port = _free_ports(2)
+    port, pairing_port = free_ports(2)
     address = f"127.0.0.1:{port}"
     command = [
         *(sys.executable, "-m", "appliance.cli", "--state", str(folder / name)),
@@ -105,7 +105,8 @@ def _start(folder: Path, name: str, prepare: Callable[[], object]) -> subprocess
         )
 
 
-def _free_ports(count: int) -> Sequence[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of this machine that nobody uses just now."""
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))

@@ -1,6 +1,5 @@
 """Nodes with links and a peer port and nothing else, that know each other by hand."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -138,13 +137,6 @@ async def two_nodes(
     finally:
         await left.stop()
         await right.stop()
-
-
-async def eventually(is_true: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not is_true():
-        assert asyncio.get_running_loop().time() < deadline, "not in time"
-        await asyncio.sleep(0.02)
 
 
 async def trouble_of(caller: LinkedNode, called: LinkedNode) -> Trouble:

@@ -22,10 +22,11 @@ from appliance.mailbox.letters import Letter, Receipt
 from appliance.mailbox.outbox import Outbox
 from appliance.mailbox.rpc import LinkSender, MailboxRpc
 from appliance.peering import tls
-from appliance.peering.acceptance import Acceptance
+from appliance.peering.acceptance import Acceptance, _fetch_certificate
 from appliance.peering.introduction import Introduction
 from appliance.peering.invitations import Invitations
 from appliance.peering.links import Links
+from appliance.peering.pairing_port import PAIRING_NAME
 from appliance.peering.peer_rpc import GreetingRpc, PairingRpc
 from appliance.peering.peers import Peer, Peers
 from appliance.peering.states import InvitationState, PeerState
@@ -184,6 +185,18 @@ async def pair(inviter: PairingNode, invitee: PairingNode) -> None:
     await invitee.peers.confirm(inviter.node_id.text)
     await eventually(lambda: inviter.peer(invitee).state is PeerState.PAIRED)
     await eventually(lambda: invitee.peer(inviter).state is PeerState.PAIRED)
+
+
+@asynccontextmanager
+async def dial_pairing(address: str) -> AsyncIterator[tuple[grpc.aio.Channel, bytes]]:
+    """Give a channel to a pairing port as an invitee dials it, and the certificate it showed."""
+    certificate = await asyncio.to_thread(_fetch_certificate, address)
+    async with grpc.aio.secure_channel(
+        f"dns:///{address}",
+        tls.anonymous_channel_credentials(certificate),
+        options=tls.channel_options(PAIRING_NAME),
+    ) as channel:
+        yield channel, certificate
 
 
 async def eventually(is_true: Callable[[], bool], seconds: float = 15.0) -> None:

@@ -12,8 +12,7 @@ import pytest
 from appliance.api import peer_pb2 as pb
 from appliance.api.conventions import ERROR_KEY
 from appliance.api.peer_pb2_grpc import PairingStub
-from appliance.peering import pake, tls
-from appliance.peering.acceptance import _fetch_certificate
+from appliance.peering import pake
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
     AlreadyPaired,
@@ -33,13 +32,14 @@ from appliance.peering.errors import (
 )
 from appliance.peering.introduction import Introduction
 from appliance.peering.invitations import Invitation
-from appliance.peering.pairing_port import PAIRING_NAME, leaf_hash
+from appliance.peering.pairing_port import leaf_hash
 from appliance.peering.pake import Half, Role
 from appliance.peering.states import InvitationState, PeerState
 from appliance.store.errors import StoreFull
 from tests.agent.pairing_nodes import (
     PairingNode,
     begin_pairing,
+    dial_pairing,
     eventually,
     nodes,
     pair,
@@ -136,12 +136,7 @@ def test_two_wrong_codes_leave_the_invitation_good(tmp_path: Path) -> None:
 
 async def guess(node: PairingNode, made: Invitation, code: Code, gate: asyncio.Barrier) -> str:
     """Try one code, having begun with all other guessers; return what the inviter calls it."""
-    certificate = await asyncio.to_thread(_fetch_certificate, made.address)
-    async with grpc.aio.secure_channel(
-        f"dns:///{made.address}",
-        tls.anonymous_channel_credentials(certificate),
-        options=tls.channel_options(PAIRING_NAME),
-    ) as channel:
+    async with dial_pairing(made.address) as (channel, certificate):
         stub: Any = PairingStub(channel)
         half = Half(Role.INVITEE, code.password)
         offer = pb.PairingOffer(version=1, invitation=code.number, pake=half.message)

@@ -14,8 +14,6 @@ import pytest
 from appliance.api import peer_pb2 as pb
 from appliance.api.conventions import ERROR_KEY
 from appliance.api.peer_pb2_grpc import PairingServicer, PairingStub
-from appliance.peering import tls
-from appliance.peering.acceptance import _fetch_certificate
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
     PairingBusy,
@@ -24,10 +22,10 @@ from appliance.peering.errors import (
     WrongCode,
 )
 from appliance.peering.invitations import MOST_ATTEMPTS, MOST_ATTEMPTS_EACH, Invitation
-from appliance.peering.pairing_port import PAIRING_NAME, PairingPort
+from appliance.peering.pairing_port import PairingPort
 from appliance.peering.pake import Half, Proof, Role
 from appliance.peering.states import InvitationState
-from tests.agent.pairing_nodes import PairingNode, run_with_two, state_of
+from tests.agent.pairing_nodes import PairingNode, dial_pairing, run_with_two, state_of
 
 
 class Relay(PairingServicer):
@@ -48,12 +46,7 @@ class Relay(PairingServicer):
         return await self._pass_on("Finish", request, context)
 
     async def _pass_on(self, method: str, request: Any, context: Any) -> Any:
-        certificate = await asyncio.to_thread(_fetch_certificate, self.address)
-        async with grpc.aio.secure_channel(
-            f"dns:///{self.address}",
-            tls.anonymous_channel_credentials(certificate),
-            options=tls.channel_options(PAIRING_NAME),
-        ) as channel:
+        async with dial_pairing(self.address) as (channel, _):
             stub: Any = PairingStub(channel)
             self.seen.append(request.SerializeToString())
             try:
@@ -167,12 +160,7 @@ def test_malformed_messages_are_refused_with_a_word_and_no_more(
 ) -> None:
     async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
         made = await hospital.invitations.invite()
-        certificate = await asyncio.to_thread(_fetch_certificate, made.address)
-        async with grpc.aio.secure_channel(
-            f"dns:///{made.address}",
-            tls.anonymous_channel_credentials(certificate),
-            options=tls.channel_options(PAIRING_NAME),
-        ) as channel:
+        async with dial_pairing(made.address) as (channel, _):
             stub: Any = PairingStub(channel)
             method = stub.Begin if isinstance(offer, pb.PairingOffer) else stub.Finish
             with pytest.raises(grpc.aio.AioRpcError) as raised:
@@ -248,12 +236,7 @@ def test_the_pairing_port_speaks_tls_1_3_and_serves_pairing_alone(tmp_path: Path
         port = int(made.address.rpartition(":")[2])
         with pytest.raises(ssl.SSLError):
             await asyncio.to_thread(shake_hands_by_tls_1_2, port)
-        certificate = await asyncio.to_thread(_fetch_certificate, made.address)
-        async with grpc.aio.secure_channel(
-            f"dns:///{made.address}",
-            tls.anonymous_channel_credentials(certificate),
-            options=tls.channel_options(PAIRING_NAME),
-        ) as channel:
+        async with dial_pairing(made.address) as (channel, certificate):
             hello: Any = channel.unary_unary("/coffer.peer.v1.Greeting/Hello")
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await hello(b"", timeout=5)

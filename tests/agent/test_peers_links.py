@@ -17,7 +17,8 @@ from appliance.peering import tls
 from appliance.peering.diagnosis import Cause
 from appliance.peering.errors import PeerNotPaired
 from appliance.peering.links import Contact, Links
-from tests.agent.linked_nodes import LinkedNode, clock, eventually, trouble_of, two_nodes
+from tests.agent.linked_nodes import LinkedNode, clock, trouble_of, two_nodes
+from tests.agent.pairing_nodes import eventually
 
 
 def test_each_side_learns_what_the_other_says_of_itself(tmp_path: Path) -> None:

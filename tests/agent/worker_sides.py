@@ -100,8 +100,8 @@ class Bench:
         self.staging.mkdir(parents=True, exist_ok=True)
         await self.supervisor.start(JOB, contract, self.rank, self.source, self.staging)
 
-    async def over(self, seconds: float = 30.0) -> Told:
-        async with asyncio.timeout(seconds):
+    async def over(self) -> Told:
+        async with asyncio.timeout(30):
             await self.told.over.wait()
         return self.told
 

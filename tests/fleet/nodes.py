@@ -224,9 +224,9 @@ def ended(node: Node, job: pb.Job) -> pb.Job:
     return sealed
 
 
-def write_ids(path: Path, ids: range, column: str = "id") -> Path:
+def write_ids(path: Path, ids: range) -> Path:
     """Write a CSV of ids, each with a value that tells its row."""
-    lines = [f"{column},value", *(f"item-{i:08d},{i % 97}" for i in ids)]
+    lines = ["id,value", *(f"item-{i:08d},{i % 97}" for i in ids)]
     path.write_text("\n".join(lines) + "\n")
     return path
 

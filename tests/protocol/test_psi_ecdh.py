@@ -141,9 +141,9 @@ Elements = Any
 Misbehaviour = Callable[[Channel], Coroutine[Any, Any, None]]
 
 
-def elements(count: int, first: int = 1) -> Elements:
+def elements(count: int) -> Elements:
     column = np.zeros((count, 32), np.uint8)
-    column[:, 0] = np.arange(first, first + 2 * count, 2)
+    column[:, 0] = np.arange(1, 1 + 2 * count, 2)
     return column
 
 

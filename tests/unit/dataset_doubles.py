@@ -16,8 +16,8 @@ def csv_file(folder: Path, content: str | bytes, name: str = "table.csv") -> Pat
     return path
 
 
-def parquet_file(folder: Path, columns: dict[str, object], name: str = "table.parquet") -> Path:
-    path = folder / name
+def parquet_file(folder: Path, columns: dict[str, object]) -> Path:
+    path = folder / "table.parquet"
     pq.write_table(pa.table(columns), path)
     return path
 
@@ -33,12 +33,12 @@ def wanted(path: Path, *key: str, normal_form: tuple[str, ...] = ()) -> Wanted:
     )
 
 
-def wanted_query(query: str, *files: Path, key: tuple[str, ...] = ("id",)) -> Wanted:
+def wanted_query(query: str, *files: Path) -> Wanted:
     return Wanted(
         kind=Kind.QUERY,
         location=query,
         files=tuple(map(str, files)),
-        key=key,
+        key=("id",),
         normal_form=(),
     )
 

@@ -27,7 +27,7 @@ def with_streams(talk: Callable[[Stream, Stream], Awaitable[Any]]) -> Any:
     return asyncio.run(run())
 
 
-def with_raw_peer(sent: bytes, limit: int = 100, *, hangs_up: bool = True) -> Any:
+def with_raw_peer(sent: bytes, *, hangs_up: bool = True) -> Any:
     """Receive from a peer that writes these bytes to its socket."""
 
     async def run() -> Any:
@@ -38,7 +38,7 @@ def with_raw_peer(sent: bytes, limit: int = 100, *, hangs_up: bool = True) -> An
             if hangs_up:
                 right.close()
             async with asyncio.timeout(30):
-                return bytes(await stream.receive(limit))
+                return bytes(await stream.receive(100))
         finally:
             stream.close()
             right.close()

@@ -11,6 +11,8 @@ import pytest
 from tests.fleet.nodes import eventually
 
 DEMO = (sys.executable, "-m", "appliance.demo")
+MOST_SECONDS = 60.0  # what the README's reader is asked to wait, on a slow machine
+TOO_LONG_SECONDS = 180.0
 
 
 def processes_in(folder: Path) -> list[int]:
@@ -28,11 +30,11 @@ def test_the_demonstration_runs_to_its_end_and_leaves_no_process(tmp_path: Path)
 
     done = subprocess.run(
         [*DEMO, "--exit", "--folder", str(tmp_path / "demo")],
-        capture_output=True, text=True, timeout=90,
+        capture_output=True, text=True, timeout=TOO_LONG_SECONDS,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert time.monotonic() - began < 90
+    assert time.monotonic() - began < MOST_SECONDS
     assert "both nodes keep the same record" in done.stdout
     assert "rows on each side are exactly those" in done.stdout
     assert "you learn" in done.stdout

@@ -3,8 +3,6 @@ import subprocess
 import sys
 from typing import Final
 
-import pytest
-
 from tests.repository import tree
 
 SQL: Final = ("sqlalchemy", "sqlite3")
@@ -103,12 +101,11 @@ def test_nothing_but_tests_imports_what_only_tests_install() -> None:
     assert {name: names for name, names in found.items() if names} == {}
 
 
-@pytest.mark.parametrize("place", ["appliance/cli", "appliance/demo"])
-def test_scikit_learn_is_needed_by_the_demonstration_alone(place: str) -> None:
+def test_scikit_learn_is_needed_by_the_demonstration_alone() -> None:
     importers = {
         str(path.parent.relative_to(tree.ROOT))
         for path, module in tree.modules("appliance", "services", "bench")
         if "sklearn" in imported_modules(module)
     }
 
-    assert (place in importers) == (place == "appliance/demo")
+    assert importers == {"appliance/demo"}

@@ -1,4 +1,5 @@
-// The prime-order group ristretto255 [RFC9496], over libsodium, whose operations take constant time.
+// The prime-order group ristretto255 [RFC9496], over libsodium, whose operations take constant
+// time.
 #include <sodium.h>
 
 #include "kernels.hpp"
@@ -6,8 +7,8 @@
 namespace coffer {
 namespace {
 
-constexpr std::size_t block_bytes = 128;    // of SHA-512
-constexpr std::size_t uniform_bytes = 64;   // that the map to the group takes
+constexpr std::size_t block_bytes = 128;   // of SHA-512
+constexpr std::size_t uniform_bytes = 64;  // that the map to the group takes
 
 using Hash = crypto_hash_sha512_state;
 
@@ -54,11 +55,11 @@ void hash_to_group(OutRows32 out, Indices offsets, Bytes data, Indices rows, Byt
 // Whether product = scalar * element, which is so if element is the encoding of one, and not of the
 // identity. libsodium 1.0.18 overlooks the top bit, which no encoding has set [RFC9496 §4.3.1].
 bool multiply(std::uint8_t* product, const std::uint8_t* scalar, const std::uint8_t* element) {
-  return (element[31] & 0x80) == 0 &&
-         crypto_scalarmult_ristretto255(product, scalar, element) == 0;
+  return (element[31] & 0x80) == 0 && crypto_scalarmult_ristretto255(product, scalar, element) == 0;
 }
 
-// out[i] = scalar * elements[i]; the first i where elements[i] is no encoding, or the identity, or -1.
+// out[i] = scalar * elements[i]; the first i where elements[i] is no encoding, or the identity, or
+// -1.
 std::int64_t scalar_multiply(OutRows32 out, Rows32 elements, Scalar scalar, unsigned threads) {
   const std::size_t count = out.shape(0);
   std::atomic<std::size_t> first_invalid{count};
@@ -72,8 +73,9 @@ std::int64_t scalar_multiply(OutRows32 out, Rows32 elements, Scalar scalar, unsi
 }
 
 // out = wide mod the order of the group
-void reduce_scalar(nb::ndarray<std::uint8_t, nb::shape<32>, nb::c_contig, nb::device::cpu> out,
-                   nb::ndarray<const std::uint8_t, nb::shape<64>, nb::c_contig, nb::device::cpu> wide) {
+void reduce_scalar(
+    nb::ndarray<std::uint8_t, nb::shape<32>, nb::c_contig, nb::device::cpu> out,
+    nb::ndarray<const std::uint8_t, nb::shape<64>, nb::c_contig, nb::device::cpu> wide) {
   crypto_core_ristretto255_scalar_reduce(out.data(), wide.data());
 }
 

@@ -14,9 +14,8 @@ int compare(Rows32 left, std::int64_t i, Rows32 right, std::int64_t j) {
 // order = the places of the rows, ascending by their bytes
 void sort_rows(OutIndices order, Rows32 rows) {
   for (std::size_t i = 0; i < order.shape(0); ++i) order(i) = static_cast<std::int64_t>(i);
-  std::sort(order.data(), order.data() + order.shape(0), [&](std::int64_t i, std::int64_t j) {
-    return compare(rows, i, rows, j) < 0;
-  });
+  std::sort(order.data(), order.data() + order.shape(0),
+            [&](std::int64_t i, std::int64_t j) { return compare(rows, i, rows, j) < 0; });
 }
 
 // Whether a row stands twice in rows, of which `order` is the ascending order.

@@ -2,6 +2,7 @@ import ast
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -41,6 +42,29 @@ def test_ruff_finds_no_fault() -> None:
 
 def test_code_is_laid_out_by_ruff() -> None:
     require_quiet("ruff", "format", "--quiet", "--diff", ".")
+
+
+def require_quiet_program(name: str, *words: object) -> None:
+    """Run a program of the virtual environment; fail with what it says, if it finds fault."""
+    command = [str(Path(sys.executable).parent / name), *map(str, words)]
+    ran = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, f"{name}\n{ran.stdout}{ran.stderr}"
+
+
+def test_native_code_is_laid_out_by_clang_format() -> None:
+    native = [path for path in tree.files() if path.suffix in (".cpp", ".hpp")]
+
+    assert native
+    require_quiet_program("clang-format", "--dry-run", "--Werror", *native)
+
+
+def test_shellcheck_finds_no_fault() -> None:
+    scripts = [
+        path for path in tree.files() if path.suffix == ".sh" or path.parent == tree.ROOT / ".ci"
+    ]
+
+    assert tree.ROOT / "tests/systemd/boot.sh" in scripts
+    require_quiet_program("shellcheck", *scripts)
 
 
 def test_mypy_finds_no_fault() -> None:

@@ -2,6 +2,7 @@
 # boot: run systemd as PID 1 over a throw-away copy of this machine's files, in namespaces of its own but for the network.
 #   boot.sh FOLDER CHECKOUT     FOLDER: empty, for what the copy changes; prints nothing, ends when systemd does. Needs root.
 set -euo pipefail
+# shellcheck disable=SC2016  # the inner shell expands these, in its own namespaces
 exec unshare --mount --pid --fork --uts --ipc --cgroup --propagation private bash -euc '
   folder=$1 checkout=$2
   mount -t tmpfs tmpfs "$folder"

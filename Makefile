@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 PROTOS := appliance/api/agent.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test systemd check bench protos diagrams locks format clean
+.PHONY: help setup demo test systemd sanitize check bench protos diagrams locks format clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ systemd:  ## run the node as a systemd service on a systemd of its own; as root 
 	@.ci/setup systemd
 	@mkdir -p build
 	@$(if $(filter-out 0,$(shell id -u)),sudo) $(PYTHON) -m pytest --junitxml build/systemd.xml tests/systemd
+
+sanitize:  ## run the kernels' tests on a build that checks addresses and undefined behaviour
+	@.ci/setup test
+	@.ci/sanitize
 
 check:  ## run the repository's own checks and the unit tests
 	@.ci/setup test
@@ -47,6 +51,7 @@ locks:  ## write requirements*.txt anew from pyproject.toml
 format:  ## lay out the code as the checks want it
 	@.ci/setup test
 	@$(PYTHON) -m ruff check --fix --quiet . && $(PYTHON) -m ruff format --quiet .
+	@.venv/bin/clang-format -i $(wildcard services/kernels/native/*.?pp)
 
 clean:  ## remove what was built and set up
 	@rm -rf .venv build bench/.peers *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

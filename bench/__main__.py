@@ -64,8 +64,9 @@ def show(where: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
             if isinstance(value, list):
                 console.print(_table(value))
             elif isinstance(value, dict):
+                console.print(f"{key.replace('_', ' ')}:")
                 for inner, figure in value.items():
-                    console.print(f"{inner.replace('_', ' ')}: {figure}")
+                    console.print(f"  {inner.replace('_', ' ')}: {figure}")
             else:
                 console.print(f"{key.replace('_', ' ')}: {value}")
 

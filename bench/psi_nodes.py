@@ -13,40 +13,41 @@ import pyarrow.parquet as pq
 
 from appliance.api import agent_pb2 as pb
 from appliance.demo.nodes import Node, running_nodes, wait_for_answers, wait_until
+from bench import first_byte
 from bench.parties import Measured, cpu_seconds, loopback_bytes
 from bench.psi_party import starts
 
 _MIB: Final = 1 << 20
 _LOOK_SECONDS: Final = 0.2
+NUMBERS: Final = "numbers"
+FEW: Final = "few"
 
 
-def run(folder: Path, items: int, common: int) -> list[dict[str, Any]]:
-    """Measure registering both tables and running one job whose result goes to both sides."""
+def run(folder: Path, items: int, common: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Measure registering both tables and running one job whose result goes to both sides.
+
+    Returns those two runs, and how long the first byte of a small job's protocol took.
+    """
     tables = [_write(folder / f"{start}.parquet", start, items) for start in starts(items, common)]
     with running_nodes(folder, "left", "right") as nodes:
         wait_for_answers(nodes)
         left, right = nodes
         _pair(left, right)
-        registered = _measure("registering both tables", items, nodes, lambda: _add(nodes, tables))
-        _publish(right, left)
-        job = left.client.submit_job(
-            "psi.intersect",
-            parties=[
-                pb.SubmitParty(dataset="numbers", receives=["intersection"]),
-                pb.SubmitParty(node=right.name, dataset="numbers", receives=["intersection"]),
-            ],
+        _add(nodes, [_write(folder / "few.parquet", 0, first_byte.KEYS)] * 2, FEW)
+        _publish(right, left, FEW)
+        waited = first_byte.run(nodes, lambda: _propose(left, right, FEW))
+        registered = _measure(
+            "registering both tables", items, nodes, lambda: _add(nodes, tables, NUMBERS)
         )
-        _wait(
-            nodes,
-            lambda: any(one.id == job.id for one in right.client.list_jobs(waiting=True).jobs),
-        )
+        _publish(right, left, NUMBERS)
+        job = _propose(left, right, NUMBERS)
         ran = _measure(
             "coffer, two nodes, approval to both results",
             items,
             nodes,
             lambda: _run_job(nodes, job),
         )
-    return [registered.as_dict(), ran.as_dict()]
+    return [registered.as_dict(), ran.as_dict()], waited
 
 
 def _write(path: Path, start: int, items: int) -> Path:
@@ -68,16 +69,37 @@ def _is_paired(node: Node) -> bool:
     return node.client.list_peers()[0].state == "paired"
 
 
-def _add(nodes: Sequence[Node], tables: Sequence[Path]) -> int:
+def _add(nodes: Sequence[Node], tables: Sequence[Path], name: str) -> int:
     for node, path in zip(nodes, tables, strict=True):
-        node.client.add_dataset("numbers", path=str(path), key=["id"])
+        node.client.add_dataset(name, path=str(path), key=["id"])
     return 0
 
 
-def _publish(owner: Node, reader: Node) -> None:
-    owner.client.publish_dataset("numbers", [reader.name])
+def _publish(owner: Node, reader: Node, name: str) -> None:
+    owner.client.publish_dataset(name, [reader.name])
     nodes = (owner, reader)
-    _wait(nodes, lambda: any(one.peer_id for one in reader.client.list_datasets(peers=True)))
+    _wait(
+        nodes,
+        lambda: any(
+            one.peer_id and one.name == name for one in reader.client.list_datasets(peers=True)
+        ),
+    )
+
+
+def _propose(left: Node, right: Node, dataset: str) -> pb.Job:
+    """Propose a job whose result goes to both, and return it once it waits for the other's word."""
+    job = left.client.submit_job(
+        "psi.intersect",
+        parties=[
+            pb.SubmitParty(dataset=dataset, receives=["intersection"]),
+            pb.SubmitParty(node=right.name, dataset=dataset, receives=["intersection"]),
+        ],
+    )
+    _wait(
+        (left, right),
+        lambda: any(one.id == job.id for one in right.client.list_jobs(waiting=True).jobs),
+    )
+    return job
 
 
 def _run_job(nodes: Sequence[Node], job: pb.Job) -> int:

@@ -6,11 +6,15 @@ from typing import Final
 import pytest
 from typer.core import TyperCommand, TyperGroup
 
+from appliance.agent.config import ApplianceConfig
 from appliance.cli.app import command_tree
+from bench.__main__ import BENCHMARKS
 from tests.repository import diagrams, tree
 
 DOCUMENTS: Final = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md")
 MOST_ARCHITECTURE_LINES: Final = 200
+RESULT_HEADING: Final = re.compile(r"\d{4}-\d\d-\d\d, `python -m bench ([a-z_]+)(?: --[a-z]+)*`")
+WITHOUT_COMMAND: Final = "Figures without a command"
 
 
 def text_of(name: str) -> str:
@@ -90,6 +94,41 @@ def test_architecture_names_every_package() -> None:
     assert {one for one in packages if one.parent == Path("appliance")} <= named
 
 
+def mapped_files() -> dict[str, set[str]]:
+    """Return the files that the code map names, by folder; a row "…" goes on with its folder."""
+    text = text_of("ARCHITECTURE.md").partition("## Code map")[2].partition("\n## ")[0]
+    found: dict[str, set[str]] = {}
+    folder = ""
+    for cell in re.findall(r"^\| ([`…].*?) \|", text, re.MULTILINE):
+        if not cell.startswith("…"):
+            folder = re.findall(r"`([\w/]+/)", cell)[0]
+        found.setdefault(folder, set()).update(re.findall(r"(\w+\.(?:py|md))`", cell))
+    return found
+
+
+def test_the_code_map_names_every_file_of_the_agent() -> None:
+    files = {path.name for path in tree.files() if path.parent == tree.ROOT / "appliance/agent"}
+
+    assert mapped_files()["appliance/agent/"] == files - {"__init__.py"}
+
+
+def test_every_file_that_the_code_map_names_exists() -> None:
+    missing = [
+        f"{folder}{name}"
+        for folder, names in mapped_files().items()
+        for name in names
+        if not (tree.ROOT / folder / name).is_file()
+    ]
+
+    assert missing == []
+
+
+def test_readme_explains_every_setting_of_the_configuration_file() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \|", text_of("README.md"), re.MULTILINE)
+
+    assert rows == [name for name in ApplianceConfig.model_fields if name != "state"]
+
+
 def test_architecture_stays_short_enough_to_be_read() -> None:
     assert len(text_of("ARCHITECTURE.md").splitlines()) <= MOST_ARCHITECTURE_LINES
 
@@ -120,8 +159,20 @@ def test_changelog_orders_what_changed_under_the_three_headings() -> None:
     }
 
 
-def test_each_benchmark_has_its_results() -> None:
-    names = [path.stem for path in (tree.ROOT / "bench").glob("*.py")]
-    benchmarks = [name for name in names if f"bench {name}" in text_of("bench/RESULTS.md")]
+def result_entries() -> list[tuple[str, str]]:
+    """Return the heading and the text of each entry of bench/RESULTS.md."""
+    _, *parts = re.split(r"^## ", text_of("bench/RESULTS.md"), flags=re.MULTILINE)
+    entries = [part.partition("\n") for part in parts]
+    return [(heading, text) for heading, _, text in entries if heading != WITHOUT_COMMAND]
 
-    assert {"channel", "psi"} <= set(benchmarks)
+
+def test_each_entry_of_the_results_has_its_date_command_and_machine() -> None:
+    for heading, text in result_entries():
+        assert RESULT_HEADING.fullmatch(heading), heading
+        assert text.strip().startswith("Machine: "), heading
+
+
+def test_each_benchmark_has_its_results() -> None:
+    found = [RESULT_HEADING.fullmatch(heading) for heading, _ in result_entries()]
+
+    assert {match[1] for match in found if match} == set(BENCHMARKS)

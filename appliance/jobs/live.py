@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from appliance.jobs.progress import Course
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class LiveJob:
     """The passing part of one job. ``version`` grows with each change of what is on disk."""
 
@@ -35,10 +36,14 @@ class LiveJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[str, LiveJob] = {}
+        # As long as somebody holds it, a dropped one is found again: there is one lock to a job.
+        self._held: WeakValueDictionary[str, LiveJob] = WeakValueDictionary()
 
     def of(self, job_id: str) -> LiveJob:
         """Return a job's passing part, made at first use."""
-        return self._jobs.setdefault(job_id, LiveJob())
+        live = self._held.get(job_id) or LiveJob()
+        self._jobs[job_id] = self._held[job_id] = live
+        return live
 
     def change(self, job_id: str) -> None:
         """Note that what is on disk has changed."""

@@ -14,6 +14,7 @@ from appliance.jobs.errors import (
     NoResult,
     NoteInvalid,
 )
+from appliance.jobs.live import LiveJobs
 from appliance.jobs.progress import PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
 from appliance.jobs.states import IllegalTransition
@@ -555,3 +556,15 @@ def test_jobs_are_listed_page_by_page_without_their_contracts(tmp_path: Path) ->
             await first.jobs.list(after="nothing")
 
     play(tmp_path, 2, test)
+
+
+def test_a_job_that_somebody_holds_has_one_lock_even_if_it_is_dropped_meanwhile() -> None:
+    live = LiveJobs()
+    held = live.of("job")
+    live.drop("job")
+    assert live.of("job") is held
+
+    held.version = 7
+    del held
+    live.drop("job")
+    assert live.of("job").version == 0

@@ -48,6 +48,10 @@ class Machine:
         """Return what systemd says of a unit."""
         return self.run("systemctl", "show", unit, f"--property={name}", "--value")
 
+    def send_signal(self, unit: str, signal: str) -> None:
+        """Send a signal to a unit's main process."""
+        self.run("systemctl", "kill", "--kill-whom=main", f"--signal={signal}", unit)
+
     def workers(self) -> list[str]:
         """Return the workers' units."""
         listed = self.run(

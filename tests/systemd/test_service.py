@@ -83,8 +83,8 @@ def test_a_worker_that_is_killed_is_a_failed_job_with_its_cause(
 ) -> None:
     job = run_job(box, laboratory, "many")
     eventually(lambda: is_running(box, job))
-    for pid in worker_pids(booted):
-        booted.run("kill", "-KILL", str(pid))
+    for unit in booted.workers():
+        booted.send_signal(unit, "KILL")
 
     job = ended(box, job)
     assert job.state == "failed"
@@ -112,7 +112,7 @@ def test_an_agent_that_is_killed_comes_back_and_takes_its_workers_along(
     eventually(lambda: is_running(box, job))
     old = set(worker_pids(booted))
 
-    booted.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "coffer")
+    booted.send_signal("coffer.service", "KILL")
 
     eventually(lambda: not old & set(worker_pids(booted)), seconds=20)
     eventually(lambda: booted.property("coffer.service", "ActiveState") == "active")
@@ -125,7 +125,7 @@ def test_an_agent_that_hangs_is_restarted_by_the_watchdog(
     booted: Machine, box: BoxedNode, laboratory: Node
 ) -> None:
     before = booted.property("coffer.service", "MainPID")
-    booted.run("kill", "-STOP", before)
+    booted.send_signal("coffer.service", "STOP")
 
     eventually(lambda: booted.property("coffer.service", "Result") == "watchdog", seconds=60)
     eventually(lambda: booted.property("coffer.service", "MainPID") not in ("0", before))

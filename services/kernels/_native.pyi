@@ -1,6 +1,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+def levels() -> list[str]: ...
+def use_level(name: str) -> None: ...
 def hash_to_group(
     out: NDArray[np.uint8],
     offsets: NDArray[np.int64],

@@ -44,6 +44,7 @@ void for_each_row(std::size_t count, unsigned threads, const Work& work) {
   take_blocks();
 }
 
+void add_cpu(nb::module_& m);
 void add_ristretto(nb::module_& m);
 void add_rows(nb::module_& m);
 

@@ -6,8 +6,9 @@
 //   high = a·b + 1.5·2^103   rounded to a multiple of 2^51, since doubles near 2^103 are that far apart;
 //   low  = a·b + (1.5·2^103 + 1.5·2^52 - high)   exact.
 // Taken as integers, the bits of high are those of 1.5·2^103 plus ⌊a·b/2^51⌉, and those of low are
-// those of 1.5·2^52 plus the rest. So |a·b| must be below 2^102. In whichever direction the
-// processor rounds, low + 2^51·high is a·b; the bounds below leave room for all.
+// those of 1.5·2^52 plus the rest, which is at most 2^50. So |a·b| must be below 2^102.
+// The processor rounds to the nearest, as every process starts; no operand is denormal, infinite or
+// not a number, and no multiply-add takes a time that depends on its operands then.
 #include <immintrin.h>
 
 #include "curve25519_blocks.hpp"

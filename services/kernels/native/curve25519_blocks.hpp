@@ -148,10 +148,10 @@ struct Blocks {
   // Where n/d is the u-coordinate of a point, not of one on the twist: where
   // (n/d)³ + 486662·(n/d)² + n/d is a square or zero; times d⁴ that is n·d·(n² + 486662·n·d + d²).
   static void mark_on_curve(std::uint64_t* masks, const Element& n, const Element& d) {
-    const Element nd = product(n, d);
+    const Element both = product(n, d);
     const Element squares = Field::reduce(Field::add(Field::square(n), Field::square(d)));
-    const Element inner = sum(squares, product(nd, Field::constant(486662)));
-    compare(masks, legendre(product(nd, inner)), is_not_minus_one);
+    const Element inner = sum(squares, product(both, Field::constant(486662)));
+    compare(masks, legendre(product(both, inner)), is_not_minus_one);
   }
 
   // One vector's part of a multiplication, up to the division; fit[lane] is all ones or zero.

@@ -22,8 +22,8 @@ using Integers = __m256i;
 constexpr double high_offset = 0x1.8p103;
 constexpr double both_offsets = 0x1.8000000000003p103;  // high_offset + low_offset
 constexpr double low_offset = 0x1.8p52;
-constexpr std::int64_t high_bits = 0x4668000000000000;  // of high_offset
-constexpr std::int64_t low_bits = 0x4338000000000000;   // of low_offset
+constexpr std::uint64_t high_bits = 0x4668000000000000;  // of high_offset
+constexpr std::uint64_t low_bits = 0x4338000000000000;   // of low_offset
 constexpr std::int64_t unit_bits = 0x4330000000000000;  // of 2^52
 
 inline Doubles all(double x) { return _mm256_set1_pd(x); }
@@ -39,24 +39,38 @@ struct FourByDoubles {
   struct Element {
     Doubles at[limbs];  // at most 2^50 + 2^13, and from multiply_add 2^51 + 2^22
   };
+
+  // `products` and `squares` say how often the offsets of a product and of a square are still in it;
+  // reduce takes them off. Without them, it is at most 2^59 - 2^51.
+  template <int products, int squares>
   struct Sum {
-    Integers at[limbs];  // at most 2^59 - 2^51
+    Integers at[limbs];
   };
+  using Product = Sum<1, 0>;
+  using Square = Sum<0, 1>;
+
+  // How many products of limbs begin in each column of a product and of a square.
+  static constexpr int product_terms[2 * limbs] = {1, 2, 3, 4, 5, 4, 3, 2, 1, 0};
+  static constexpr int square_terms[2 * limbs] = {1, 1, 2, 2, 3, 2, 2, 1, 1, 0};
+
+  static constexpr std::uint64_t offset_of_column(const int* terms, int k) {
+    return low_bits * static_cast<std::uint64_t>(terms[k]) +
+           (k ? high_bits * static_cast<std::uint64_t>(terms[k - 1]) : 0);
+  }
+
+  static constexpr std::uint64_t offset_of_limb(const int* terms, int k) {
+    return offset_of_column(terms, k) + 19 * offset_of_column(terms, k + limbs);
+  }
 
   // Columns of a product: at[k] weighs 2^(51·k).
   struct Columns {
     Integers at[2 * limbs];
 
-    // `terms[k]` products begin in column k; their offsets are taken off beforehand.
-    explicit Columns(const int (&terms)[2 * limbs]) {
-      for (int k = 0; k < 2 * limbs; ++k) {
-        const std::uint64_t low = static_cast<std::uint64_t>(low_bits) * terms[k];
-        const std::uint64_t high = k ? static_cast<std::uint64_t>(high_bits) * terms[k - 1] : 0;
-        at[k] = all(static_cast<std::int64_t>(0 - low - high));
-      }
+    Columns() {
+      for (Integers& column : at) column = _mm256_setzero_si256();
     }
 
-    void add(int k, Doubles a, Doubles b) {
+    INLINE void add(int k, Doubles a, Doubles b) {
       const Doubles high = fused(a, b, all(high_offset));
       const Doubles low = fused(a, b, _mm256_sub_pd(all(both_offsets), high));
       at[k] = plus(at[k], bits(low));
@@ -64,8 +78,9 @@ struct FourByDoubles {
     }
 
     // The upper columns count 19 times in the lower ones, since 2^255 = 19.
-    Sum fold() const {
-      Sum out;
+    template <typename Folded>
+    INLINE Folded fold() const {
+      Folded out;
       for (int k = 0; k < limbs; ++k) {
         const Integers x = at[k + limbs];
         const Integers nine = plus(x, _mm256_slli_epi64(x, 3));
@@ -75,17 +90,17 @@ struct FourByDoubles {
     }
   };
 
-  static Sum multiply(const Element& a, const Element& b) {
-    Columns columns({1, 2, 3, 4, 5, 4, 3, 2, 1, 0});
+  INLINE static Product multiply(const Element& a, const Element& b) {
+    Columns columns;
 #pragma GCC unroll 5
     for (int i = 0; i < limbs; ++i)
 #pragma GCC unroll 5
       for (int j = 0; j < limbs; ++j) columns.add(i + j, a.at[i], b.at[j]);
-    return columns.fold();
+    return columns.fold<Product>();
   }
 
-  static Sum square(const Element& a) {
-    Columns columns({1, 1, 2, 2, 3, 2, 2, 1, 1, 0});
+  INLINE static Square square(const Element& a) {
+    Columns columns;
 #pragma GCC unroll 5
     for (int i = 0; i < limbs; ++i) {
       columns.add(2 * i, a.at[i], a.at[i]);
@@ -93,28 +108,34 @@ struct FourByDoubles {
 #pragma GCC unroll 5
       for (int j = i + 1; j < limbs; ++j) columns.add(i + j, twice, a.at[j]);
     }
-    return columns.fold();
+    return columns.fold<Square>();
   }
 
-  static Sum add(const Sum& a, const Sum& b) {
-    Sum out;
+  template <int p, int s, int q, int t>
+  INLINE static Sum<p + q, s + t> add(const Sum<p, s>& a, const Sum<q, t>& b) {
+    Sum<p + q, s + t> out;
     for (int i = 0; i < limbs; ++i) out.at[i] = plus(a.at[i], b.at[i]);
     return out;
   }
 
-  static Sum subtract(const Sum& a, const Sum& b) {
-    Sum out;
+  template <int p, int s, int q, int t>
+  INLINE static Sum<p - q, s - t> subtract(const Sum<p, s>& a, const Sum<q, t>& b) {
+    Sum<p - q, s - t> out;
     for (int i = 0; i < limbs; ++i) out.at[i] = _mm256_sub_epi64(a.at[i], b.at[i]);
     return out;
   }
 
   // All limbs at once give what exceeds ±2^50 to the next. With an offset they are positive for it.
-  static Element reduce(const Sum& a) {
+  template <int products, int squares>
+  INLINE static Element reduce(const Sum<products, squares>& a) {
     constexpr std::int64_t middle = std::int64_t{1} << (limb_bits - 1);
     constexpr std::int64_t excess_offset = 1 << 8;  // · 2^51 = 2^59
     Integers rest[limbs], excess[limbs];
     for (int i = 0; i < limbs; ++i) {
-      const Integers x = plus(a.at[i], all((excess_offset << limb_bits) + middle));
+      const std::uint64_t offset = (excess_offset << limb_bits) + middle -
+                                   products * offset_of_limb(product_terms, i) -
+                                   squares * offset_of_limb(square_terms, i);
+      const Integers x = plus(a.at[i], all(static_cast<std::int64_t>(offset)));
       excess[i] = _mm256_srli_epi64(x, limb_bits);
       rest[i] = _mm256_or_si256(_mm256_and_si256(x, all(static_cast<std::int64_t>(limb_mask))),
                                 all(unit_bits));  // as a double: 2^52 + its lower bits
@@ -129,16 +150,16 @@ struct FourByDoubles {
     return out;
   }
 
-  static Sum widen(const Element& a) {
-    Sum out;
+  static Sum<0, 0> widen(const Element& a) {
+    Sum<0, 0> out;
     for (int i = 0; i < limbs; ++i) {
       const Doubles moved = _mm256_add_pd(a.at[i], all(low_offset));
-      out.at[i] = _mm256_sub_epi64(bits(moved), all(low_bits));
+      out.at[i] = _mm256_sub_epi64(bits(moved), all(static_cast<std::int64_t>(low_bits)));
     }
     return out;
   }
 
-  static Element multiply_add(const Element& e, const Element& x) {
+  INLINE static Element multiply_add(const Element& e, const Element& x) {
     Doubles high[limbs];  // negated, in units of 1
     Element out;
     for (int i = 0; i < limbs; ++i) {
@@ -177,7 +198,7 @@ struct FourByDoubles {
     alignas(32) std::int64_t parts[limbs][lanes];
     for (std::size_t lane = 0; lane < lanes; ++lane)
       unpack(&parts[0][lane], lanes, rows + lane * row_bytes);
-    Sum out;
+    Sum<0, 0> out;
     for (int i = 0; i < limbs; ++i)
       out.at[i] = _mm256_load_si256(reinterpret_cast<const __m256i*>(parts[i]));
     return reduce(out);
@@ -185,7 +206,7 @@ struct FourByDoubles {
 
   static void store(std::uint8_t* rows, const Element& a) {
     alignas(32) std::int64_t parts[limbs][lanes];
-    const Sum wide = widen(a);
+    const Sum<0, 0> wide = widen(a);
     for (int i = 0; i < limbs; ++i)
       _mm256_store_si256(reinterpret_cast<__m256i*>(parts[i]), wide.at[i]);
     for (std::size_t lane = 0; lane < lanes; ++lane)

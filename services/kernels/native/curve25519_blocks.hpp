@@ -2,11 +2,12 @@
 //
 // A Field holds Field::lanes numbers modulo p = 2^255 - 19 side by side:
 //   Element            numbers that may be multiplied
-//   Sum                numbers that came from products and must be reduced before the next one
-//   multiply, square   Element → Sum; their operands are Elements that reduce, load or one gave, of
+//   sums               numbers that came from products and must be reduced before the next one; their
+//                      types are the Field's affair
+//   multiply, square   Element → sum; their operands are Elements that reduce, load or one gave, of
 //                      which one operand of multiply may instead come from multiply_add
-//   add, subtract      Sum → Sum, of two that multiply, square or widen gave
-//   widen, reduce      Element → Sum and back
+//   add, subtract      sum → sum, of two that multiply, square or widen gave
+//   widen, reduce      Element → sum and back
 //   multiply_add(e, x) 121665·e + x
 //   swap(mask, a, b)   exchanges a and b if mask is all ones, not if zero
 //   choose(mask, a, b) a in lanes whose mask is all ones, b where it is zero
@@ -31,7 +32,6 @@ constexpr int scalar_bits = 255;
 template <typename Field>
 struct Blocks {
   using Element = typename Field::Element;
-  using Sum = typename Field::Sum;
 
   static constexpr std::size_t lanes = Field::lanes;
   static constexpr std::size_t vectors = block_rows / lanes;
@@ -120,19 +120,21 @@ struct Blocks {
     return {sum(a, b), difference(a, b)};  // 2·x2, 2·z2
   }
 
-  static inline __attribute__((always_inline)) void step(const Element& u, Element& a, Element& b,
-                                                         Element& c, Element& d) {
-    const Sum da = Field::multiply(d, a), cb = Field::multiply(c, b);
-    const Sum wide_aa = Field::square(a), wide_bb = Field::square(b);
+  // Products that do not wait for each other stand side by side, which processors want.
+  INLINE static void step(const Element& u, Element& a, Element& b, Element& c, Element& d) {
+    const auto wide_aa = Field::square(a), wide_bb = Field::square(b);
+    const auto da = Field::multiply(d, a);
     const Element aa = Field::reduce(wide_aa), bb = Field::reduce(wide_bb);
     const Element e = Field::reduce(Field::subtract(wide_aa, wide_bb));
-    const Sum x2 = Field::multiply(aa, bb);
-    const Sum z2 = Field::multiply(e, Field::multiply_add(e, aa));
+    const auto cb = Field::multiply(c, b);
+    const Element g = Field::multiply_add(e, aa);
+    const auto x2 = Field::multiply(aa, bb);
+    const auto f = Field::square(Field::reduce(Field::subtract(da, cb)));
+    const auto x3 = Field::square(Field::reduce(Field::add(da, cb)));
+    const auto z2 = Field::multiply(e, g);
+    const auto z3 = Field::multiply(Field::reduce(f), u);
     a = Field::reduce(Field::add(x2, z2));
     b = Field::reduce(Field::subtract(x2, z2));
-    const Sum x3 = Field::square(Field::reduce(Field::add(da, cb)));
-    const Element f = Field::reduce(Field::square(Field::reduce(Field::subtract(da, cb))));
-    const Sum z3 = Field::multiply(f, u);
     c = Field::reduce(Field::add(x3, z3));
     d = Field::reduce(Field::subtract(x3, z3));
   }

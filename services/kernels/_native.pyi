@@ -3,6 +3,21 @@ from numpy.typing import NDArray
 
 def levels() -> list[str]: ...
 def use_level(name: str) -> None: ...
+def curve25519_hash(
+    out: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    dst: NDArray[np.uint8],
+    threads: int,
+) -> None: ...
+def curve25519_multiply(
+    out: NDArray[np.uint8],
+    elements: NDArray[np.uint8],
+    scalar: NDArray[np.uint8],
+    checked: bool,
+    threads: int,
+) -> int: ...
 def hash_to_group(
     out: NDArray[np.uint8],
     offsets: NDArray[np.int64],

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.kernels import _native, thread_count
+from services.kernels.keys import require_within
 
 ELEMENT_BYTES: Final = 32
 SCALAR_BYTES: Final = 32
@@ -24,11 +25,7 @@ def hash_to_group(
     """
     if not 0 < len(dst) <= MOST_DST_BYTES:
         raise ValueError(f"dst has {len(dst)} bytes")
-    if len(rows) and not 0 <= rows.min() <= rows.max() < len(offsets) - 1:
-        raise ValueError("rows are out of range")
-    starts, ends = offsets[rows], offsets[rows + 1]
-    if np.any(starts < 0) or np.any(ends < starts) or np.any(ends > len(data)):
-        raise ValueError("offsets do not ascend within data")
+    require_within(offsets, data, rows)
     out = np.empty((len(rows), ELEMENT_BYTES), np.uint8)
     suffix = np.frombuffer(dst, np.uint8)
     _native.hash_to_group(out, offsets, data, np.ascontiguousarray(rows), suffix, thread_count())

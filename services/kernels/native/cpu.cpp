@@ -17,9 +17,9 @@ constexpr std::array<const char*, 4> names{"portable", "avx2", "vaes", "avx512"}
 Level detect() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2") ||
-      !__builtin_cpu_supports("adx") || !__builtin_cpu_supports("aes") ||
-      !__builtin_cpu_supports("pclmul"))
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+      !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("adx") ||
+      !__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul"))
     return Level::portable;
   if (!__builtin_cpu_supports("vaes") || !__builtin_cpu_supports("vpclmulqdq")) return Level::avx2;
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||

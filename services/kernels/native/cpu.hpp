@@ -4,7 +4,7 @@
 namespace coffer {
 
 // Each level holds those before it. The results of all are equal, bit for bit.
-//   avx2:   AVX2, BMI2, ADX, AES-NI, PCLMULQDQ
+//   avx2:   AVX2, FMA, BMI2, ADX, AES-NI, PCLMULQDQ
 //   vaes:   and VAES, VPCLMULQDQ on 256 bits
 //   avx512: and AVX-512 F, BW, DQ, VL, IFMA
 enum class Level { portable, avx2, vaes, avx512 };

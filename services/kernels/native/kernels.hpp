@@ -23,20 +23,20 @@ using OutIndices = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::devi
 using Rows32 = nb::ndarray<const std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
 using OutRows32 = nb::ndarray<std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
 
-// Calls work(row) for each row 0…count-1 from up to `threads` threads, the caller's among them.
-// Threads take small blocks in turn, so that a core which others use holds nobody up.
-template <typename Work>
-void for_each_row(std::size_t count, unsigned threads, const Work& work) {
-  constexpr std::size_t block = 64;
+// Calls work(first, count) for consecutive blocks of rows 0…total-1, `size` rows each but the last,
+// from up to `threads` threads, the caller's among them. Threads take blocks in turn, so that a
+// core which others use holds nobody up.
+template <std::size_t size, typename Work>
+void for_each_block(std::size_t total, unsigned threads, const Work& work) {
   std::atomic<std::size_t> next{0};
   const auto take_blocks = [&] {
-    for (std::size_t first; (first = next.fetch_add(block)) < count;)
-      for (std::size_t row = first; row < std::min(first + block, count); ++row) work(row);
+    for (std::size_t first; (first = next.fetch_add(size)) < total;)
+      work(first, std::min(size, total - first));
   };
   std::vector<std::jthread> others;
   others.reserve(threads);
   try {
-    for (unsigned started = 1; started < threads && started * block < count; ++started)
+    for (unsigned started = 1; started < threads && started * size < total; ++started)
       others.emplace_back(take_blocks);
   } catch (const std::system_error&) {
     // The sandbox grants no further thread: those that run do all the work.
@@ -44,7 +44,16 @@ void for_each_row(std::size_t count, unsigned threads, const Work& work) {
   take_blocks();
 }
 
+// Calls work(row) for each row 0…count-1 in the same way.
+template <typename Work>
+void for_each_row(std::size_t count, unsigned threads, const Work& work) {
+  for_each_block<64>(count, threads, [&](std::size_t first, std::size_t rows) {
+    for (std::size_t row = first; row < first + rows; ++row) work(row);
+  });
+}
+
 void add_cpu(nb::module_& m);
+void add_curve25519(nb::module_& m);
 void add_ristretto(nb::module_& m);
 void add_rows(nb::module_& m);
 

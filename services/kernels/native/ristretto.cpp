@@ -2,51 +2,23 @@
 // time.
 #include <sodium.h>
 
+#include "expand_message.hpp"
 #include "kernels.hpp"
 
 namespace coffer {
 namespace {
 
-constexpr std::size_t block_bytes = 128;   // of SHA-512
-constexpr std::size_t uniform_bytes = 64;  // that the map to the group takes
-
-using Hash = crypto_hash_sha512_state;
-
-void absorb_suffix(Hash& hash, Bytes dst) {
-  const auto length = static_cast<std::uint8_t>(dst.shape(0));
-  crypto_hash_sha512_update(&hash, dst.data(), dst.shape(0));
-  crypto_hash_sha512_update(&hash, &length, 1);  // DST_prime = DST || I2OSP(len(DST), 1)
-}
-
-// uniform = expand_message_xmd(key, dst, 64) [RFC9380 §5.3.1]; `padded` has absorbed Z_pad.
-void expand(std::uint8_t* uniform, const Hash& padded, const std::uint8_t* key, std::size_t length,
-            Bytes dst) {
-  static constexpr std::uint8_t length_and_zero[] = {0, uniform_bytes, 0};
-  static constexpr std::uint8_t one = 1;
-  Hash hash = padded;
-  crypto_hash_sha512_update(&hash, key, length);
-  crypto_hash_sha512_update(&hash, length_and_zero, sizeof length_and_zero);
-  absorb_suffix(hash, dst);
-  crypto_hash_sha512_final(&hash, uniform);  // b_0
-  crypto_hash_sha512_init(&hash);
-  crypto_hash_sha512_update(&hash, uniform, uniform_bytes);
-  crypto_hash_sha512_update(&hash, &one, 1);
-  absorb_suffix(hash, dst);
-  crypto_hash_sha512_final(&hash, uniform);  // b_1
-}
+constexpr std::uint8_t uniform_bytes = 64;  // that the map to the group takes
 
 // out[i] = hash_to_ristretto255(key rows[i]) [RFC9380 appendix B]
 void hash_to_group(OutRows32 out, Indices offsets, Bytes data, Indices rows, Bytes dst,
                    unsigned threads) {
-  static constexpr std::uint8_t zeros[block_bytes] = {};
-  Hash padded;
-  crypto_hash_sha512_init(&padded);
-  crypto_hash_sha512_update(&padded, zeros, sizeof zeros);
+  const ExpandMessage expand(dst.data(), dst.shape(0), uniform_bytes);
   for_each_row(out.shape(0), threads, [&](std::size_t i) {
     const std::int64_t first = offsets(rows(i));
     const auto length = static_cast<std::size_t>(offsets(rows(i) + 1) - first);
-    std::uint8_t uniform[uniform_bytes];
-    expand(uniform, padded, data.data() + first, length, dst);
+    std::uint8_t uniform[ExpandMessage::most_bytes];
+    expand(uniform, data.data() + first, length);
     crypto_core_ristretto255_from_hash(&out(i, 0), uniform);
     sodium_memzero(uniform, sizeof uniform);
   });

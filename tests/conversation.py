@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services import wire
 from services.channel import Channel, Transport
-from services.primitives.group import Elements, Group, Ristretto255, Scalar
+from services.primitives.group import Curve25519, Elements, Group, Scalar
 from services.progress import Silent
 from services.psi import ecdh
 from services.randomness import Rng
@@ -131,5 +131,5 @@ def converse(
     return found.tolist(), learned.tolist(), left, right
 
 
-def real_group() -> Ristretto255:
-    return Ristretto255(DOMAIN)
+def real_group() -> Curve25519:
+    return Curve25519(DOMAIN)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from services.channel import Channel
 from services.errors import ConfigError
-from services.primitives.group import Ristretto255
+from services.primitives.group import Curve25519
 from services.psi import ecdh
 from services.psi.messages import Agreement
 from services.service import (
@@ -33,7 +33,7 @@ from services.service import (
 from services.session import Session
 
 NAME: Final = "psi.intersect"
-VERSION: Final = 1
+VERSION: Final = 2
 INTERSECTION: Final = "intersection"
 
 # What a party learns: as others read it, as it reads it itself, and as the other party does.
@@ -80,7 +80,7 @@ class IntersectParameters(Parameters):
 
     protocol: Literal["ecdh"] = Field(
         default="ecdh",
-        description="how keys are compared blindly; ecdh: Diffie-Hellman over ristretto255",
+        description="how keys are compared blindly; ecdh: Diffie-Hellman over Curve25519",
     )
 
 
@@ -194,7 +194,7 @@ async def run(task: Task) -> Outcome:
         channel,
         keys,
         counts[peer],
-        Ristretto255(domain_of(session)),
+        Curve25519(domain_of(session)),
         task.rng,
         task.progress,
         is_shared=INTERSECTION in parties[task.terms.rank_of("sender")].receives,
@@ -220,7 +220,7 @@ async def agree(channel: Channel, session: Session, counts: Mapping[int, int]) -
 
 def domain_of(session: Session) -> bytes:
     """Return the hash's domain: one for each session, so that elements of two never compare."""
-    return b"coffer psi.intersect/1 ristretto255_XMD:SHA-512_R255MAP_RO_ " + session.session_id
+    return b"coffer psi.intersect/2 curve25519_XMD:SHA-512_ELL2_NU_ " + session.session_id
 
 
 ROLES: Final = {"sender": ecdh.sender, "receiver": ecdh.receiver}

@@ -23,14 +23,14 @@ class Agreement:
     rows: int
 
 
-@message("psi.ecdh/blinded")
+@message("psi.ecdh/blinded", version=2)
 class Blinded:
     """H(v)^k for some of the keys v of one party, under that party's own exponent k."""
 
     elements: Elements = secret()
 
 
-@message("psi.ecdh/reblinded")
+@message("psi.ecdh/reblinded", version=2)
 class Reblinded:
     """The elements of one Blinded raised to the other party's exponent too, in the same order."""
 

@@ -119,7 +119,7 @@ def changed(**changes: Any) -> Callable[[Channel], Coroutine[Any, Any, None]]:
 
 UNFIT_AGREEMENTS = [
     ({"session": bytes(32), "rows": 4}, "it runs another contract"),
-    ({"version": 2, "rows": 4}, "it runs version 9 of psi.intersect"),
+    ({"version": 9, "rows": 4}, "it runs version 9 of psi.intersect"),
     ({"rows": 5}, "it brings 5 keys, the contract says"),
 ]
 

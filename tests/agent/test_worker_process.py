@@ -254,9 +254,9 @@ def test_a_worker_that_systemd_starts_is_watched_and_ended_like_a_child(
 
     async def run() -> Ending:
         worker = await WorkerProcess.start_unit(tmp_path / "s")
-        started.set()
         assert worker.applied[0] == "a systemd unit of its own"
         assert worker.memory_bytes > 1 << 20
+        started.set()
         if how == "killed by us":
             return await worker.end()
         assert await worker.receive() is None

@@ -17,7 +17,10 @@ Elements = NDArray[np.uint8]
 
 
 def multiply(a: Elements, b: Elements) -> Elements:
-    """Return each a[i] · b[i], or a[i] · b for one b. Shapes: a (n, 16), b (n, 16) or (16,) uint8."""
+    """Return each a[i] · b[i], or a[i] · b for one b.
+
+    Shapes: a and the result (n, 16), b (n, 16) or (16,) uint8.
+    """
     out = np.zeros(a.shape, np.uint8)
     add_product(out, a, b)
     return out
@@ -41,7 +44,7 @@ def inner_product(a: Elements, b: Elements) -> Elements:
         raise ValueError(f"columns are {a.shape} and {b.shape}")
     out = np.zeros((1, ELEMENT_BYTES), np.uint8)
     _native.field_inner_product(out, _column(a), _column(b))
-    return out[0]
+    return out.reshape(ELEMENT_BYTES)
 
 
 def _column(elements: Elements) -> Elements:

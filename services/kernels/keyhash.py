@@ -16,8 +16,8 @@ def hash_keys(
 ) -> NDArray[np.uint8]:
     """Hash the keys in ``rows`` to 16 bytes each.
 
-    Two keys have equal hashes with a chance of 2^-128, if they were chosen before the salt was drawn;
-    whoever knows the salt finds two such keys in about 2^64 steps.
+    Two keys have equal hashes with a chance of 2^-128, if they were chosen before the salt was
+    drawn; whoever knows the salt finds two such keys in about 2^64 steps.
 
     Paper:  [RFC7693] BLAKE2s, 16 bytes of digest; of the salt 8 bytes are its salt, then 8 its
             personalisation.

@@ -1,7 +1,7 @@
 // The field GF(2^128) = GF(2)[x] / (x^128 + x^7 + x^2 + x + 1).
 //
-// An element is 16 bytes: bit i (the i-th lowest) of byte j is the coefficient of x^(8 j + i). So it is
-// a little-endian number whose bit k stands at x^k, the order of [RR22]'s code, not the one of GCM.
+// An element is 16 bytes: bit i (the i-th lowest) of byte j is the coefficient of x^(8 j + i).
+// So it is a little-endian number whose bit k stands at x^k, unlike in GCM.
 //
 // No branch and no index depends on an element. The portable product relies on the processor to
 // multiply 64-bit integers in constant time, as all that have 64 bits do.

@@ -1,5 +1,5 @@
-// BLAKE2s with one key in each lane [RFC7693]. A lane whose key has ended takes the next one, so keys
-// of all lengths go together. Time depends on the lengths of keys, never on what is in them.
+// BLAKE2s with one key in each lane [RFC7693]. A lane whose key has ended takes the next one, so
+// keys of all lengths go together. Time depends on the lengths of keys, never on what is in them.
 #pragma once
 
 #include "keyhash.hpp"

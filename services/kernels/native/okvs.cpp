@@ -139,7 +139,10 @@ bool okvs_encode(OutRows16 table, Bytes seed, Rows16 hashes, Rows16 values, Byte
     const std::size_t count = parts.count(bin);
     okvs_rows_now().rows_of(scratch.keys, scratch.places, seed.data(), elements(hashes), order,
                             count, static_cast<std::uint32_t>(sparse));
-    for (std::size_t i = 0; i < count; ++i) scratch.values[i] = elements(values)[order[i]];
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i + okvs_ahead < count) __builtin_prefetch(elements(values) + order[i + okvs_ahead]);
+      scratch.values[i] = elements(values)[order[i]];
+    }
     if (!solve_bin(elements(table) + bin * shape.bin_rows(), shape, scratch, count,
                    {fill.data(), bin}))
       is_solved = false;
@@ -159,6 +162,7 @@ void decode_items(Element* out, const Element* table, const OkvsShape& shape,
     okvs_rows_now().rows_of(keys, places, seed, hashes, order + first, taken,
                             static_cast<std::uint32_t>(shape.sparse));
     for (std::size_t i = 0; i < taken; ++i) {
+      __builtin_prefetch(out + order[first + i], 1);
       sums[i] = table[places[i].at[0]];
       sums[i] ^= table[places[i].at[1]];
       sums[i] ^= table[places[i].at[2]];

@@ -24,10 +24,15 @@ struct OkvsShape {
 // Columns and items of one bin are counted in 16 bits, which keeps its working set in the cache.
 constexpr std::size_t okvs_most_sparse = 65535;
 
+// The items of a bin lie far apart in the whole column; asked for this early, they come in time.
+constexpr std::size_t okvs_ahead = 64;
+
 // Three distinct sparse columns of a bin.
 struct OkvsPlaces {
   std::uint16_t at[okvs_weight];
+  std::uint16_t unused;  // eight bytes are written at once
 };
+static_assert(sizeof(OkvsPlaces) == sizeof(std::uint64_t));
 
 // What each level's file offers. Item i's hash is hashes[order[i]], or hashes[i] if order is null.
 struct OkvsRows {
@@ -45,11 +50,11 @@ extern const OkvsRows okvs_rows_portable, okvs_rows_avx2, okvs_rows_avx512;
 // What a thread needs to solve one bin. `items` is the count of the fullest bin.
 struct OkvsScratch {
   Element* keys;           // items: their dense keys
-  Element* values;         // items: what they shall decode to, and later the sparse columns' part of it
+  Element* values;         // items: what they decode to, and later the sparse columns' part of it
   OkvsPlaces* places;      // items
   std::uint16_t* rows;     // items, in the order in which they are peeled …
   std::uint16_t* pivots;   // … and the column that each is peeled by
-  std::uint32_t* columns;  // sparse: the degree, 16 bits, and the exclusive or of the items, 16 bits
+  std::uint32_t* columns;  // sparse: 16 bits of degree, 16 of the exclusive or of the items
   std::uint16_t* queue;    // sparse + 1: the columns that have come to degree one
   std::uint8_t* is_taken;  // sparse: whether the column is a pivot
   std::uint8_t* marks;     // items or sparse, whichever is more
@@ -63,8 +68,8 @@ struct OkvsFill {
   std::uint64_t bin;
 };
 
-// Fills a bin's table so that each of `count` items decodes to its value; keys, values and places are
-// given. False if some are equal, or the dense columns too few for what is left of the triangle.
+// Fills a bin's table so that each of `count` items decodes to its value; keys, values and places
+// are given. False if hashes are equal, or the dense columns too few for what the triangle leaves.
 bool solve_bin(Element* table, const OkvsShape& shape, OkvsScratch& scratch, std::size_t count,
                const OkvsFill& fill);
 

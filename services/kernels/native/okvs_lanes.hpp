@@ -1,6 +1,6 @@
-// Where items go, many at once: ChaCha with 8 rounds and 128 bits of key [Ber08], in counter mode's
-// core, taken as a pseudorandom function from hash to row. The seed is the key, so whoever chose the
-// items before it was drawn meets rows as random as fresh ones, however the items were chosen.
+// Where items go, many at once: the core of ChaCha with 8 rounds and 128 bits of key [Ber08], as a
+// pseudorandom function from hash to row. The seed is the key, so whoever chose the items before it
+// was drawn meets rows as random as fresh ones, however the items were chosen.
 #pragma once
 
 #include "lanes.hpp"
@@ -46,7 +46,13 @@ inline void okvs_mix(OkvsMix& mix, const std::uint32_t* seed) {
   }
 }
 
-// Calls take(i, lane, mix) for each item, with its eight words in mix.out.
+inline void fetch_early(const Element* hashes, const std::uint32_t* order, std::size_t first,
+                        int lanes, std::size_t count) {
+  for (std::size_t i = first; i < first + lanes && i < count; ++i)
+    __builtin_prefetch(hashes + order[i]);
+}
+
+// Calls take(first, lanes, mix) for each few items, with eight words for each lane in mix.out.
 template <typename Take>
 inline void for_each_mixed(const std::uint8_t* seed, const Element* hashes,
                            const std::uint32_t* order, std::size_t count, const Take& take) {
@@ -55,13 +61,14 @@ inline void for_each_mixed(const std::uint8_t* seed, const Element* hashes,
   OkvsMix mix = {};
   for (std::size_t first = 0; first < count; first += lane_count) {
     const int lanes = count - first < lane_count ? static_cast<int>(count - first) : lane_count;
+    if (order) fetch_early(hashes, order, first + okvs_ahead, lanes, count);
     for (int lane = 0; lane < lanes; ++lane) {
       std::uint32_t words[4];
       std::memcpy(words, hashes + (order ? order[first + lane] : first + lane), sizeof words);
       for (int i = 0; i < 4; ++i) mix.hash[i][lane] = words[i];
     }
     okvs_mix(mix, seed_words);
-    for (int lane = 0; lane < lanes; ++lane) take(first + lane, lane, mix);
+    take(first, lanes, mix);
   }
 }
 
@@ -73,29 +80,36 @@ inline std::uint32_t spread(std::uint32_t word, std::uint32_t range) {
 inline void okvs_bins_of(std::uint32_t* bin, const std::uint8_t* seed, const Element* hashes,
                          std::size_t count, std::uint32_t bins) {
   for_each_mixed(seed, hashes, nullptr, count,
-                 [&](std::size_t i, int lane, const OkvsMix& mix) {
-                   bin[i] = spread(mix.out[4][lane], bins);
+                 [&](std::size_t first, int lanes, const OkvsMix& mix) {
+                   for (int lane = 0; lane < lanes; ++lane)
+                     bin[first + lane] = spread(mix.out[4][lane], bins);
                  });
+}
+
+// Three distinct columns from three words: the second and the third are picked among those left.
+inline std::uint64_t places_of(const std::uint32_t (&out)[8][lane_count], int lane,
+                               std::uint32_t sparse) {
+  const std::uint32_t first = spread(out[5][lane], sparse);
+  std::uint32_t second = spread(out[6][lane], sparse - 1);
+  std::uint32_t third = spread(out[7][lane], sparse - 2);
+  second += second >= first;
+  const std::uint32_t lower = first < second ? first : second;
+  const std::uint32_t upper = first < second ? second : first;
+  third += third >= lower;
+  third += third >= upper;
+  return first | std::uint64_t{second} << 16 | std::uint64_t{third} << 32;
 }
 
 inline void okvs_rows_of(Element* keys, OkvsPlaces* places, const std::uint8_t* seed,
                          const Element* hashes, const std::uint32_t* order, std::size_t count,
                          std::uint32_t sparse) {
-  for_each_mixed(seed, hashes, order, count, [&](std::size_t i, int lane, const OkvsMix& mix) {
-    std::uint32_t key[4];
-    for (int k = 0; k < 4; ++k) key[k] = mix.out[k][lane];
-    std::memcpy(keys + i, key, sizeof key);
-    // The second and third are picked among those that are left, so all three are distinct.
-    const std::uint32_t first = spread(mix.out[5][lane], sparse);
-    std::uint32_t second = spread(mix.out[6][lane], sparse - 1);
-    std::uint32_t third = spread(mix.out[7][lane], sparse - 2);
-    second += second >= first;
-    const std::uint32_t lower = first < second ? first : second;
-    const std::uint32_t upper = first < second ? second : first;
-    third += third >= lower;
-    third += third >= upper;
-    places[i] = {{static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(second),
-                  static_cast<std::uint16_t>(third)}};
+  for_each_mixed(seed, hashes, order, count, [&](std::size_t first, int lanes, const OkvsMix& mix) {
+    alignas(64) std::uint64_t packed[lane_count];
+    for (int lane = 0; lane < lane_count; ++lane) packed[lane] = places_of(mix.out, lane, sparse);
+    std::memcpy(places + first, packed, lanes * sizeof *places);
+    for (int lane = 0; lane < lanes; ++lane)
+      keys[first + lane] = {mix.out[0][lane] | std::uint64_t{mix.out[1][lane]} << 32,
+                            mix.out[2][lane] | std::uint64_t{mix.out[3][lane]} << 32};
   });
 }
 

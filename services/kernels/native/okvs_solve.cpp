@@ -119,8 +119,8 @@ void fill_columns(Element* table, const OkvsShape& shape, const OkvsScratch& scr
     table[c] = scratch.is_taken[c] != 0 ? Element{} : *next++;
 }
 
-// A row of B' [RR22 step 3]: an item of the gap, from which rows that were peeled are taken away until
-// it stands in no pivot. equation = the powers of its key, and its value, less theirs.
+// A row of B' [RR22 step 3]: an item of the gap, from which rows that were peeled are taken away
+// until it stands in no pivot. equation = the powers of its key, and its value, less theirs.
 void zero_pivots(Element* equation, const Element* table, const OkvsShape& shape,
                  OkvsScratch& scratch, std::size_t peeled, std::uint16_t gap_item) {
   std::uint8_t* const marks = scratch.marks;
@@ -170,7 +170,8 @@ bool solve_dense(Element* table, const OkvsShape& shape, OkvsScratch& scratch,
   std::uint16_t* const pivots = scratch.queue;  // which has done its work
   Element* const dense = table + shape.sparse;
   for (std::size_t r = 0; r < peeling.gap(); ++r)
-    zero_pivots(scratch.system + r * width, table, shape, scratch, peeling.peeled(), scratch.gap[r]);
+    zero_pivots(scratch.system + r * width, table, shape, scratch, peeling.peeled(),
+                scratch.gap[r]);
   if (!reduce_rows(scratch.system, peeling.gap(), shape.dense, pivots)) return false;
   for (std::size_t r = 0; r < peeling.gap(); ++r) {
     const Element* const row = scratch.system + r * width;

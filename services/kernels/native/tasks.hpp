@@ -1,4 +1,4 @@
-// Tasks spread over threads, each told which worker it runs on, so that it can have scratch of its own.
+// Tasks spread over threads, each told which worker it runs on, for scratch of its own.
 #pragma once
 
 #include <atomic>

@@ -39,3 +39,38 @@ def match_rows(
     right: NDArray[np.uint8],
     right_order: NDArray[np.int64],
 ) -> None: ...
+def hash_keys(
+    out: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    salt: NDArray[np.uint8],
+    threads: int,
+) -> None: ...
+def field_accumulate(
+    out: NDArray[np.uint8], a: NDArray[np.uint8], b: NDArray[np.uint8]
+) -> None: ...
+def field_inner_product(
+    out: NDArray[np.uint8], a: NDArray[np.uint8], b: NDArray[np.uint8]
+) -> None: ...
+def okvs_encode(
+    table: NDArray[np.uint8],
+    seed: NDArray[np.uint8],
+    hashes: NDArray[np.uint8],
+    values: NDArray[np.uint8],
+    fill: NDArray[np.uint8],
+    bins: int,
+    sparse: int,
+    dense: int,
+    threads: int,
+) -> bool: ...
+def okvs_decode(
+    out: NDArray[np.uint8],
+    seed: NDArray[np.uint8],
+    hashes: NDArray[np.uint8],
+    table: NDArray[np.uint8],
+    bins: int,
+    sparse: int,
+    dense: int,
+    threads: int,
+) -> None: ...

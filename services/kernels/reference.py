@@ -1,6 +1,6 @@
 """What the native kernels compute, in plain Python: slow, not constant-time, for tests only.
 
-Written from the text of [RFC9496] and [RFC9380] with its names, not from libsodium.
+Written from the texts of [RFC9496], [RFC9380] and [RR22] with their names, not from libsodium.
 """
 
 import hashlib
@@ -8,6 +8,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from services.kernels import okvs
 
 P: Final = 2**255 - 19
 ORDER: Final = 2**252 + 27742317777372353535851937790883648493
@@ -163,3 +165,135 @@ def match_rows(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.
     """Do as :func:`services.kernels.rows.match_rows`, which is also given the sorted orders."""
     places = {row.tobytes(): i for i, row in enumerate(left)}
     return np.array([places.get(row.tobytes(), -1) for row in right], np.int64)
+
+
+def hash_keys(
+    offsets: NDArray[np.int64], data: NDArray[np.uint8], rows: NDArray[np.int64], *, salt: bytes
+) -> NDArray[np.uint8]:
+    """Do as :func:`services.kernels.keyhash.hash_keys`."""
+    hashes = [
+        hashlib.blake2s(
+            data[offsets[i] : offsets[i + 1]].tobytes(),
+            digest_size=16,
+            salt=salt[:8],
+            person=salt[8:],
+        ).digest()
+        for i in rows
+    ]
+    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 16)
+
+
+# --- GF(2^128): elements are integers whose bit k stands at x^k -----------------------------------
+
+MODULUS: Final = 1 << 128 | 0x87
+
+
+def field_multiply(a: int, b: int) -> int:
+    """Return a · b modulo x^128 + x^7 + x^2 + x + 1, bit by bit."""
+    product = 0
+    for bit in range(128):
+        product ^= a << bit if b >> bit & 1 else 0
+    for bit in range(254, 127, -1):
+        product ^= MODULUS << bit - 128 if product >> bit & 1 else 0
+    return product
+
+
+def field_invert(a: int) -> int:
+    """Return a^(2^128 - 2)."""
+    power, inverse = a, 1
+    for _ in range(127):
+        power = field_multiply(power, power)
+        inverse = field_multiply(inverse, power)
+    return inverse
+
+
+def field_elements(rows: NDArray[np.uint8]) -> list[int]:
+    """Return the elements of a column."""
+    return [int.from_bytes(row.tobytes(), "little") for row in rows]
+
+
+def field_column(elements: list[int]) -> NDArray[np.uint8]:
+    """Return a column of elements."""
+    joined = b"".join(each.to_bytes(16, "little") for each in elements)
+    return np.frombuffer(joined, np.uint8).reshape(-1, 16)
+
+
+# --- the oblivious key-value store ----------------------------------------------------------------
+
+
+def chacha8(key: bytes, counter_and_nonce: bytes) -> bytes:
+    """Return a block of ChaCha with 8 rounds and a key of 16 bytes [Ber08]."""
+    block = b"expand 16-byte k" + key + key + counter_and_nonce
+    x = [int(word) for word in np.frombuffer(block, "<u4")]
+    state = x.copy()
+    columns = [(0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15)]
+    diagonals = [(0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)]
+    for a, b, c, d in (columns + diagonals) * 4:
+        for to, by, into, left in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            x[to] = (x[to] + x[by]) % 2**32
+            mixed = x[into] ^ x[to]
+            x[into] = mixed << left & 2**32 - 1 | mixed >> 32 - left
+    return b"".join(((m + n) % 2**32).to_bytes(4, "little") for m, n in zip(x, state, strict=True))
+
+
+def okvs_row(shape: okvs.Shape, seed: bytes, key_hash: bytes) -> dict[int, int]:
+    """Return an item's row of the matrix: by column of the whole table, what is not zero."""
+    words = [int(word) for word in np.frombuffer(chacha8(seed, key_hash), "<u4")]
+    first = (words[4] * shape.bins >> 32) * (shape.sparse + shape.dense)
+    left = list(range(shape.sparse))
+    row = {
+        first + left.pop(words[5 + k] * (shape.sparse - k) >> 32): 1  # among those not yet taken
+        for k in range(3)
+    }
+    power = key = int.from_bytes(chacha8(seed, key_hash)[:16], "little")
+    for j in range(shape.dense):
+        row[first + shape.sparse + j] = power
+        power = field_multiply(power, key)
+    return row
+
+
+def okvs_encode(
+    shape: okvs.Shape, seed: bytes, hashes: NDArray[np.uint8], values: NDArray[np.uint8]
+) -> NDArray[np.uint8] | None:
+    """Return a table by Gaussian elimination, free columns zero, or None if there is none."""
+    solved: dict[int, tuple[dict[int, int], int]] = {}  # by pivot: the rest of a row, and its value
+    for key_hash, value in zip(hashes, field_elements(values), strict=True):
+        row = okvs_row(shape, seed, key_hash.tobytes())
+        for pivot in [place for place in solved if place in row]:
+            factor = row.pop(pivot, 0)
+            rest, known = solved[pivot]
+            _subtract(row, rest, factor)
+            value ^= field_multiply(factor, known)
+        places = [place for place, factor in row.items() if factor]
+        if not places:
+            return None
+        pivot = places[0]
+        inverse = field_invert(row.pop(pivot))
+        row = {place: field_multiply(factor, inverse) for place, factor in row.items()}
+        value = field_multiply(value, inverse)
+        for other, (rest, known) in solved.items():
+            factor = rest.pop(pivot, 0)
+            _subtract(rest, row, factor)
+            solved[other] = rest, known ^ field_multiply(factor, value)
+        solved[pivot] = row, value
+    table = [solved[place][1] if place in solved else 0 for place in range(shape.rows)]
+    return field_column(table)
+
+
+def _subtract(row: dict[int, int], other: dict[int, int], factor: int) -> None:
+    for place, entry in other.items() if factor else ():
+        row[place] = row.get(place, 0) ^ field_multiply(factor, entry)
+
+
+def okvs_decode(
+    shape: okvs.Shape, seed: bytes, hashes: NDArray[np.uint8], table: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Do as :func:`services.kernels.okvs.decode`."""
+    elements = field_elements(table)
+    sums = []
+    for key_hash in hashes:
+        total = 0
+        for place, factor in okvs_row(shape, seed, key_hash.tobytes()).items():
+            total ^= field_multiply(factor, elements[place])
+        sums.append(total)
+    return field_column(sums)

@@ -21,6 +21,8 @@ using Scalar = nb::ndarray<const std::uint8_t, nb::shape<32>, nb::c_contig, nb::
 using Indices = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutIndices = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Rows32 = nb::ndarray<const std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
+using Rows16 = nb::ndarray<const std::uint8_t, nb::shape<-1, 16>, nb::c_contig, nb::device::cpu>;
+using OutRows16 = nb::ndarray<std::uint8_t, nb::shape<-1, 16>, nb::c_contig, nb::device::cpu>;
 using OutRows32 = nb::ndarray<std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
 
 // Calls work(first, count) for consecutive blocks of rows 0…total-1, `size` rows each but the last,
@@ -54,6 +56,9 @@ void for_each_row(std::size_t count, unsigned threads, const Work& work) {
 
 void add_cpu(nb::module_& m);
 void add_curve25519(nb::module_& m);
+void add_field128(nb::module_& m);
+void add_keyhash(nb::module_& m);
+void add_okvs(nb::module_& m);
 void add_ristretto(nb::module_& m);
 void add_rows(nb::module_& m);
 

@@ -1,0 +1,130 @@
+// GF(2^128): the portable path, and what Python calls.
+#include "field128.hpp"
+
+#include "cpu.hpp"
+#include "field128_columns.hpp"
+#include "kernels.hpp"
+
+namespace coffer {
+namespace {
+
+// The low 64 bits of a carry-less product. Bits of a factor that are four apart leave room for
+// carries: a sum of at most 16 ones fits below the next wanted bit, but for the topmost, which runs
+// out of the word.
+std::uint64_t multiply_low(std::uint64_t a, std::uint64_t b) {
+  constexpr std::uint64_t holes = 0x1111111111111111;
+  std::uint64_t sum = 0;
+  for (int place = 0; place < 4; ++place) {
+    std::uint64_t part = 0;
+    for (int k = 0; k < 4; ++k)
+      part ^= (a & (holes << k)) * (b & (holes << ((place - k) & 3)));
+    sum |= part & (holes << place);
+  }
+  return sum;
+}
+
+std::uint64_t reverse_bits(std::uint64_t x) {
+  x = ((x >> 1) & 0x5555555555555555) | ((x & 0x5555555555555555) << 1);
+  x = ((x >> 2) & 0x3333333333333333) | ((x & 0x3333333333333333) << 2);
+  x = ((x >> 4) & 0x0F0F0F0F0F0F0F0F) | ((x & 0x0F0F0F0F0F0F0F0F) << 4);
+  return __builtin_bswap64(x);
+}
+
+// The carry-less product of two words; its upper half is the mirrored product of mirrored words.
+Element multiply_words(std::uint64_t a, std::uint64_t b) {
+  return {multiply_low(a, b), reverse_bits(multiply_low(reverse_bits(a), reverse_bits(b))) >> 1};
+}
+
+struct Plain {
+  static constexpr std::size_t size = 1;
+  using Vector = Element;
+  struct Product {
+    Element low, middle, high;  // at x^0, x^64, x^128
+  };
+
+  static Vector load(const Element* from) {
+    Element element;
+    std::memcpy(&element, from, sizeof element);
+    return element;
+  }
+  static Vector repeat(const Element* from) { return load(from); }
+  static void store(Element* to, Vector v) { std::memcpy(to, &v, sizeof v); }
+  static Vector add(Vector a, Vector b) { return a ^= b; }
+
+  static Product product(Vector a, Vector b) {
+    const Element low = multiply_words(a.low, b.low), high = multiply_words(a.high, b.high);
+    Element middle = multiply_words(a.low ^ a.high, b.low ^ b.high);  // Karatsuba
+    middle ^= low;
+    middle ^= high;
+    return {low, middle, high};
+  }
+  static Product add_products(Product a, Product b) {
+    return {add(a.low, b.low), add(a.middle, b.middle), add(a.high, b.high)};
+  }
+  // word * (x^7 + x^2 + x + 1)
+  static Element fold(std::uint64_t word) {
+    return {word ^ (word << 1) ^ (word << 2) ^ (word << 7),
+            (word >> 63) ^ (word >> 62) ^ (word >> 57)};
+  }
+  static Vector reduce(Product p) {
+    p.middle ^= fold(p.high.high);
+    Element sum = fold(p.high.low ^ p.middle.high);
+    sum ^= {p.low.low, p.low.high ^ p.middle.low};
+    return sum;
+  }
+};
+
+}  // namespace
+
+const FieldKernels field_portable = field_kernels<Plain, Plain>;
+
+const FieldKernels& field_now() {
+#if defined(__x86_64__)
+  if (level() >= Level::vaes) return field_vaes;
+  if (level() >= Level::avx2) return field_avx2;
+#endif
+  return field_portable;
+}
+
+Element multiply(Element a, Element b) {
+  Element product{};
+  field_now().accumulate(&product, &a, &b, 1, 1);
+  return product;
+}
+
+Element invert(Element a) {
+  Element power = a, inverse{1, 0};
+  for (int bit = 1; bit < 128; ++bit) {  // 2^128 - 2 = 2^127 + … + 2
+    power = multiply(power, power);
+    inverse = multiply(inverse, power);
+  }
+  return inverse;
+}
+
+namespace {
+
+const Element* elements(Rows16 rows) { return reinterpret_cast<const Element*>(rows.data()); }
+
+// out[i] ^= a[i] * b[i], or * b[0] if b has one row
+void field_accumulate(OutRows16 out, Rows16 a, Rows16 b) {
+  field_now().accumulate(reinterpret_cast<Element*>(out.data()), elements(a), elements(b),
+                         b.shape(0) == 1 ? 0 : 1, out.shape(0));
+}
+
+// out[0] = the sum of a[i] * b[i]
+void field_inner_product(OutRows16 out, Rows16 a, Rows16 b) {
+  const Element sum = field_now().inner_product(elements(a), elements(b), a.shape(0));
+  std::memcpy(out.data(), &sum, sizeof sum);
+}
+
+}  // namespace
+
+void add_field128(nb::module_& m) {
+  const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
+  m.def("field_accumulate", &field_accumulate, nb::arg("out").noconvert(), nb::arg("a").noconvert(),
+        nb::arg("b").noconvert(), unlocked);
+  m.def("field_inner_product", &field_inner_product, nb::arg("out").noconvert(),
+        nb::arg("a").noconvert(), nb::arg("b").noconvert(), unlocked);
+}
+
+}  // namespace coffer

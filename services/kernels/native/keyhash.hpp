@@ -1,0 +1,26 @@
+// BLAKE2s [RFC7693] over many keys at once: what each level's file offers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace coffer {
+
+constexpr std::size_t key_hash_bytes = 16;
+
+// Keys as Arrow holds them, and those of them that are wanted.
+struct KeyColumn {
+  const std::int64_t* offsets;
+  const std::uint8_t* data;
+  const std::int64_t* rows;
+};
+
+// out[i] = the hash of the key rows[i], for i in first…last-1; salt has 16 bytes.
+using HashKeys = void(std::uint8_t* out, const KeyColumn& keys, std::size_t first, std::size_t last,
+                      const std::uint8_t* salt);
+
+HashKeys hash_keys_portable;
+HashKeys hash_keys_avx2;
+HashKeys hash_keys_avx512;
+
+}  // namespace coffer

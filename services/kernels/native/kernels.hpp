@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "field128.hpp"
+
 namespace coffer {
 
 namespace nb = nanobind;
@@ -22,6 +24,15 @@ using Indices = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::d
 using OutIndices = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Rows32 = nb::ndarray<const std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
 using OutRows32 = nb::ndarray<std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
+using Blocks = nb::ndarray<const std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
+using OutBlocks = nb::ndarray<std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
+
+inline const Block128* blocks(const Blocks& column) {
+  return reinterpret_cast<const Block128*>(column.data());
+}
+inline Block128* blocks(const OutBlocks& column) {
+  return reinterpret_cast<Block128*>(column.data());
+}
 
 // Calls work(row) for each row 0…count-1 from up to `threads` threads, the caller's among them.
 // Threads take small blocks in turn, so that a core which others use holds nobody up.
@@ -44,7 +55,11 @@ void for_each_row(std::size_t count, unsigned threads, const Work& work) {
   take_blocks();
 }
 
+void add_code(nb::module_& m);
+void add_correlation(nb::module_& m);
 void add_cpu(nb::module_& m);
+void add_ggm(nb::module_& m);
+void add_poly(nb::module_& m);
 void add_ristretto(nb::module_& m);
 void add_rows(nb::module_& m);
 

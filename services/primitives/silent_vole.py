@@ -133,10 +133,8 @@ async def receiver(
     a = await asyncio.to_thread(ggm.scatter, places, values[:WEIGHT], shape.places)
     if adversary is Adversary.MALICIOUS:
         await challenge(channel, a, c, values[WEIGHT], shares[WEIGHT], rng)
-    both = await asyncio.gather(
-        asyncio.to_thread(code.compress, a), asyncio.to_thread(code.compress, c)
-    )
-    return ReceiverVole(a=both[0][:count], c=both[1][:count])
+    a, c = await asyncio.to_thread(code.compress_two, a, c)
+    return ReceiverVole(a=a[:count], c=c[:count])
 
 
 def draw_places(shape: Noise, rng: Rng) -> NDArray[np.int64]:

@@ -56,13 +56,51 @@ inline void step_twice(Block128* x, std::uint32_t choices0, std::uint32_t choice
   store(x + taps + 2, mix(_mm_xor_si128(load(x + taps + 2), second)));
 }
 
+inline __m256i load(const Pair128* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+
+inline void store(Pair128* to, __m256i value) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), value);
+}
+
+inline __m256i mix(__m256i a) {
+  return _mm256_set_m128i(mix(_mm256_extracti128_si256(a, 1)), mix(_mm256_castsi256_si128(a)));
+}
+
+inline void step_twice(Pair128* x, std::uint32_t choices0, std::uint32_t choices1) {
+  // Bit 63, as each place shifts it up, says what that place takes.
+  const __m256i bits0 = _mm256_set1_epi64x(choices0), bits1 = _mm256_set1_epi64x(choices1);
+  const __m256i first = load(x);
+  const __m256i second = _mm256_xor_si256(load(x + 1), choose(first, _mm256_slli_epi64(bits0, 63)));
+  store(x + 1, second);
+#pragma GCC unroll 24
+  for (unsigned place = 2; place <= taps; ++place) {
+    const __m256i of_first = choose(first, _mm256_slli_epi64(bits0, 64 - place));
+    const __m256i of_second = choose(second, _mm256_slli_epi64(bits1, 65 - place));
+    store(x + place, _mm256_xor_si256(_mm256_xor_si256(load(x + place), of_first), of_second));
+  }
+  const __m256i behind = mix(_mm256_xor_si256(load(x + taps + 1), first));
+  store(x + taps + 1,
+        _mm256_xor_si256(behind, choose(second, _mm256_slli_epi64(bits1, 64 - taps))));
+  store(x + taps + 2, mix(_mm256_xor_si256(load(x + taps + 2), second)));
+}
+
+template <typename Entry>
+inline void convolve_evenly(Entry* x, std::size_t count, const std::uint32_t* choices) {
+  for (std::size_t i = 0; i < count; i += 2) step_twice(x + i, choices[i], choices[i + 1]);
+}
+
 }  // namespace
 
 void convolve_avx2(Block128* x, std::size_t first, std::size_t count,
                    const std::uint32_t* choices) {
-  std::size_t i = 0;
-  for (; i + 2 <= count; i += 2) step_twice(x + first + i, choices[i], choices[i + 1]);
-  if (i < count) convolve_portable(x, ~std::size_t{0}, first + i, 1, choices + i);
+  convolve_evenly(x + first, count, choices);
+}
+
+void convolve_avx2(Pair128* x, std::size_t first, std::size_t count,
+                   const std::uint32_t* choices) {
+  convolve_evenly(x + first, count, choices);
 }
 
 }  // namespace coffer

@@ -57,7 +57,10 @@ def stream(seeds: Blocks, length: int, *, domain: int) -> Blocks:
 
 
 def transpose(rows: Blocks) -> Blocks:
-    """Return columns of bits as blocks. Shapes: rows (128, length, 2), the result (128 length, 2)."""
+    """Return columns of bits as blocks.
+
+    Shapes: rows (128, length, 2), the result (128 length, 2).
+    """
     if rows.ndim != 3 or rows.shape[0] != BITS:
         raise ValueError(f"rows are {rows.shape}")
     out = empty(rows.shape[1] * BITS)

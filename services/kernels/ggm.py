@@ -35,7 +35,7 @@ def expand(roots: Blocks, leaves: int) -> tuple[Blocks, Blocks]:
 
 
 def evaluate(points: NDArray[np.int64], siblings: Blocks, rests: Blocks, leaves: int) -> Blocks:
-    """Return the leaves of trees but for one each; in its place all others' sum and the tree's rest.
+    """Return trees' leaves but for one each; in its place the sum of all others and of the rest.
 
     Shapes: points (t,), the missing leaves; siblings (t, depth, 2), of each level the sum of the
             nodes on the side where the way to the leaf does not go; rests (t, 2); the result

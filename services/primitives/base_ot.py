@@ -1,6 +1,4 @@
-"""Random oblivious transfers from nothing but a group: the sender gets pairs of keys, the receiver
-of each pair the key that it chose.
-"""
+"""Random oblivious transfers from nothing but a group: pairs of keys, and one of each."""
 
 import asyncio
 import hashlib

@@ -13,11 +13,9 @@ t = 312 does for each n that we allow:
   what d/N = 1/2 would give. We count d/N = 1/4 over our field too: t = 309, rounded up to 312.
 - *Information-set decoding* guesses n places free of noise. With regular noise a guess is right
   with probability 2^-t, and each costs the solution of n linear equations: over 2^312. [ESB24]
-  (Esser, Santini: "Not just regular decoding", CRYPTO 2024) guess within the parts and gain most
-  where a part has few places or the noise is dense; [LWYY24] find for large fields that nothing
-  beats such guesses by more than a few bits. In both the exponent stays of the order of t at rate
-  1/2.
-- *Algebraic attacks* [BO23] (Briaud, Oygarden: EUROCRYPT 2023) use that two places of a part are
+  guess within the parts, which gains most where parts are short or the noise is dense; [LWYY24]
+  weigh such guesses over large fields. In both the exponent stays of the order of t at rate 1/2.
+- *Algebraic attacks* [BO23] use that two places of a part are
   never both hit: t (N/t)^2 / 2 quadrics. At rate 1/2 they must guess about 45 % of each part to
   be of degree 2, 0.87 t bits by our estimate, before they solve for 2^30 monomials: over 2^300.
 - *Splitting.* Over a binary code the 128 coordinates of the noise would be 128 words with errors in

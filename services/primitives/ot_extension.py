@@ -6,7 +6,7 @@ these are random OTs; 128 of them, combined, are a product of Δ with an element
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final
 
 import numpy as np
@@ -21,8 +21,8 @@ from services.randomness import Rng
 from services.wire import Column, Size, message, secret
 
 HASHES: Final = 2
-"""Linear hashes that each row is checked by. One, over GF(2^128), errs for n in 2^128 challenges,
-and as the challenge is a hash that a cheat can compute beforehand, that would be 128 - log2(n) bits.
+"""Linear hashes that each row is checked by. One, over GF(2^128), errs for n of 2^128 challenges;
+and as the challenge is a hash that a cheat can try beforehand, that would be 128 - log2(n) bits.
 """
 
 Column128 = Annotated[Blocks, Column(np.uint64, 2)]
@@ -68,9 +68,10 @@ class ReceiverRows:
 async def sender(channel: Channel, length: int, domain: bytes, rng: Rng) -> SenderRows:
     """Return a random Δ, and our part of 128 correlated bits for each of ``length`` blocks.
 
-    Paper:  [Roy22] §3 to §5, SoftSpokenOT with k = 8 over GF(2) and random choices. The challenge of
-            the consistency check is a hash of what it checks [FS86], not a message.
-    Model:  two parties, malicious; AES under fixed keys a random permutation, hashes random oracles.
+    Paper:  [Roy22] §3 to §5, SoftSpokenOT with k = 8 over GF(2) and random choices. The challenge
+            of the consistency check is a hash of what it checks [FS86], not a message.
+    Model:  two parties, malicious; AES under fixed keys is a random permutation, hashes are
+            random oracles.
     Leaks:  to a receiver that cheats and is not caught, s bits of Δ, with probability 2^-s.
     Cost:   2 rounds with the base OTs; 240 length + 21 K bytes from the receiver; 32 length + 8 K
             AES blocks.
@@ -105,8 +106,16 @@ async def receiver(channel: Channel, length: int, domain: bytes, rng: Rng) -> Re
     total = length + HASHES
     leaves, sums = ggm.expand(blocks.from_bytes(rng.draw(16 * TREES)), LEAVES)
     totals, rows = await asyncio.to_thread(correlation.fold, leaves, total)
+    await channel.send(prove(draft(keys, sums, leaves, totals), totals, rows, domain))
+    return ReceiverRows(
+        choices=totals[0, HASHES:].copy(), rows=np.ascontiguousarray(rows[:, HASHES:])
+    )
+
+
+def draft(keys: Blocks, sums: Blocks, leaves: Blocks, totals: Blocks) -> Extension:
+    """Return what the receiver sends, but without the proof."""
     tags = tags_of(leaves)
-    draft = Extension(
+    return Extension(
         # Whoever goes left at a level needs the sum of the right nodes, and the other way round.
         siblings=(sums[:, :, ::-1] ^ keys.reshape(TREES, DEPTH, 2, 2)).reshape(-1, 2),
         tags=np.bitwise_xor.reduce(tags, axis=1).reshape(-1, 2),
@@ -115,13 +124,15 @@ async def receiver(channel: Channel, length: int, domain: bytes, rng: Rng) -> Re
         choices=blocks.empty(HASHES),
         proof=bytes(32),
     )
-    points = challenge_of(domain, draft)
-    ours = hash_rows(totals[:1], points)[0], digest(hash_rows(rows, points))
-    await channel.send(
-        Extension(draft.siblings, draft.tags, draft.digests, draft.corrections, *ours)
-    )
-    return ReceiverRows(
-        choices=totals[0, HASHES:].copy(), rows=np.ascontiguousarray(rows[:, HASHES:])
+
+
+def prove(drafted: Extension, totals: Blocks, rows: Blocks, domain: bytes) -> Extension:
+    """Return the message with the proof that its corrections are of one column of choices."""
+    points = challenge_of(domain, drafted)
+    return replace(
+        drafted,
+        choices=hash_rows(totals[:1], points)[0],
+        proof=digest(hash_rows(rows, points)),
     )
 
 
@@ -139,14 +150,14 @@ def bit_masks(delta: Blocks) -> Blocks:
 def require_sizes(channel: Channel, came: Extension, total: int) -> None:
     """Blame the receiver unless each column has the length that is due."""
     due = {
-        "siblings": (came.siblings, 2 * BITS),
-        "tags": (came.tags, 2 * TREES),
-        "digests": (came.digests, TREES),
-        "corrections": (came.corrections, (TREES - 1) * total),
-        "choices": (came.choices, HASHES),
+        "siblings": (len(came.siblings), 2 * BITS),
+        "tags": (len(came.tags), 2 * TREES),
+        "digests": (len(came.digests), TREES),
+        "corrections": (len(came.corrections), (TREES - 1) * total),
+        "choices": (len(came.choices), HASHES),
     }
-    for name, (column, rows) in due.items():
-        channel.require(len(column) == rows, f"its {name} are not as many as agreed")
+    for name, (count, agreed) in due.items():
+        channel.require(count == agreed, f"its {name} are not as many as agreed")
 
 
 def rebuild_trees(delta: Blocks, keys: Blocks, came: Extension) -> Blocks:

@@ -1,4 +1,4 @@
-"""Silent vector oblivious linear evaluation: long random vectors with C = A·Δ + B, by short messages.
+"""Silent vector oblivious linear evaluation: long random C = A·Δ + B from short messages.
 
 The receiver gets A and C, the sender Δ and B, over GF(2^128). Sparse vectors of that kind come from
 trees of seeds that the receiver knows but for a leaf each; a code compresses them.
@@ -44,7 +44,11 @@ class Trees:
 
 @message("silent_vole/challenge")
 class Challenge:
-    """The point at which the receiver asks for the vectors' linear hash, and its share of a mask."""
+    """The point at which the receiver asks for the linear hash of its vector, and a mask's share.
+
+    point: of the hash.
+    mask:  the linear hash of A, under a random element.
+    """
 
     point: Annotated[bytes, Size(16)] = secret()
     mask: Annotated[bytes, Size(16)] = secret()
@@ -132,7 +136,8 @@ async def receiver(
     c = await asyncio.to_thread(ggm.evaluate, places, siblings, rests, shape.places)
     a = await asyncio.to_thread(ggm.scatter, places, values[:WEIGHT], shape.places)
     if adversary is Adversary.MALICIOUS:
-        await challenge(channel, a, c, values[WEIGHT], shares[WEIGHT], rng)
+        point = blocks.from_bytes(rng.draw(16))[0]
+        await challenge(channel, point, a, c, values[WEIGHT], shares[WEIGHT])
     a, c = await asyncio.to_thread(code.compress_two, a, c)
     return ReceiverVole(a=a[:count], c=c[:count])
 
@@ -205,13 +210,12 @@ async def answer(channel: Channel, delta: Blocks, b: Blocks, share: Blocks) -> N
 
 
 async def challenge(
-    channel: Channel, a: Blocks, c: Blocks, value: Blocks, share: Blocks, rng: Rng
+    channel: Channel, point: Blocks, a: Blocks, c: Blocks, value: Blocks, share: Blocks
 ) -> None:
     """Ask the sender for the linear hash of C = A·Δ + B; hold it to be cheating if it is another.
 
     The hash of A would tell of the noise, so an element of it that nothing else uses masks it.
     """
-    point = blocks.from_bytes(rng.draw(16))[0]
     mask = value ^ await asyncio.to_thread(total_hash, a, point)
     await channel.send(Challenge(point.astype("<u8").tobytes(), mask.astype("<u8").tobytes()))
     expected = digest(share ^ await asyncio.to_thread(total_hash, c, point))
@@ -221,7 +225,8 @@ async def challenge(
 
 def total_hash(vector: Blocks, point: Blocks) -> Blocks:
     """Return the linear hash of a whole vector."""
-    return correlation.linear_hash(vector.reshape(1, -1, 2), point)[0]
+    hashed_rows = correlation.linear_hash(vector.reshape(1, -1, 2), point)
+    return hashed_rows.reshape(2)
 
 
 def digest(block: Blocks) -> bytes:

@@ -1,6 +1,6 @@
 """From trees that the peer knows but for a leaf to correlated bits, keys and field elements.
 
-Paper:  [Roy22] §3 over GF(2): 16 trees of 256 leaves; the peer's missing leaves are the 16 bytes of
+Paper:  [Roy22] over GF(2): 16 trees of 256 leaves; the peer's missing leaves are the 16 bytes of
         its difference Δ, so that bit 8 i + b of Δ is bit b of its point in tree i.
 """
 
@@ -80,7 +80,7 @@ def combine(rows: Blocks) -> Blocks:
 def tweaked_hash(blocks: Blocks, *, first: int = 0) -> Blocks:
     """Hash each block under a number of its own, counted from ``first``: correlation-robust.
 
-    Paper:  [GKWY20 §7.4], P(P(x) + i) + P(x).
+    Paper:  [GKWY20 §7], P(P(x) + i) + P(x).
     Shapes: blocks and the result (n, 2).
     """
     column = flat(blocks, "blocks")

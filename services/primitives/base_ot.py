@@ -33,7 +33,7 @@ class Choices:
 async def sender(channel: Channel, count: int, domain: bytes, rng: Rng) -> Blocks:
     """Return pairs of random keys, of which the receiver knows one each, (count, 2, 2).
 
-    Paper:  [MR19] §4, endemic OT from Diffie-Hellman; one exponent a for all transfers, which
+    Paper:  [MR19], endemic OT from Diffie-Hellman; one exponent a for all transfers, which
             their number separates in each hash.
     Model:  two parties, malicious; DDH in ristretto255, hashes are random oracles. Endemic: a
             corrupt party may fix its own keys, which those who use this must bear.
@@ -62,7 +62,7 @@ async def sender(channel: Channel, count: int, domain: bytes, rng: Rng) -> Block
 async def receiver(channel: Channel, choices: NDArray[np.uint8], domain: bytes, rng: Rng) -> Blocks:
     """Return of each of the sender's pairs of keys the one that we choose.
 
-    Paper:  [MR19] §4; the element that is not ours is a hash of random bytes.
+    Paper:  [MR19]; the element that is not ours is a hash of random bytes.
     Model:  as :func:`sender`.
     Shapes: choices (count,) uint8, each 0 or 1; the result (count, 2).
     Leaks:  nothing.

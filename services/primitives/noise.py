@@ -5,12 +5,13 @@ GF(2^128), zeros elsewhere; the code of :mod:`services.kernels.code` compresses 
 t = 312 does for each n that we allow:
 
 - *Linear tests.* Whoever looks for a bias in a combination of the outputs needs a word of the code
-  that misses all t places. Parts that are hit by d of N places leave a bias of (1 - d/N)^t at most,
-  so at 128 bits t = 128 / -log2(1 - d/N). libOTe takes d/N = 1/4 for ExConv7x24, the weight that a
-  word of few rows has over F_2 (a "pseudo-distance", as lighter words are as hard to find as noise
-  is; [RRT23] §5 bounds the true one by less), and its t = 128 for it counts a bias of
-  (1 - 2d/N)^t. That is so for bits only, where half of the hits cancel; over a large field it is
-  what d/N = 1/2 would give. We count d/N = 1/4 over our field too: t = 309, rounded up to 312.
+  that misses all t places. One with d of N places leaves a bias of (1 - d/N)^t at most, so 128 bits
+  take t = 128 / -log2(1 - d/N). libOTe counts d/N = 1/4 for ExConv7x24, which is what the sum of a
+  few rows has over F_2 (a "pseudo-distance": lighter words exist, but to find them is thought as
+  hard as to find the noise; what [RRT23] proves is less), with a bias of (1 - 2d/N)^t, thus
+  t = 128. The 2 is for bits, where hits cancel; over a large field the same t asks for d/N = 1/2,
+  which the sum of a few rows has there (a test looks at some). We count with 1/4 all the same, so
+  that words of half that weight do no harm: t = 309, rounded up to 312.
 - *Information-set decoding* guesses n places free of noise. With regular noise a guess is right
   with probability 2^-t, and each costs the solution of n linear equations: over 2^312. [ESB24]
   guess within the parts, which gains most where parts are short or the noise is dense; [LWYY24]
@@ -24,7 +25,7 @@ t = 312 does for each n that we allow:
 - *The leak of the malicious protocol*: a sender that cheats learns whether the places lie in sets
   of its choice, and is caught unless they do: on average one bit.
 
-Silver's codes [CRR21], which [RRT23] broke, share nothing with this one.
+Silver's codes [CRR21], which [RRT23] shows to have light words, are not used.
 """
 
 from dataclasses import dataclass

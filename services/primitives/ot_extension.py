@@ -68,8 +68,9 @@ class ReceiverRows:
 async def sender(channel: Channel, length: int, domain: bytes, rng: Rng) -> SenderRows:
     """Return a random Δ, and our part of 128 correlated bits for each of ``length`` blocks.
 
-    Paper:  [Roy22] §3 to §5, SoftSpokenOT with k = 8 over GF(2) and random choices. The challenge
-            of the consistency check is a hash of what it checks [FS86], not a message.
+    Paper:  [Roy22], SoftSpokenOT with k = 8 over GF(2), random choices, and both its consistency
+            checks, of trees and of choices; the latter's challenge is a hash of what it checks
+            [FS86], not a message.
     Model:  two parties, malicious; AES under fixed keys is a random permutation, hashes are
             random oracles.
     Leaks:  to a receiver that cheats and is not caught, s bits of Δ, with probability 2^-s.
@@ -186,7 +187,7 @@ def digests_of(tags: Blocks) -> NDArray[np.uint8]:
 
 
 def require_tags(channel: Channel, delta: Blocks, leaves: Blocks, came: Extension) -> None:
-    """Hold the receiver to be cheating unless its trees are such as it hashed [Roy22, figure 8]."""
+    """Hold the receiver to be cheating unless its trees are such as it hashed [Roy22]."""
     tags = tags_of(leaves)
     rest = np.bitwise_xor.reduce(tags[:, 1:], axis=1)
     tags[:, 0] = came.tags.reshape(TREES, 2 * HASHES) ^ rest  # of the leaf that we lack

@@ -83,7 +83,7 @@ async def sender(
     """Return a random Δ and a random vector B of ``count`` blocks.
 
     Paper:  [BCGI18] with regular noise and the code of [RRT23]; the products of the noise with Δ
-            from correlated bits, combined [KOS16 §3]; the check of [WYKW21] figure 7, once for all
+            from correlated bits, combined [KOS16]; the check of [WYKW21], once for all
             parts. ``domain`` separates this run's hashes from all others'.
     Model:  two parties, semi-honest or malicious as ``adversary`` says; dual LPN with the
             parameters of :mod:`services.primitives.noise`; AES under fixed keys a random

@@ -100,7 +100,7 @@ void combine(OutBlocks out, Blocks rows) {
 }
 
 // out[i] = P(P(in[i]) + first + i) + P(in[i]), P the permutation: a hash that stays random for
-// correlated inputs [GKWY20 §7.4]
+// correlated inputs [GKWY20 §7]
 void tweaked_hash(OutBlocks out, Blocks in, std::uint64_t first) {
   const std::size_t count = in.shape(0);
   for (std::size_t done = 0; done < count; done += batch) {

@@ -125,10 +125,12 @@ void evaluate(OutBlocks leaves, Indices points, Blocks siblings, Blocks rests, u
 // out = for each point a row of zeros but for the value there
 void scatter(OutBlocks out, Indices points, Blocks values) {
   const std::size_t trees = points.shape(0), size = out.shape(0) / trees;
-  for (std::size_t i = 0; i < trees; ++i)
-    for (std::size_t j = 0; j < size; ++j)
-      blocks(out)[i * size + j] = select(equal(j, static_cast<std::uint64_t>(points(i))),
-                                         blocks(values)[i], zero128());
+  for (std::size_t i = 0; i < trees; ++i) {
+    Block128* const row = blocks(out) + i * size;
+    const std::uint64_t point = static_cast<std::uint64_t>(points(i));
+    const Block128 value = blocks(values)[i];
+    for (std::size_t j = 0; j < size; ++j) row[j] = select(equal(j, point), value, zero128());
+  }
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "field128.hpp"
+#include "block128.hpp"
 
 namespace coffer {
 

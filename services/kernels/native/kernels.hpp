@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "field128.hpp"
+#include "block128.hpp"
 
 namespace coffer {
 

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "field128.hpp"
+#include "block128.hpp"
 
 namespace coffer {
 

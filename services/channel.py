@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from services import wire
-from services.errors import PeerProtocolError
+from services.errors import CheatingDetected, PeerProtocolError
 
 M = TypeVar("M")
 
@@ -51,6 +51,11 @@ class Channel:
         """Blame the peer for ``what`` unless the condition holds."""
         if not condition:
             raise PeerProtocolError(self.peer, what)
+
+    def require_proof(self, condition: bool, what: str) -> None:
+        """Hold ``what`` to be cheating by the peer unless the condition, a check of it, holds."""
+        if not condition:
+            raise CheatingDetected(self.peer, what)
 
 
 async def together(*parts: Coroutine[Any, Any, None]) -> None:

@@ -47,6 +47,55 @@ def scalar_multiply(elements: NDArray[np.uint8], scalar: bytes) -> tuple[NDArray
     return out, _native.scalar_multiply(out, elements, factor, thread_count())
 
 
+def add(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """Add elements row by row; also return the first row that holds no element, or -1.
+
+    Shapes: left, right and the result (n, 32) uint8, C-contiguous; unfit rows are zero.
+    """
+    _require_alike(left, right)
+    out = np.empty(left.shape, np.uint8)
+    return out, _native.add_elements(out, left, right)
+
+
+def subtract(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """Subtract elements row by row; otherwise as :func:`add`."""
+    _require_alike(left, right)
+    out = np.empty(left.shape, np.uint8)
+    return out, _native.subtract_elements(out, left, right)
+
+
+def multiply_each(
+    elements: NDArray[np.uint8], scalars: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], int]:
+    """Multiply each element by a scalar of its own; otherwise as :func:`scalar_multiply`.
+
+    Shapes: elements, scalars and the result (n, 32) uint8, C-contiguous.
+    """
+    _require_alike(elements, scalars)
+    _require_scalars(scalars)
+    out = np.empty(elements.shape, np.uint8)
+    return out, _native.multiply_each(out, elements, scalars)
+
+
+def multiply_base(scalars: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Multiply the generator by each scalar. Shapes: scalars and the result (n, 32) uint8."""
+    _require_scalars(scalars)
+    out = np.empty(scalars.shape, np.uint8)
+    _native.multiply_base(out, scalars)
+    return out
+
+
+def _require_alike(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> None:
+    if left.ndim != 2 or left.shape[1] != ELEMENT_BYTES or left.shape != right.shape:
+        raise ValueError(f"{left.shape} and {right.shape} are not as many elements")
+
+
+def _require_scalars(scalars: NDArray[np.uint8]) -> None:
+    is_fit = scalars.ndim == 2 and scalars.shape[1] == SCALAR_BYTES
+    if not is_fit or not np.all(scalars.any(axis=1)) or np.any(scalars[:, 31] & 0x80):
+        raise ValueError(f"{scalars.shape} are not scalars, or one is zero")
+
+
 def reduce_scalar(wide: bytes) -> bytes:
     """Return 64 uniform bytes modulo the order of the group, as a scalar of 32 bytes."""
     if len(wide) != WIDE_SCALAR_BYTES:

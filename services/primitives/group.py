@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from services.channel import Channel
 from services.errors import LocalProtocolError
-from services.kernels import curve25519
+from services.kernels import curve25519, ristretto
 from services.randomness import Rng
 from services.service import Keys
 from services.wire import Column
@@ -75,5 +75,35 @@ class Curve25519:
         raised, unfit = await asyncio.to_thread(
             curve25519.scalar_multiply, elements, scalar.encoded
         )
+        channel.require(unfit < 0, f"element {unfit} is not in the group")
+        return raised
+
+
+class Ristretto255:
+    """The group ristretto255, with a hash onto it that is independent for each ``domain``."""
+
+    def __init__(self, domain: bytes) -> None:
+        self._dst = domain
+
+    def random_scalar(self, rng: Rng) -> Scalar:
+        """Return an exponent that is uniform up to 2^-250, as 512 random bits are reduced."""
+        return Scalar(ristretto.reduce_scalar(rng.draw(ristretto.WIDE_SCALAR_BYTES)))
+
+    async def hash(self, keys: Keys, rows: NDArray[np.int64]) -> Elements:
+        """Return H(key) for the keys in ``rows``."""
+        return await asyncio.to_thread(
+            ristretto.hash_to_group, keys.offsets, keys.data, rows, dst=self._dst
+        )
+
+    async def exp(self, elements: Elements, scalar: Scalar) -> Elements:
+        """Return each of our own elements raised to ``scalar``."""
+        raised, unfit = await asyncio.to_thread(ristretto.scalar_multiply, elements, scalar.encoded)
+        if unfit >= 0:
+            raise LocalProtocolError(f"our own element {unfit} is not in the group")
+        return raised
+
+    async def exp_received(self, channel: Channel, elements: Elements, scalar: Scalar) -> Elements:
+        """Return each of the peer's elements raised to ``scalar``; blame it for an unfit one."""
+        raised, unfit = await asyncio.to_thread(ristretto.scalar_multiply, elements, scalar.encoded)
         channel.require(unfit < 0, f"element {unfit} is not in the group")
         return raised

@@ -15,7 +15,7 @@ from pydantic import Field
 from services.channel import Channel
 from services.errors import ConfigError
 from services.primitives.group import Curve25519
-from services.psi import ecdh
+from services.psi import ecdh, rr22
 from services.psi.messages import Agreement
 from services.service import (
     Adversary,
@@ -78,9 +78,10 @@ MOST_ROWS: Final = 2**31
 class IntersectParameters(Parameters):
     """How the intersection is computed."""
 
-    protocol: Literal["ecdh"] = Field(
+    protocol: Literal["ecdh", "rr22"] = Field(
         default="ecdh",
-        description="how keys are compared blindly; ecdh: Diffie-Hellman over Curve25519",
+        description="how keys are compared blindly; ecdh: Diffie-Hellman over Curve25519; rr22: "
+        "vector OLE and a key-value store, many times faster for large tables",
     )
 
 
@@ -136,12 +137,16 @@ def dataset_of(party: PartyTerms) -> DatasetTerms:
 def memory(terms: Terms, rank: int) -> int:
     """Return how many bytes the elements, their orders and the keys' offsets take at ``rank``.
 
-    The sender holds the peer's elements (32 bytes) and their order (8), the receiver both parties'
-    and of each of the peer's its place (8).
+    By ecdh, the sender holds the peer's elements (32 bytes) and their order (8), the receiver both
+    parties' and of each of the peer's its place (8). By rr22, each holds vectors of 1.3 blocks (16
+    bytes) a row of the receiver, and of twice that length until they are compressed.
     """
     own = dataset_of(terms.parties[rank]).row_count
     theirs = dataset_of(terms.parties[1 - rank]).row_count
-    if rank == terms.rank_of("receiver"):
+    is_receiver = rank == terms.rank_of("receiver")
+    if protocol_of(terms) == "rr22":
+        return 160 * own + 24 * theirs if is_receiver else 72 * own + 64 * theirs
+    if is_receiver:
         return 48 * own + 48 * theirs
     return 16 * own + 40 * theirs
 
@@ -190,15 +195,16 @@ async def run(task: Task) -> Outcome:
         raise ConfigError(f"the dataset has {len(keys)} rows, the contract says {counts[own]}")
     task.progress.advance(len(keys))
 
-    rows = await ROLES[parties[own].role](
-        channel,
-        keys,
-        counts[peer],
-        Curve25519(domain_of(session)),
-        task.rng,
-        task.progress,
-        is_shared=INTERSECTION in parties[task.terms.rank_of("sender")].receives,
-    )
+    is_shared = INTERSECTION in parties[task.terms.rank_of("sender")].receives
+    talk, role = (channel, keys, counts[peer]), parties[own].role
+    if protocol_of(task.terms) == "rr22":
+        play = {"sender": rr22.sender, "receiver": rr22.receiver}[role]
+        domain = b"coffer psi.intersect/2 rr22 " + session.session_id
+        rows = await play(*talk, domain, task.rng, task.progress, is_shared=is_shared)
+    else:
+        blind = {"sender": ecdh.sender, "receiver": ecdh.receiver}[role]
+        group = Curve25519(domain_of(session))
+        rows = await blind(*talk, group, task.rng, task.progress, is_shared=is_shared)
     if INTERSECTION not in parties[own].receives:
         return Outcome()
     summary = {"intersection_rows": len(rows), "own_rows": len(keys)}
@@ -218,12 +224,15 @@ async def agree(channel: Channel, session: Session, counts: Mapping[int, int]) -
     )
 
 
+def protocol_of(terms: Terms) -> str:
+    """Return the protocol that the contract names."""
+    return str(terms.parameters.model_dump()["protocol"])
+
+
 def domain_of(session: Session) -> bytes:
     """Return the hash's domain: one for each session, so that elements of two never compare."""
     return b"coffer psi.intersect/2 curve25519_XMD:SHA-512_ELL2_NU_ " + session.session_id
 
-
-ROLES: Final = {"sender": ecdh.sender, "receiver": ecdh.receiver}
 
 SERVICE: Final = Service(
     name=NAME,
@@ -231,7 +240,7 @@ SERVICE: Final = Service(
     title="Private set intersection",
     adversary=Adversary.SEMI_HONEST,
     party_counts=range(2, 3),
-    roles=tuple(ROLES),
+    roles=("sender", "receiver"),
     parameters=IntersectParameters,
     outputs=(INTERSECTION,),
     stages=(

@@ -42,3 +42,24 @@ class Matches:
     """Which of some of the sender's elements, in the order it sent them, the receiver holds too."""
 
     found: Annotated[NDArray[np.bool_], Column(np.bool_)] = secret()
+
+
+@message("psi.rr22/seed")
+class Seed:
+    """The seed of the receiver's key-value store."""
+
+    seed: Annotated[bytes, Size(16)] = secret()
+
+
+@message("psi.rr22/masked")
+class Masked:
+    """Some elements of the receiver's key-value store, each masked by one of the VOLE."""
+
+    elements: Annotated[NDArray[np.uint8], Column(np.uint8, 16)] = secret()
+
+
+@message("psi.rr22/images")
+class Images:
+    """The images of some of the sender's keys, in an order that only the sender knows."""
+
+    images: Annotated[NDArray[np.uint8], Column(np.uint8, 10)] = secret()

@@ -174,7 +174,13 @@ def publish(owner: Node, dataset: str, reader: Node) -> None:
 
 
 def submit(
-    proposer: Node, ours: str, peer: Node, theirs: str, *receivers: Node, **terms: Any
+    proposer: Node,
+    ours: str,
+    peer: Node,
+    theirs: str,
+    *receivers: Node,
+    parameters: str = "{}",
+    **terms: Any,
 ) -> pb.Job:
     """Propose an intersection whose result ``receivers`` get."""
 
@@ -184,7 +190,7 @@ def submit(
     made: pb.Job = proposer.jobs.SubmitJob(
         pb.SubmitJobRequest(
             service="psi.intersect",
-            parameters="{}",
+            parameters=parameters,
             parties=[
                 pb.SubmitParty(dataset=ours, receives=receives(proposer)),
                 pb.SubmitParty(node=peer.name, dataset=theirs, receives=receives(peer)),

@@ -25,9 +25,13 @@ def ids_in_result(node: Node, job: pb.Job) -> set[str]:
     return set(map(str, pq.read_table(result.files["intersection"]).column("id").to_pylist()))
 
 
-def test_both_receive_exactly_the_intersection(paired: list[Node]) -> None:
+@pytest.mark.parametrize("protocol", ["ecdh", "rr22"])
+def test_both_receive_exactly_the_intersection(paired: list[Node], protocol: str) -> None:
     hospital, laboratory = paired
-    job = submit(hospital, "patients", laboratory, "samples", hospital, laboratory)
+    wanted = f'{{"protocol": "{protocol}"}}'
+    job = submit(
+        hospital, "patients", laboratory, "samples", hospital, laboratory, parameters=wanted
+    )
 
     approve(laboratory, job)
 

@@ -29,11 +29,12 @@ class Given:
         return keys_of(self._words)
 
 
-def contract(*, is_shared: bool = False) -> Terms:
+def contract(*, is_shared: bool = False, protocol: str = "ecdh") -> Terms:
     receives = ("intersection",) if is_shared else ()
     hospital = replace(HOSPITAL, dataset=dataset(len(HOSPITAL_KEYS)))
     laboratory = replace(LABORATORY, dataset=dataset(len(LABORATORY_KEYS)), receives=receives)
-    return Terms(parties=(hospital, laboratory), parameters=SERVICE.parameters())
+    parameters = SERVICE.parameters.model_validate({"protocol": protocol})
+    return Terms(parties=(hospital, laboratory), parameters=parameters)
 
 
 def task(end: Loopback, words: list[bytes], terms: Terms, session_id: bytes = bytes(32)) -> Task:
@@ -75,8 +76,9 @@ def test_only_the_named_receiver_gets_an_output() -> None:
     assert laboratory == Outcome()
 
 
-def test_both_get_their_own_rows_if_both_receive() -> None:
-    hospital, laboratory = run_both(contract(is_shared=True))
+@pytest.mark.parametrize("protocol", ["ecdh", "rr22"])
+def test_both_get_their_own_rows_if_both_receive(protocol: str) -> None:
+    hospital, laboratory = run_both(contract(is_shared=True, protocol=protocol))
 
     assert rows_of(hospital) == [0, 2]
     assert rows_of(laboratory) == [0, 2]

@@ -47,11 +47,11 @@ def test_two_services_of_one_name_are_a_bug() -> None:
 
 
 def test_the_parameters_have_a_schema() -> None:
-    assert SERVICE.schema()["properties"]["protocol"]["const"] == "ecdh"
+    assert SERVICE.schema()["properties"]["protocol"]["enum"] == ["ecdh", "rr22"]
     assert SERVICE.schema()["additionalProperties"] is False
 
 
-@pytest.mark.parametrize("given", [{"protocol": "rr22"}, {"protocol": 1}, {"threads": 4}])
+@pytest.mark.parametrize("given", [{"protocol": "kkrt"}, {"protocol": 1}, {"threads": 4}])
 def test_unknown_parameters_are_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         IntersectParameters.model_validate(given)

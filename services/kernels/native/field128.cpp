@@ -16,8 +16,7 @@ std::uint64_t multiply_low(std::uint64_t a, std::uint64_t b) {
   std::uint64_t sum = 0;
   for (int place = 0; place < 4; ++place) {
     std::uint64_t part = 0;
-    for (int k = 0; k < 4; ++k)
-      part ^= (a & (holes << k)) * (b & (holes << ((place - k) & 3)));
+    for (int k = 0; k < 4; ++k) part ^= (a & (holes << k)) * (b & (holes << ((place - k) & 3)));
     sum |= part & (holes << place);
   }
   return sum;

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "block128.hpp"
+
 namespace coffer {
 
 namespace nb = nanobind;
@@ -24,6 +26,15 @@ using Rows32 = nb::ndarray<const std::uint8_t, nb::shape<-1, 32>, nb::c_contig, 
 using Rows16 = nb::ndarray<const std::uint8_t, nb::shape<-1, 16>, nb::c_contig, nb::device::cpu>;
 using OutRows16 = nb::ndarray<std::uint8_t, nb::shape<-1, 16>, nb::c_contig, nb::device::cpu>;
 using OutRows32 = nb::ndarray<std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
+using Blocks = nb::ndarray<const std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
+using OutBlocks = nb::ndarray<std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
+
+inline const Block128* blocks(const Blocks& column) {
+  return reinterpret_cast<const Block128*>(column.data());
+}
+inline Block128* blocks(const OutBlocks& column) {
+  return reinterpret_cast<Block128*>(column.data());
+}
 
 // Calls work(first, count) for consecutive blocks of rows 0…total-1, `size` rows each but the last,
 // from up to `threads` threads, the caller's among them. Threads take blocks in turn, so that a
@@ -54,11 +65,16 @@ void for_each_row(std::size_t count, unsigned threads, const Work& work) {
   });
 }
 
+void add_code(nb::module_& m);
+void add_correlation(nb::module_& m);
 void add_cpu(nb::module_& m);
 void add_curve25519(nb::module_& m);
 void add_field128(nb::module_& m);
+void add_ggm(nb::module_& m);
+void add_images(nb::module_& m);
 void add_keyhash(nb::module_& m);
 void add_okvs(nb::module_& m);
+void add_poly(nb::module_& m);
 void add_ristretto(nb::module_& m);
 void add_rows(nb::module_& m);
 

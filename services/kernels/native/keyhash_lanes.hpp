@@ -79,8 +79,7 @@ struct BlakeCursor {
 
 // state = IV ^ the parameter block: 16 bytes of digest, no key, salt and personalisation.
 inline void blake_start(BlakeLanes& lanes, int lane, const std::uint32_t* salt) {
-  for (int i = 0; i < 8; ++i)
-    lanes.state[i][lane] = blake_iv[i] ^ (i >= 4 ? salt[i - 4] : 0);
+  for (int i = 0; i < 8; ++i) lanes.state[i][lane] = blake_iv[i] ^ (i >= 4 ? salt[i - 4] : 0);
   lanes.state[0][lane] ^= 0x01010000 ^ key_hash_bytes;
 }
 

@@ -123,8 +123,7 @@ Element* elements(OutRows16 rows) { return reinterpret_cast<Element*>(rows.data(
 bool okvs_encode(OutRows16 table, Bytes seed, Rows16 hashes, Rows16 values, Bytes fill,
                  std::size_t bins, std::size_t sparse, std::size_t dense, unsigned threads) {
   const OkvsShape shape{bins, sparse, dense};
-  const Partition parts =
-      partition(seed.data(), elements(hashes), hashes.shape(0), bins, threads);
+  const Partition parts = partition(seed.data(), elements(hashes), hashes.shape(0), bins, threads);
   // More items than rows have no solution; and items of a bin are counted in 16 bits.
   if (parts.fullest() > std::min(shape.bin_rows(), okvs_most_sparse)) return false;
   const unsigned workers = static_cast<unsigned>(std::min<std::size_t>(threads, bins));
@@ -180,8 +179,7 @@ void okvs_decode(OutRows16 out, Bytes seed, Rows16 hashes, Rows16 table, std::si
     std::size_t bin, first, last;
   };
   const OkvsShape shape{bins, sparse, dense};
-  const Partition parts =
-      partition(seed.data(), elements(hashes), hashes.shape(0), bins, threads);
+  const Partition parts = partition(seed.data(), elements(hashes), hashes.shape(0), bins, threads);
   std::vector<Stretch> stretches;
   for (std::size_t bin = 0; bin < bins; ++bin)
     for (std::size_t first = parts.starts[bin]; first < parts.starts[bin + 1];

@@ -44,6 +44,45 @@ std::int64_t scalar_multiply(OutRows32 out, Rows32 elements, Scalar scalar, unsi
   return first_invalid < count ? static_cast<std::int64_t>(first_invalid) : -1;
 }
 
+using Combine = int (*)(std::uint8_t*, const std::uint8_t*, const std::uint8_t*);
+
+// out[i] = combine(left[i], right[i]) for i of which both are encodings; the first i that is not,
+// or -1. The top bit is looked at here, as in multiply().
+std::int64_t combine_rows(OutRows32 out, Rows32 left, Rows32 right, Combine combine) {
+  std::int64_t first_invalid = -1;
+  for (std::size_t i = 0; i < out.shape(0); ++i) {
+    if (((left(i, 31) | right(i, 31)) & 0x80) == 0 &&
+        combine(&out(i, 0), &left(i, 0), &right(i, 0)) == 0)
+      continue;
+    sodium_memzero(&out(i, 0), 32);
+    if (first_invalid < 0) first_invalid = static_cast<std::int64_t>(i);
+  }
+  return first_invalid;
+}
+
+std::int64_t add_rows_of(OutRows32 out, Rows32 left, Rows32 right) {
+  return combine_rows(out, left, right, crypto_core_ristretto255_add);
+}
+
+std::int64_t subtract_rows_of(OutRows32 out, Rows32 left, Rows32 right) {
+  return combine_rows(out, left, right, crypto_core_ristretto255_sub);
+}
+
+// out[i] = scalars[i] * elements[i]; the first i of which elements[i] is unfit, or -1
+std::int64_t multiply_each(OutRows32 out, Rows32 elements, Rows32 scalars) {
+  return combine_rows(
+      out, elements, scalars,
+      [](std::uint8_t* product, const std::uint8_t* element, const std::uint8_t* scalar) {
+        return crypto_scalarmult_ristretto255(product, scalar, element);
+      });
+}
+
+// out[i] = scalars[i] * the generator; scalars are not zero
+void multiply_base(OutRows32 out, Rows32 scalars) {
+  for (std::size_t i = 0; i < out.shape(0); ++i)
+    static_cast<void>(crypto_scalarmult_ristretto255_base(&out(i, 0), &scalars(i, 0)));
+}
+
 // out = wide mod the order of the group
 void reduce_scalar(
     nb::ndarray<std::uint8_t, nb::shape<32>, nb::c_contig, nb::device::cpu> out,
@@ -60,6 +99,15 @@ void add_ristretto(nb::module_& m) {
   m.def("scalar_multiply", &scalar_multiply, nb::arg("out").noconvert(),
         nb::arg("elements").noconvert(), nb::arg("scalar").noconvert(), nb::arg("threads"),
         nb::call_guard<nb::gil_scoped_release>());
+  const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
+  m.def("add_elements", &add_rows_of, nb::arg("out").noconvert(), nb::arg("left").noconvert(),
+        nb::arg("right").noconvert(), unlocked);
+  m.def("subtract_elements", &subtract_rows_of, nb::arg("out").noconvert(),
+        nb::arg("left").noconvert(), nb::arg("right").noconvert(), unlocked);
+  m.def("multiply_each", &multiply_each, nb::arg("out").noconvert(),
+        nb::arg("elements").noconvert(), nb::arg("scalars").noconvert(), unlocked);
+  m.def("multiply_base", &multiply_base, nb::arg("out").noconvert(), nb::arg("scalars").noconvert(),
+        unlocked);
   m.def("reduce_scalar", &reduce_scalar, nb::arg("out").noconvert(), nb::arg("wide").noconvert());
 }
 

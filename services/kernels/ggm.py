@@ -1,0 +1,70 @@
+"""Trees of seeds that can be given away but for one leaf: puncturable pseudorandom functions.
+
+Paper:  [GGM86]; a node's children are P0(x) + x and P1(x) + x, with AES-128 under two public keys
+        for P0 and P1: a PRG if these are random permutations [GKWY20 §7].
+        The keys are the same in each run, so D nodes and T trials find a seed with probability
+        D·T / 2^128, as in all that do so.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.kernels import _native, thread_count
+from services.kernels.blocks import Blocks, empty, flat
+
+
+def depth_of(leaves: int) -> int:
+    """Return how many levels lie below the root of a tree with so many leaves, at least 2."""
+    if leaves < 2:
+        raise ValueError(f"a tree has {leaves} leaves")
+    return (leaves - 1).bit_length()
+
+
+def expand(roots: Blocks, leaves: int) -> tuple[Blocks, Blocks]:
+    """Return the leaves of trees, and for each level the sums of its left and of its right nodes.
+
+    Nodes without a leaf below them are left out.
+    Shapes: roots (t, 2); leaves (t, leaves, 2); sums (t, depth, 2, 2), left before right.
+    """
+    trees, depth = len(flat(roots, "roots")), depth_of(leaves)
+    if not trees:
+        raise ValueError("there are no roots")
+    grown, sums = empty(trees, leaves), empty(trees, depth, 2)
+    _native.ggm_expand(flat(grown, ""), flat(sums, ""), flat(roots, "roots"), thread_count())
+    return grown, sums
+
+
+def evaluate(points: NDArray[np.int64], siblings: Blocks, rests: Blocks, leaves: int) -> Blocks:
+    """Return trees' leaves but for one each; in its place the sum of all others and of the rest.
+
+    Shapes: points (t,), the missing leaves; siblings (t, depth, 2), of each level the sum of the
+            nodes on the side where the way to the leaf does not go; rests (t, 2); the result
+            (t, leaves, 2).
+    """
+    trees, depth = len(points), depth_of(leaves)
+    if siblings.shape != (trees, depth, 2) or rests.shape != (trees, 2):
+        raise ValueError(f"{trees} points, siblings {siblings.shape}, rests {rests.shape}")
+    _require_points(points, leaves)
+    grown = empty(trees, leaves)
+    _native.ggm_evaluate(
+        flat(grown, ""), points, flat(siblings, "siblings"), flat(rests, "rests"), thread_count()
+    )
+    return grown
+
+
+def scatter(points: NDArray[np.int64], values: Blocks, leaves: int) -> Blocks:
+    """Return for each point a row of zeros with its value there.
+
+    Shapes: points (t,); values (t, 2); the result (t, leaves, 2).
+    """
+    if values.shape != (len(points), 2):
+        raise ValueError(f"{len(points)} points, values {values.shape}")
+    _require_points(points, leaves)
+    out = empty(len(points), leaves)
+    _native.scatter(flat(out, ""), points, flat(values, "values"))
+    return out
+
+
+def _require_points(points: NDArray[np.int64], leaves: int) -> None:
+    if not len(points) or not 0 <= points.min() <= points.max() < leaves:
+        raise ValueError(f"points are not among {leaves} leaves")

@@ -1,0 +1,315 @@
+"""The kernels behind silent VOLE, at every level that the processor offers, and their twins."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.kernels import code, correlation, cpu, ggm, reference, ristretto
+from services.kernels import reference_vole as twin
+from services.kernels.blocks import Blocks, from_bytes
+from tests.doubles import Seeded
+
+seeds = st.integers(0, 2**32)
+few = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture(params=cpu.levels(), autouse=True)
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    cpu.use_level(request.param)
+    yield request.param
+    cpu.use_level(cpu.levels()[-1])
+
+
+def drawn(seed: int, *shape: int) -> Blocks:
+    count = int(np.prod(shape))
+    return from_bytes(Seeded(seed).draw(16 * count)).reshape(*shape, 2)
+
+
+def siblings_of(sums: Blocks, points: list[int]) -> Blocks:
+    """Return of each tree and level the sum of the nodes beside the way to the point."""
+    depth = sums.shape[1]
+    beside = [[1 - (point >> (depth - 1 - at) & 1) for at in range(depth)] for point in points]
+    return np.stack(
+        [[sums[i, at, side] for at, side in enumerate(sides)] for i, sides in enumerate(beside)]
+    )
+
+
+@few
+@given(seed=seeds, leaves=st.integers(2, 300))
+def test_trees_grow_as_in_the_twin(seed: int, leaves: int) -> None:
+    roots = drawn(seed, 3)
+
+    grown, sums = ggm.expand(roots, leaves)
+
+    for i, root in enumerate(twin.to_ints(roots)):
+        expected, expected_sums = twin.expand(root, leaves)
+        assert twin.to_ints(grown[i]) == expected
+        assert twin.to_ints(sums[i]) == [each for pair in expected_sums for each in pair]
+
+
+@few
+@given(seed=seeds, leaves=st.integers(2, 300), data=st.data())
+def test_all_leaves_but_one_come_from_the_sums_beside_the_way(
+    seed: int, leaves: int, data: st.DataObject
+) -> None:
+    points = [data.draw(st.integers(0, leaves - 1)), 0, leaves - 1]
+    grown, sums = ggm.expand(drawn(seed, 3), leaves)
+    rests = drawn(seed + 1, 3)
+
+    known = ggm.evaluate(np.array(points, np.int64), siblings_of(sums, points), rests, leaves)
+
+    for i, point in enumerate(points):
+        grown[i, point] = 0
+        grown[i, point] = np.bitwise_xor.reduce(grown[i]) ^ rests[i]
+    assert np.array_equal(known, grown)
+
+
+@given(seed=seeds, leaves=st.integers(2, 40), data=st.data())
+@few
+def test_values_are_scattered_to_their_points(seed: int, leaves: int, data: st.DataObject) -> None:
+    points = data.draw(st.lists(st.integers(0, leaves - 1), min_size=1, max_size=5))
+    values = drawn(seed, len(points))
+
+    scattered = ggm.scatter(np.array(points, np.int64), values, leaves)
+
+    expected = np.zeros((len(points), leaves, 2), np.uint64)
+    expected[np.arange(len(points)), points] = values
+    assert np.array_equal(scattered, expected)
+
+
+@settings(few, max_examples=6)
+@given(seed=seeds, half=st.one_of(st.integers(32, 700), st.sampled_from([255, 256, 282, 538])))
+def test_vectors_are_compressed_as_in_the_twin(seed: int, half: int) -> None:
+    left, right = drawn(seed, 2 * half), drawn(seed + 1, 2 * half)
+    expected = twin.compress(twin.to_ints(left))
+
+    alone = code.compress(left.copy())
+    both = code.compress_two(left.copy(), right.copy())
+
+    assert twin.to_ints(alone) == twin.to_ints(both[0]) == expected
+    assert np.array_equal(both[1], code.compress(right.copy()))
+
+
+def test_compression_is_linear() -> None:
+    left, right = drawn(1, 3000), drawn(2, 3000)
+
+    summed = code.compress(left ^ right)
+
+    assert np.array_equal(summed, code.compress(left) ^ code.compress(right))
+
+
+def test_each_entry_of_the_second_half_reaches_about_all_outputs() -> None:
+    # What the choice of the noise's weight counts on: no entry's word is light. With a first
+    # half of its own at zero, a word of the second half has no more than n of 2 n places.
+    n = 2048
+    for entry in (0, 1, n // 2, n - 2, n - 1):
+        unit = np.zeros((2 * n, 2), np.uint64)
+        unit[n + entry, 0] = 1
+
+        word = code.compress(unit)
+
+        assert np.count_nonzero(word.any(axis=1)) > 0.99 * n
+
+
+@few
+@given(seed=seeds, length=st.integers(1, 20))
+def test_streams_are_folded_as_they_are_summed_up_one_by_one(seed: int, length: int) -> None:
+    leaves = drawn(seed, correlation.TREES, correlation.LEAVES)
+
+    totals, rows = correlation.fold(leaves, length)
+
+    streams = correlation.stream(leaves, length, domain=0).reshape(16, 256, length, 2)
+    assert np.array_equal(totals, np.bitwise_xor.reduce(streams, axis=1))
+    for bit in range(8):
+        among = streams[:, np.arange(256) >> bit & 1 == 1]
+        assert np.array_equal(rows[bit::8], np.bitwise_xor.reduce(among, axis=1))
+
+
+@few
+@given(seed=seeds, count=st.integers(1, 5), length=st.integers(1, 70), domain=st.integers(0, 9))
+def test_seeds_stretch_as_in_the_twin(seed: int, count: int, length: int, domain: int) -> None:
+    entered = drawn(seed, count)
+
+    stretched = correlation.stream(entered, length, domain=domain)
+
+    for i, each in enumerate(twin.to_ints(entered)):
+        assert twin.to_ints(stretched[i]) == twin.stream(each, length, domain)
+
+
+@few
+@given(points=st.binary(min_size=16, max_size=16))
+def test_trees_are_turned_by_their_points_and_back(points: bytes) -> None:
+    leaves, by = drawn(1, 16, 256), np.frombuffer(points, np.uint8)
+
+    turned = correlation.turn(leaves, by)
+
+    for i, point in enumerate(points):
+        assert np.array_equal(turned[i], leaves[i, np.arange(256) ^ point])
+    assert np.array_equal(correlation.turn(turned, by), leaves)
+
+
+@few
+@given(seed=seeds, length=st.integers(1, 5))
+def test_rows_become_columns_and_combine_by_powers_of_x(seed: int, length: int) -> None:
+    rows = drawn(seed, 128, length)
+    numbers = np.array(twin.to_ints(rows), dtype=object).reshape(128, length)
+
+    columns, combined = correlation.transpose(rows), correlation.combine(rows)
+
+    for block in range(length):
+        found = twin.to_ints(columns[128 * block : 128 * (block + 1)])
+        for place, column in enumerate(found):
+            bits = [(int(row) >> place & 1) << r for r, row in enumerate(numbers[:, block])]
+            assert column == sum(bits)
+        products = [twin.multiply(int(row), 1 << r) for r, row in enumerate(numbers[:, block])]
+        assert twin.to_ints(combined[block]) == [twin.total(products)]
+
+
+@few
+@given(seed=seeds, count=st.integers(1, 150), first=st.integers(0, 2**40))
+def test_blocks_are_hashed_as_in_the_twin(seed: int, count: int, first: int) -> None:
+    column = drawn(seed, count)
+
+    hashed = correlation.tweaked_hash(column, first=first)
+
+    assert twin.to_ints(hashed) == twin.tweaked_hash(twin.to_ints(column), first)
+
+
+@few
+@given(seed=seeds, rows=st.integers(1, 3), length=st.integers(1, 40))
+def test_rows_are_hashed_as_in_the_twin(seed: int, rows: int, length: int) -> None:
+    column, point = drawn(seed, rows, length), drawn(seed + 1, 1)
+
+    hashed = correlation.linear_hash(column, point[0])
+
+    at = twin.to_ints(point)[0]
+    assert twin.to_ints(hashed) == [twin.linear_hash(twin.to_ints(row), at) for row in column]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2**127, 2**128 - 1])
+def test_extreme_elements_are_multiplied_as_in_the_twin(number: int) -> None:
+    column = twin.to_blocks([0, number]).reshape(1, 2, 2)
+
+    for point in (0, 1, 2**127, 2**128 - 1):
+        hashed = correlation.linear_hash(column, twin.to_blocks([point])[0])
+        assert twin.to_ints(hashed) == [twin.multiply(number, point)]
+
+
+def test_a_tree_of_less_than_two_leaves_is_refused() -> None:
+    with pytest.raises(ValueError, match="leaves"):
+        ggm.expand(drawn(1, 1), 1)
+    with pytest.raises(ValueError, match="roots"):
+        ggm.expand(drawn(1, 1)[:0], 2)
+
+
+@pytest.mark.parametrize("point", [-1, 7])
+def test_a_point_outside_of_its_tree_is_refused(point: int) -> None:
+    points = np.array([point], np.int64)
+
+    with pytest.raises(ValueError, match="points"):
+        ggm.evaluate(points, drawn(1, 1, 3), drawn(1, 1), 7)
+    with pytest.raises(ValueError, match="points"):
+        ggm.scatter(points, drawn(1, 1), 7)
+
+
+def test_columns_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="siblings"):
+        ggm.evaluate(np.zeros(1, np.int64), drawn(1, 1, 2), drawn(1, 1), 7)
+    with pytest.raises(ValueError, match="values"):
+        ggm.scatter(np.zeros(1, np.int64), drawn(1, 2), 7)
+    for length in (63, 62, 0):
+        with pytest.raises(ValueError, match="not compressed"):
+            code.compress(drawn(1, 64)[:length])
+    with pytest.raises(ValueError, match="vectors"):
+        code.compress_two(drawn(1, 64), drawn(1, 66))
+    with pytest.raises(ValueError, match="no blocks"):
+        code.compress(drawn(1, 128)[::2])
+    with pytest.raises(ValueError, match="leaves"):
+        correlation.fold(drawn(1, 16, 255), 1)
+    with pytest.raises(ValueError, match="leaves"):
+        correlation.turn(drawn(1, 16, 256), np.zeros(15, np.uint8))
+    with pytest.raises(ValueError, match="rows"):
+        correlation.transpose(drawn(1, 127, 1))
+    with pytest.raises(ValueError, match="rows"):
+        correlation.combine(drawn(1, 127, 1))
+    with pytest.raises(ValueError, match="rows"):
+        correlation.linear_hash(drawn(1, 1, 0), drawn(1, 1)[0])
+    with pytest.raises(ValueError, match="seeds"):
+        correlation.stream(drawn(1, 1), 0, domain=0)
+    with pytest.raises(ValueError, match="numbers"):
+        correlation.tweaked_hash(drawn(1, 1), first=-1)
+
+
+elements = st.one_of(
+    st.binary(min_size=32, max_size=32),
+    st.binary(min_size=64, max_size=64).map(
+        lambda uniform: reference.encode(reference.from_uniform(uniform))
+    ),
+)
+
+
+def column_of(encoded: list[bytes]) -> np.ndarray:
+    return np.frombuffer(b"".join(encoded), np.uint8).reshape(-1, 32)
+
+
+@few
+@given(pairs=st.lists(st.tuples(elements, elements), min_size=1, max_size=4))
+def test_elements_are_added_and_subtracted_as_in_the_reference(
+    pairs: list[tuple[bytes, bytes]],
+) -> None:
+    left, right = column_of([one for one, _ in pairs]), column_of([other for _, other in pairs])
+
+    summed, unfit = ristretto.add(left, right)
+    lessened, unfit_too = ristretto.subtract(left, right)
+
+    points = [(reference.decode(one), reference.decode(other)) for one, other in pairs]
+    bad = [i for i, (one, other) in enumerate(points) if one is None or other is None]
+    assert unfit == unfit_too == (bad[0] if bad else -1)
+    for i, (one, other) in enumerate(points):
+        if one is None or other is None:
+            assert not summed[i].any()
+            assert not lessened[i].any()
+            continue
+        x, y, z, t = other
+        negative = (-x % reference.P, y, z, -t % reference.P)
+        assert summed[i].tobytes() == reference.encode(reference.add(one, other))
+        assert lessened[i].tobytes() == reference.encode(reference.add(one, negative))
+
+
+@few
+@given(encoded=st.lists(elements, min_size=1, max_size=3), seed=seeds)
+def test_elements_are_multiplied_each_by_its_own_scalar(encoded: list[bytes], seed: int) -> None:
+    rng = Seeded(seed)
+    drawn_scalars = [ristretto.reduce_scalar(rng.draw(64)) for _ in encoded]
+
+    raised, unfit = ristretto.multiply_each(column_of(encoded), column_of(drawn_scalars))
+
+    each = [
+        ristretto.scalar_multiply(column_of([one]), scalar)
+        for one, scalar in zip(encoded, drawn_scalars, strict=True)
+    ]
+    assert np.array_equal(raised, np.concatenate([row for row, _ in each]))
+    bad = [i for i, (_, first) in enumerate(each) if first >= 0]
+    assert unfit == (bad[0] if bad else -1)
+
+
+def test_the_generator_is_multiplied_as_any_element() -> None:
+    scalar = ristretto.reduce_scalar(bytes(range(64)))
+    generator = ristretto.multiply_base(column_of([bytes([1] + [0] * 31)]))
+
+    assert generator[0].tobytes().hex().startswith("e2f2ae0a6abc4e71")  # [RFC9496] appendix A.1
+    expected, _ = ristretto.scalar_multiply(generator, scalar)
+    assert np.array_equal(ristretto.multiply_base(column_of([scalar])), expected)
+
+
+def test_scalars_that_are_none_are_refused() -> None:
+    for bad in (bytes(32), bytes([255] * 32)):
+        with pytest.raises(ValueError, match="scalars"):
+            ristretto.multiply_base(column_of([bad]))
+    with pytest.raises(ValueError, match="as many"):
+        ristretto.add(column_of([bytes(32)]), column_of([bytes(64)]))

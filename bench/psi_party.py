@@ -4,12 +4,16 @@ import asyncio
 import hashlib
 import socket
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from appliance.agent.scratch import FolderScratch
 from services.channel import Channel
 from services.progress import Silent
 from services.randomness import System
@@ -33,9 +37,9 @@ class Numbered:
     def __post_init__(self) -> None:
         object.__setattr__(self, "keys", numbered_keys(self.start, self.count))
 
-    def read_keys(self) -> Keys:
-        """Return the keys, which were made before."""
-        return self.keys
+    def read_keys(self) -> Iterator[Keys]:
+        """Give the keys, which were made before."""
+        yield self.keys
 
 
 def numbered_keys(start: int, count: int) -> Keys:
@@ -100,11 +104,17 @@ async def run(rank: int, port: int, items: int, common: int) -> int:
             parties=tuple(Party(rank=place, name=name) for place, name in enumerate(NAMES)),
             channels={1 - rank: channel},
         )
-        task = Task(
-            session=session, terms=terms(items), inputs=inputs, rng=System(), progress=Silent()
-        )
-        outcome = await SERVICES["psi.intersect"].run(task)
-        return sum(len(selection.rows) for selection in outcome.outputs.values())
+        with tempfile.TemporaryDirectory() as folder:
+            task = Task(
+                session=session,
+                terms=terms(items),
+                inputs=inputs,
+                scratch=FolderScratch(Path(folder)),
+                rng=System(),
+                progress=Silent(),
+            )
+            outcome = await SERVICES["psi.intersect"].run(task)
+        return outcome.summary.get("intersection_rows", 0)
 
 
 if __name__ == "__main__":

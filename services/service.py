@@ -5,7 +5,7 @@ A node turns a signed contract into :class:`Terms`, asks the service to ``check`
 :class:`Outcome`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -133,11 +133,46 @@ class Keys:
         return len(self.offsets) - 1
 
 
-class Inputs(Protocol):
-    """Our own dataset, as the worker opens it for a service."""
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Values of one column as text, row by row, as one contiguous buffer; some may be null.
 
-    def read_keys(self) -> Keys:
-        """Read the key column; DatasetError, naming row and column, if a key is unfit."""
+    Shapes: offsets (n + 1,) int64, ascending from 0; data (offsets[n],) uint8, UTF-8;
+            present (n,) bool. A value that is null has no text.
+    """
+
+    offsets: NDArray[np.int64] = field(repr=False)
+    data: NDArray[np.uint8] = field(repr=False)
+    present: NDArray[np.bool_] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+
+class Inputs(Protocol):
+    """Our own dataset, as the worker opens it for a service. Rows are numbered from 0."""
+
+    def read_keys(self) -> Iterator[Keys]:
+        """Read the key column in batches; DatasetError, naming row and column, if one is unfit.
+
+        Keys may repeat: what that means is for the service to say.
+        """
+
+
+class Scratch(Protocol):
+    """Files of this job alone: what memory cannot hold, and what a later attempt goes on from."""
+
+    def append(self, name: str, data: NDArray[Any]) -> None:
+        """Add an array's bytes to the end of a file, which is made if there is none."""
+
+    def keep(self, name: str, data: NDArray[Any]) -> None:
+        """Write an array's bytes as a whole file, which is on disk, or not there at all."""
+
+    def load(self, name: str) -> NDArray[np.uint8] | None:
+        """Return the bytes of a file, mapped, not read; None if there is none."""
+
+    def drop(self, name: str) -> None:
+        """Remove a file if it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +185,39 @@ class Selection:
     rows: NDArray[np.int64] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedRows:
+    """Rows of a join: of our own dataset, and what a peer gave to each.
+
+    Shapes: rows (k,) int64, row numbers from 0 in any order, or -1 where there is only the peer's;
+            texts of k values each.
+    """
+
+    rows: NDArray[np.int64] = field(repr=False)
+    texts: tuple[Texts, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """An output that joins rows of the party's own dataset with columns of a peer's.
+
+    columns: of the peer, as the output names them, with the types that their texts are cast to.
+    parts:   the rows, gone through once; a row of ours may come many times.
+    is_outer: whether rows of ours that do not come are in the output too, with nulls.
+    indicator: the name of a column that tells whether both sides have the row, empty for none.
+    """
+
+    columns: tuple[Column, ...]
+    parts: Iterable[JoinedRows]
+    is_outer: bool = False
+    indicator: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What one party gets from a run: named outputs, and figures that its people may see."""
 
-    outputs: Mapping[str, Selection] = field(default_factory=dict)
+    outputs: Mapping[str, Selection | Joined] = field(default_factory=dict)
     summary: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -165,6 +228,7 @@ class Task:
     session: Session
     terms: Terms
     inputs: Inputs | None
+    scratch: Scratch
     rng: Rng
     progress: Progress
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from numpy.typing import NDArray
 
 from appliance.api import agent_pb2
 
@@ -90,6 +92,26 @@ class Seeded:
     def draw(self, count: int) -> bytes:
         self._drawn += 1
         return hashlib.shake_256(b"%d/%d" % (self._seed, self._drawn)).digest(count)
+
+
+class MemoryScratch:
+    """Scratch files in memory; a later run may be given the same one."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def append(self, name: str, data: NDArray[Any]) -> None:
+        self.files[name] = self.files.get(name, b"") + data.tobytes()
+
+    def keep(self, name: str, data: NDArray[Any]) -> None:
+        self.files[name] = data.tobytes()
+
+    def load(self, name: str) -> NDArray[np.uint8] | None:
+        data = self.files.get(name)
+        return None if data is None else np.frombuffer(data, np.uint8)
+
+    def drop(self, name: str) -> None:
+        self.files.pop(name, None)
 
 
 class Watched:

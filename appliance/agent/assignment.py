@@ -27,6 +27,7 @@ from appliance.agent.control import (
     ResultFile,
     RunJob,
 )
+from appliance.agent.scratch import FolderScratch
 from appliance.contracts.contract import Contract, digest_of, parse_contract
 from appliance.contracts.terms import get_service, terms_of
 from appliance.datasets.inspect import inspect
@@ -37,7 +38,7 @@ from services.channel import Channel
 from services.errors import LocalProtocolError
 from services.randomness import System
 from services.registry import SERVICES
-from services.service import Outcome, Task
+from services.service import Outcome, Selection, Task
 from services.session import Party, Session
 from services.transport.metered import Metered, Traffic
 from services.transport.stream import Stream
@@ -141,6 +142,7 @@ async def _run(order: RunJob, sockets: dict[int, socket.socket], reporter: Repor
             session=session,
             terms=terms_of(contract, service),
             inputs=inputs,
+            scratch=FolderScratch(Path(order.scratch)),
             rng=System(),
             progress=reporter,
         )
@@ -165,6 +167,8 @@ def _write(outcome: Outcome, order: RunJob, contract: Contract) -> dict[str, Res
     files = {}
     for output, selection in outcome.outputs.items():
         target = Path(order.results) / f"{output}.parquet"
+        if not isinstance(selection, Selection):
+            raise LocalProtocolError("the service gave an output of a kind that is not written yet")
         rows = write_rows(_source(order), selection.rows, target, _reading(order))
         files[output] = ResultFile(name=target.name, row_count=rows)
     return files

@@ -112,9 +112,9 @@ class TableInputs:
         self._source = source
         self._reading = reading
 
-    def read_keys(self) -> Keys:
+    def read_keys(self) -> Iterator[Keys]:
         """Read the key column; see :func:`read_keys`. A change is explained as far as it can."""
         try:
-            return read_keys(self._source, self._reading)
+            yield read_keys(self._source, self._reading)
         except DatasetChanged:
             raise explain_change(self._source, self._reading) from None

@@ -190,7 +190,7 @@ async def run(task: Task) -> Outcome:
     await agree(channel, session, counts)
     if task.inputs is None:
         raise ConfigError("this party was given no dataset")
-    keys = await asyncio.to_thread(task.inputs.read_keys)
+    keys = await asyncio.to_thread(next, task.inputs.read_keys())
     if len(keys) != counts[own]:
         raise ConfigError(f"the dataset has {len(keys)} rows, the contract says {counts[own]}")
     task.progress.advance(len(keys))

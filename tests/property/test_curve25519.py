@@ -51,7 +51,7 @@ def from_number(u: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.usefixtures("level")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(encoded=st.lists(encodings, max_size=9), scalar=scalars, checked=st.booleans())
 def test_multiplication_equals_the_reference(
     encoded: list[bytes], scalar: bytes, checked: bool
@@ -66,7 +66,7 @@ def test_multiplication_equals_the_reference(
 
 
 @pytest.mark.usefixtures("level")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(drawn=st.integers(0, 2**32), scalar=st.binary(min_size=32, max_size=32))
 def test_multiplication_equals_that_of_openssl(drawn: int, scalar: bytes) -> None:
     elements = np.random.default_rng(drawn).integers(0, 256, (150, 32), np.uint8)
@@ -81,7 +81,7 @@ def test_multiplication_equals_that_of_openssl(drawn: int, scalar: bytes) -> Non
 
 
 @pytest.mark.usefixtures("level")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(keys=st.lists(st.binary(max_size=300), min_size=1, max_size=5), data=st.data())
 def test_hashing_equals_the_reference(keys: list[bytes], data: st.DataObject) -> None:
     held = keys_of(keys)

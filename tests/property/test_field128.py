@@ -20,7 +20,7 @@ columns = st.integers(1, 9).flatmap(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(drawn=columns)
 def test_native_products_equal_the_reference(
     level: str, drawn: tuple[list[int], list[int], list[int]]
@@ -41,7 +41,7 @@ def test_native_products_equal_the_reference(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(a=numbers, b=numbers, c=numbers)
 def test_multiplication_is_that_of_a_field(level: str, a: int, b: int, c: int) -> None:
     def times(x: int, y: int) -> int:

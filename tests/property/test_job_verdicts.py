@@ -220,7 +220,7 @@ async def check(nodes: list[HandNode]) -> None:
         assert {given.verdict for given in verdicts_told} == {Verdict.SUCCEEDED}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(WALKS, st.sampled_from(["proposed", "signed", "running", "settling"]))
 def test_all_parties_end_alike_with_the_same_record(
     steps: list[tuple[str, int, int]], prepared: str

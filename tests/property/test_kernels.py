@@ -17,7 +17,7 @@ wide = st.binary(min_size=64, max_size=64)
 exponents = wide.filter(lambda drawn: any(reference.reduce_scalar(drawn)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(keys=words, dst=st.binary(min_size=1, max_size=255), data=st.data())
 def test_native_hash_equals_the_reference(
     keys: list[bytes], dst: bytes, data: st.DataObject
@@ -32,7 +32,7 @@ def test_native_hash_equals_the_reference(
     assert np.array_equal(native, twin)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(encoded=st.lists(encodings, min_size=1, max_size=4), exponent=exponents)
 def test_native_multiplication_equals_the_reference(encoded: list[bytes], exponent: bytes) -> None:
     elements = np.frombuffer(b"".join(encoded), np.uint8).reshape(-1, 32)

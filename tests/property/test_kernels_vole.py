@@ -13,9 +13,7 @@ from services.kernels.blocks import Blocks, from_bytes
 from tests.doubles import Seeded
 
 seeds = st.integers(0, 2**32)
-few = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(params=cpu.levels(), autouse=True)

@@ -17,7 +17,7 @@ words = st.lists(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example(keys=[b""], salt=bytes(16), data=None)
 @given(keys=words, salt=st.binary(min_size=16, max_size=16), data=st.data())
 def test_native_hash_equals_the_reference(

@@ -43,7 +43,7 @@ def in_sql(rows: list[tuple[str | None, ...]], forms: tuple[NormalForm, ...]) ->
 
 @given(keys=keys, forms=some_forms)
 @example(keys=["e\0e\u0301", "e\0", "\u0130", "I\u0307", "H\u0331", "\u1e96"], forms=FORMS[-1])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_runs_is_what_is_meant(keys: list[str | None], forms: tuple[NormalForm, ...]) -> None:
     assert in_sql([(key,) for key in keys], forms) == [normal_key([key], forms) for key in keys]
 
@@ -58,7 +58,7 @@ def test_what_runs_is_what_is_meant_for_every_character() -> None:
 
 
 @given(pairs=st.lists(st.tuples(texts, texts), min_size=1, max_size=20), forms=some_forms)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_keys_of_two_columns_are_as_meant_too(
     pairs: list[tuple[str, str]], forms: tuple[NormalForm, ...]
 ) -> None:

@@ -32,7 +32,7 @@ def table_or_none(
         return None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example(count=0, seed=bytes(16))
 @example(count=1, seed=bytes(16))
 @example(count=2, seed=bytes(16))
@@ -57,7 +57,7 @@ def test_a_table_of_a_million_items_decodes_each_to_its_value() -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(shape=small_shapes, seed=seeds, count=st.integers(0, 24), label=st.text(max_size=3))
 def test_native_rows_equal_the_reference(
     level: str, shape: Shape, seed: bytes, count: int, label: str
@@ -71,7 +71,7 @@ def test_native_rows_equal_the_reference(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(shape=small_shapes, seed=seeds, count=st.integers(0, 16), label=st.text(max_size=3))
 def test_whatever_is_solved_decodes_and_has_a_solution_by_the_reference_too(
     level: str, shape: Shape, seed: bytes, count: int, label: str
@@ -89,7 +89,7 @@ def test_whatever_is_solved_decodes_and_has_a_solution_by_the_reference_too(
         assert np.array_equal(okvs.decode(shape, seed, hashes, twin), values)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(shape=small_shapes, seed=seeds, count=st.integers(0, 30), label=st.text(max_size=3))
 def test_all_code_paths_give_the_same_table(
     shape: Shape, seed: bytes, count: int, label: str

@@ -28,7 +28,7 @@ def converse(
     return taken, keys, left, right
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(choices=st.lists(st.integers(0, 1), min_size=1, max_size=20), seed=st.integers(0, 99))
 def test_the_receiver_gets_the_keys_that_it_chose_and_no_others(
     choices: list[int], seed: int

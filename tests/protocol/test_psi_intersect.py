@@ -1,4 +1,4 @@
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,11 +8,11 @@ from services.channel import Channel
 from services.errors import ConfigError, PeerProtocolError
 from services.psi.intersect import SERVICE
 from services.psi.messages import Agreement
-from services.service import Keys, Outcome, Task, Terms
+from services.service import Keys, Outcome, Selection, Task, Terms
 from services.session import Party, Session
 from services.transport.loopback import Loopback, pair
 from tests.conversation import both, keys_of
-from tests.doubles import Seeded, Watched
+from tests.doubles import MemoryScratch, Seeded, Watched
 from tests.unit.test_psi_intersect import HOSPITAL, LABORATORY, dataset
 
 HOSPITAL_KEYS = [b"p1", b"p2", b"p3"]
@@ -25,8 +25,8 @@ class Given:
     def __init__(self, words: list[bytes]) -> None:
         self._words = words
 
-    def read_keys(self) -> Keys:
-        return keys_of(self._words)
+    def read_keys(self) -> Iterator[Keys]:
+        yield keys_of(self._words)
 
 
 def contract(*, is_shared: bool = False, protocol: str = "ecdh") -> Terms:
@@ -48,6 +48,7 @@ def task(end: Loopback, words: list[bytes], terms: Terms, session_id: bytes = by
         ),
         terms=terms,
         inputs=Given(words),
+        scratch=MemoryScratch(),
         rng=Seeded(rank),
         progress=Watched(),
     )
@@ -65,7 +66,9 @@ async def _run(given: Task) -> Outcome:
 
 
 def rows_of(outcome: Outcome) -> list[int]:
-    return list(outcome.outputs["intersection"].rows)
+    selection = outcome.outputs["intersection"]
+    assert isinstance(selection, Selection)
+    return list(selection.rows)
 
 
 def test_only_the_named_receiver_gets_an_output() -> None:

@@ -227,7 +227,7 @@ def test_a_service_is_told_which_row_went_bad(tmp_path: Path) -> None:
     csv_file(tmp_path, "id,x\n1,2\n2,three\n")
 
     with pytest.raises(BadRow, match=r"row 2 \(line 3 of the file\), column x"):
-        TableInputs(source, Reading(scratch=tmp_path)).read_keys()
+        list(TableInputs(source, Reading(scratch=tmp_path)).read_keys())
 
 
 def test_a_vanished_file_is_told(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_vanished_file_is_told(tmp_path: Path) -> None:
     path.unlink()
 
     with pytest.raises(FileVanished):
-        TableInputs(source, Reading(scratch=tmp_path)).read_keys()
+        list(TableInputs(source, Reading(scratch=tmp_path)).read_keys())
     with pytest.raises(FileVanished):
         write_rows(source, rows(0), tmp_path / "rows.parquet", Reading(scratch=tmp_path))
 

@@ -5,7 +5,7 @@ A node turns a signed contract into :class:`Terms`, asks the service to ``check`
 :class:`Outcome`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -43,13 +43,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetTerms:
-    """What a contract says of one party's dataset: all that the peers know of it."""
+    """What a contract says of one party's dataset: all that the peers know of it.
+
+    is_bound: whether ``row_count`` is a bound that hides how many rows there are, not their count.
+    payload:  the columns whose values its owner lets others have where rows match.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     normal_form: tuple[str, ...]
     row_count: int
+    is_bound: bool = False
+    payload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +163,11 @@ class Inputs(Protocol):
 
         Keys may repeat: what that means is for the service to say.
         """
+
+    def read_texts(
+        self, columns: Sequence[str], rows: NDArray[np.int64]
+    ) -> Iterator[tuple[Texts, ...]]:
+        """Read columns of some rows as text, in batches, in the order of ``rows``."""
 
 
 class Scratch(Protocol):

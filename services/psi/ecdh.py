@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.channel import Channel, together
 from services.kernels import rows
+from services.kernels.blocks import Blocks
 from services.primitives.group import Elements, Group, Scalar
 from services.progress import Progress
 from services.psi.messages import Blinded, Matches, Reblinded
@@ -39,7 +40,6 @@ async def sender(
     Raises: PeerProtocolError if the receiver's set has another size, holds a repeat or an unfit
             element, or if more matches come than it has keys.
     """
-    progress.stage("exchange", len(keys) + their_count)
     b = group.random_scalar(rng)
     order = permutation(rng, len(keys))
     theirs = empty(their_count)  # H(x)^ab
@@ -52,9 +52,7 @@ async def sender(
             await channel.send(Reblinded(theirs[x]))
             progress.advance(x.stop - x.start)
 
-    progress.stage("compare", their_count)
     await asyncio.to_thread(require_no_repeat, channel, theirs)
-    progress.advance(their_count)
     if not is_shared:
         return np.empty(0, np.int64)
     found = await receive_matches(channel, len(keys))
@@ -82,7 +80,6 @@ async def receiver(
     Raises: PeerProtocolError if either set that comes has another size, holds a repeat or an
             unfit element.
     """
-    progress.stage("exchange", len(keys) + their_count)
     a = group.random_scalar(rng)
     ours = empty(len(keys))  # H(x)^ab, in our order
     theirs = empty(their_count)  # H(y)^ab, in an order that only the sender knows
@@ -91,11 +88,9 @@ async def receiver(
         receive_both(channel, ours, theirs, a, group, progress),
     )
 
-    progress.stage("compare", their_count)
     places = await asyncio.to_thread(match, channel, ours, theirs)  # of each y, its row or -1
     if is_shared:
         await send_matches(channel, places >= 0)
-    progress.advance(their_count)
     return np.sort(places[places >= 0])
 
 
@@ -182,3 +177,9 @@ async def receive_matches(channel: Channel, count: int) -> NDArray[np.bool_]:
         channel.require(len(came.found) == y.stop - y.start, "its matches are not of our elements")
         found[y] = came.found
     return found
+
+
+def keys_of(items: Blocks) -> Keys:
+    """Return hashes as keys of 16 bytes."""
+    offsets = np.arange(0, 16 * len(items) + 1, 16, dtype=np.int64)
+    return Keys(offsets, np.ascontiguousarray(items).reshape(-1).view(np.uint8))

@@ -1,88 +1,53 @@
 """The service psi.intersect: its terms, what it discloses, and one party's run of it.
 
-Model:  two parties, semi-honest; see :mod:`services.psi.ecdh`.
-Leaks:  to each party how many keys the other brings; to one that receives nothing also, by the time
-        that the other takes to write its result, an estimate of how many match.
+Model:  two parties, semi-honest or malicious as the contract says; see :mod:`services.psi.rr22` and
+        :mod:`services.psi.ecdh`.
+Leaks:  to each party how many rows the other brings, as its publication says; to one that receives
+        nothing also, by the time that the other takes to write its result, an estimate of how many
+        match; and what the join gives, in :mod:`services.psi.disclosure`.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final
 
-from pydantic import Field
+import numpy as np
+from numpy.typing import NDArray
 
 from services.channel import Channel
 from services.errors import ConfigError
+from services.kernels.blocks import Blocks
 from services.primitives.group import Curve25519
-from services.psi import ecdh, rr22
+from services.psi import checkpoint, ecdh, rr22
+from services.psi.checkpoint import Matched
+from services.psi.disclosure import disclose
+from services.psi.gifts import check_gifts, gift_of, takes_labels
+from services.psi.join import grouped, in_common_order
 from services.psi.messages import Agreement
+from services.psi.outcome import conclude
+from services.psi.parameters import IntersectParameters, dataset_of, parameters_of
+from services.psi.partition import Distinct, distinct_of, read_partitions, salt_of
+from services.psi.plan import PROCESS_BYTES, Plan, bytes_of_partition, plan_of, result_bytes
+from services.psi.texts import pack
 from services.service import (
     Adversary,
-    DatasetTerms,
+    Inputs,
     Outcome,
-    Parameters,
     PartyTerms,
-    Selection,
     Service,
     Stage,
-    Statement,
     Task,
     Terms,
 )
 from services.session import Session
 
 NAME: Final = "psi.intersect"
-VERSION: Final = 2
+VERSION: Final = 3
 INTERSECTION: Final = "intersection"
-
-# What a party learns: as others read it, as it reads it itself, and as the other party does.
-LEARNS_SIZE: Final = (
-    "%(learner)s learns how many rows %(about)s brings: %(their_rows)s",
-    "you learn how many rows %(about)s brings: %(their_rows)s",
-    "%(learner)s learns how many rows you bring: %(their_rows)s",
-)
-LEARNS_MATCHES: Final = (
-    "%(learner)s learns which of its own %(own_rows)s rows have a key that %(about)s holds too",
-    "you learn which of your own %(own_rows)s rows have a key that %(about)s holds too",
-    "%(learner)s learns which of its own %(own_rows)s rows have a key that you hold too",
-)
-LEARNS_NO_OTHERS: Final = (
-    "%(learner)s learns nothing of the keys of %(about)s that it does not hold itself",
-    "you learn nothing of the keys of %(about)s that you do not hold yourself",
-    "%(learner)s learns nothing of your keys that it does not hold itself",
-)
-CAN_GUESS: Final = (
-    "if %(learner)s puts keys into its dataset that it only guesses, "
-    "it learns which of them %(about)s holds",
-    "if you put keys into your dataset that you only guess, "
-    "you learn which of them %(about)s holds",
-    "if %(learner)s puts keys into its dataset that it only guesses, "
-    "it learns which of them you hold",
-)
-LEARNS_NO_MATCHES: Final = (
-    "%(learner)s does not learn which keys match, but may estimate from the time taken how many do",
-    "you do not learn which keys match, but may estimate from the time taken how many do",
-    "",
-)
-GOES_FIRST: Final = (
-    "%(learner)s gets its result before %(about)s does, and may stop before %(about)s gets any",
-    "you get your result before %(about)s does, and could stop before %(about)s gets any",
-    "%(learner)s gets its result before you do, and may stop before you get any",
-)
 
 MOST_ROWS: Final = 2**31
 """More would not fit into the memory of any machine that we know."""
-
-
-class IntersectParameters(Parameters):
-    """How the intersection is computed."""
-
-    protocol: Literal["ecdh", "rr22"] = Field(
-        default="ecdh",
-        description="how keys are compared blindly; ecdh: Diffie-Hellman over Curve25519; rr22: "
-        "vector OLE and a key-value store, many times faster for large tables",
-    )
 
 
 def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
@@ -95,6 +60,7 @@ def check(terms: Terms) -> None:
     """Raise ConfigError unless both parties bring comparable keys and the receiver receives."""
     receiver = terms.parties[terms.rank_of("receiver")]
     sender = terms.parties[terms.rank_of("sender")]
+    parameters = parameters_of(terms)
     for party in terms.parties:
         _check_party(party)
     if INTERSECTION not in receiver.receives:
@@ -109,6 +75,12 @@ def check(terms: Terms) -> None:
             f"{sender.name} has {_listed(theirs.key)}",
             remedy="use datasets whose keys have as many columns",
         )
+    if parameters.security == "malicious" and parameters.protocol == "ecdh":
+        raise ConfigError(
+            "ecdh is for parties that keep to the protocol", remedy="set protocol to rr22"
+        )
+    check_gifts(terms)
+    plan_of(terms, gives_labels=takes_labels(terms))
 
 
 def _check_party(party: PartyTerms) -> None:
@@ -127,111 +99,180 @@ def _listed(words: tuple[str, ...]) -> str:
     return ", ".join(words) or "none"
 
 
-def dataset_of(party: PartyTerms) -> DatasetTerms:
-    """Return the dataset that a party brings; ConfigError if it brings none."""
-    if party.dataset is None:
-        raise ConfigError(f"{party.name} brings no dataset: {NAME} needs one of each party")
-    return party.dataset
-
-
 def memory(terms: Terms, rank: int) -> int:
-    """Return how many bytes the elements, their orders and the keys' offsets take at ``rank``.
-
-    By ecdh, the sender holds the peer's elements (32 bytes) and their order (8), the receiver both
-    parties' and of each of the peer's its place (8). By rr22, each holds vectors of 1.3 blocks (16
-    bytes) a row of the receiver, and of twice that length until they are compressed.
-    """
-    own = dataset_of(terms.parties[rank]).row_count
-    theirs = dataset_of(terms.parties[1 - rank]).row_count
-    is_receiver = rank == terms.rank_of("receiver")
-    if protocol_of(terms) == "rr22":
-        return 160 * own + 24 * theirs if is_receiver else 72 * own + 64 * theirs
-    if is_receiver:
-        return 48 * own + 48 * theirs
-    return 16 * own + 40 * theirs
+    """Return how many bytes a partition and the result take, and the process itself."""
+    plan = plan_of(terms, gives_labels=takes_labels(terms))
+    del rank  # both hold as much, within what this counts with
+    counts = [dataset_of(party).row_count for party in terms.parties]
+    return PROCESS_BYTES + bytes_of_partition(plan) + result_bytes(max(counts))
 
 
-def disclose(terms: Terms) -> tuple[Statement, ...]:
-    """Return what each party learns of the other's data."""
-    return tuple(
-        Statement(
-            learner=learner,
-            about=about,
-            template=template,
-            to_us=to_us,
-            of_us=of_us,
-            values={
-                "learner": terms.parties[learner].name,
-                "about": terms.parties[about].name,
-                "own_rows": dataset_of(terms.parties[learner]).row_count,
-                "their_rows": dataset_of(terms.parties[about]).row_count,
-            },
-        )
-        for learner, about in ((0, 1), (1, 0))
-        for template, to_us, of_us in _templates(terms.parties[learner], terms.parties[about])
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One attempt of one party, as all its partitions need it. domain: of this attempt alone."""
 
+    task: Task
+    plan: Plan
+    channel: Channel
+    inputs: Inputs
+    domain: bytes
 
-def _templates(learner: PartyTerms, about: PartyTerms) -> tuple[tuple[str, str, str], ...]:
-    if INTERSECTION not in learner.receives:
-        return LEARNS_SIZE, LEARNS_NO_MATCHES
-    learns = (LEARNS_SIZE, LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS)
-    goes_first = learner.role == "receiver" and INTERSECTION in about.receives
-    return (*learns, GOES_FIRST) if goes_first else learns
+    @property
+    def own(self) -> int:
+        """Our rank."""
+        return self.task.session.rank
+
+    @property
+    def party(self) -> PartyTerms:
+        """Our terms."""
+        return self.task.terms.parties[self.own]
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether both parties must have what matches in one order, since columns follow."""
+        gifts = (gift_of(self.task.terms, rank) for rank in (0, 1))
+        return self.plan.is_shared and any(gift.columns for gift in gifts)
 
 
 async def run(task: Task) -> Outcome:
     """Run our role against the peer's; the intersection goes to those whom the contract names."""
-    session, parties = task.session, task.terms.parties
+    session, terms = task.session, task.terms
     own, peer = session.rank, 1 - session.rank
-    channel = session.channels[peer]
-    counts = {rank: dataset_of(party).row_count for rank, party in enumerate(parties)}
+    counts = [dataset_of(party).row_count for party in terms.parties]
+    plan = plan_of(terms, gives_labels=takes_labels(terms))
     task.progress.stage("keys", counts[own])
-    await agree(channel, session, counts)
+    channel = session.channels[peer]
+    finished = checkpoint.count_finished(task.scratch, plan.partitions)
+    nonce = task.rng.draw(16)
+    theirs = await agree(channel, session, counts, finished, nonce)
     if task.inputs is None:
         raise ConfigError("this party was given no dataset")
-    keys = await asyncio.to_thread(next, task.inputs.read_keys())
-    if len(keys) != counts[own]:
-        raise ConfigError(f"the dataset has {len(keys)} rows, the contract says {counts[own]}")
-    task.progress.advance(len(keys))
+    domain = domain_of(session, *((nonce, theirs.nonce) if own == 0 else (theirs.nonce, nonce)))
+    turn = Turn(task=task, plan=plan, channel=channel, inputs=task.inputs, domain=domain)
+    row_count = await match(turn, min(finished, theirs.finished))
+    return await conclude(turn.task, plan, channel, task.inputs, row_count)
 
-    is_shared = INTERSECTION in parties[task.terms.rank_of("sender")].receives
-    talk, role = (channel, keys, counts[peer]), parties[own].role
-    if protocol_of(task.terms) == "rr22":
-        play = {"sender": rr22.sender, "receiver": rr22.receiver}[role]
-        domain = b"coffer psi.intersect/2 rr22 " + session.session_id
-        rows = await play(*talk, domain, task.rng, task.progress, is_shared=is_shared)
+
+async def match(turn: Turn, start: int) -> int:
+    """Finish the partitions from ``start`` on; return how many rows our dataset has."""
+    task, plan = turn.task, turn.plan
+    salt = salt_of(task.session.session_id)
+    parts, row_count = await read_partitions(
+        turn.inputs, plan.partitions, salt, task.scratch, task.progress
+    )
+    dataset = dataset_of(turn.party)
+    if row_count > dataset.row_count or (row_count < dataset.row_count and not dataset.is_bound):
+        raise ConfigError(
+            f"the dataset has {row_count} rows, the contract says {dataset.row_count}"
+        )
+    task.progress.stage("match", plan.partitions * plan.units)
+    task.progress.advance(start * plan.units)
+    refuses = parameters_of(task.terms).duplicates == "refuse"
+    for number in range(start, plan.partitions):
+        part = parts.part(number)
+        distinct = await asyncio.to_thread(distinct_of, part, refuses_repeats=refuses)
+        matched = await play(turn, number, distinct)
+        await asyncio.to_thread(checkpoint.keep, task.scratch, number, matched)
+    return row_count
+
+
+async def play(turn: Turn, number: int, distinct: Distinct) -> Matched:
+    """Run the protocol on one partition; return which of our rows match, if we are to learn it."""
+    task, plan = turn.task, turn.plan
+    items = distinct.filled(plan.bounds[turn.own], task.rng)
+    their_count = plan.bounds[1 - turn.own]
+    domain = turn.domain + number.to_bytes(4, "little")
+    labels = np.empty((0, plan.label_bytes), np.uint8)
+    if plan.protocol == "ecdh":
+        places = await play_ecdh(turn, items, their_count, domain)
     else:
-        blind = {"sender": ecdh.sender, "receiver": ecdh.receiver}[role]
-        group = Curve25519(domain_of(session))
-        rows = await blind(*talk, group, task.rng, task.progress, is_shared=is_shared)
-    if INTERSECTION not in parties[own].receives:
-        return Outcome()
-    summary = {"intersection_rows": len(rows), "own_rows": len(keys)}
-    return Outcome(outputs={INTERSECTION: Selection(rows)}, summary=summary)
+        variant = rr22.Variant(
+            adversary=plan.adversary,
+            image_bytes=plan.image_bytes,
+            is_shared=plan.is_shared,
+            label_bytes=plan.label_bytes,
+        )
+        talk = (turn.channel, items, their_count)
+        if turn.party.role == "receiver":
+            found = await rr22.receiver(*talk, domain, task.rng, task.progress, variant=variant)
+            places, labels = found.places, found.labels
+        else:
+            given = await labels_for(turn, distinct, len(items))
+            places = await rr22.sender(
+                *talk, given, domain, task.rng, task.progress, variant=variant
+            )
+    is_real = places < len(distinct.items)  # what fills up matches with a chance of 2^-128
+    return matched_of(turn, distinct, places[is_real], labels[is_real[: len(labels)]])
 
 
-async def agree(channel: Channel, session: Session, counts: Mapping[int, int]) -> None:
+def matched_of(
+    turn: Turn, distinct: Distinct, places: NDArray[np.int64], labels: NDArray[np.uint8]
+) -> Matched:
+    """Return what we keep of a partition's outcome."""
+    if turn.is_ordered:
+        order = in_common_order(distinct.items[places])
+        places, labels = places[order], labels[order[: len(labels)]]
+    rows = grouped(places, distinct.counts, distinct.rows)
+    return Matched(distinct.counts[places], rows, labels)
+
+
+async def play_ecdh(
+    turn: Turn, items: Blocks, their_count: int, domain: bytes
+) -> NDArray[np.int64]:
+    """Run one partition by Diffie-Hellman."""
+    role = ecdh.receiver if turn.party.role == "receiver" else ecdh.sender
+    group = Curve25519(b"coffer psi.intersect/3 curve25519_XMD:SHA-512_ELL2_NU_ " + domain)
+    task = turn.task
+    return await role(
+        *(turn.channel, ecdh.keys_of(items), their_count, group, task.rng, task.progress),
+        is_shared=turn.plan.is_shared,
+    )
+
+
+async def labels_for(turn: Turn, distinct: Distinct, count: int) -> NDArray[np.uint8]:
+    """Return what goes with each of our items: our columns of its first row, packed."""
+    label_bytes = turn.plan.label_bytes
+    labels = np.zeros((count, label_bytes), np.uint8)
+    if not label_bytes:
+        return labels
+    rows = distinct.rows[np.cumsum(distinct.counts) - distinct.counts]
+    columns = gift_of(turn.task.terms, turn.own).columns
+    batches, done = turn.inputs.read_texts(columns, rows), 0
+    while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+        size = len(batch[0])
+        labels[done : done + size] = pack(batch, rows[done : done + size], label_bytes)
+        done += size
+    return labels
+
+
+async def agree(
+    channel: Channel, session: Session, counts: list[int], finished: int, nonce: bytes
+) -> Agreement:
     """Exchange what each party believes is being run, and blame the peer if it differs."""
-    marker = hashlib.sha256(b"coffer agreement/1" + session.session_id).digest()
-    await channel.send(Agreement(session=marker, version=VERSION, rows=counts[session.rank]))
+    marker = hashlib.sha256(b"coffer agreement/2" + session.session_id).digest()
+    rows = counts[session.rank]
+    await channel.send(Agreement(marker, VERSION, rows, finished, nonce))
     theirs = await channel.receive(Agreement)
     channel.require(theirs.session == marker, "it runs another contract")
     channel.require(theirs.version == VERSION, f"it runs version {theirs.version} of {NAME}")
     channel.require(
         theirs.rows == counts[channel.peer],
-        f"it brings {theirs.rows} keys, the contract says {counts[channel.peer]}",
+        f"it brings {theirs.rows} rows, the contract says {counts[channel.peer]}",
     )
+    return theirs
 
 
-def protocol_of(terms: Terms) -> str:
-    """Return the protocol that the contract names."""
-    return str(terms.parameters.model_dump()["protocol"])
+def domain_of(session: Session, *nonces: bytes) -> bytes:
+    """Return what separates the hashes of this attempt from those of all others."""
+    hashed = hashlib.blake2b(session.session_id, digest_size=32, person=b"coffer psi run")
+    for nonce in nonces:
+        hashed.update(nonce)
+    return hashed.digest()
 
 
-def domain_of(session: Session) -> bytes:
-    """Return the hash's domain: one for each session, so that elements of two never compare."""
-    return b"coffer psi.intersect/2 curve25519_XMD:SHA-512_ELL2_NU_ " + session.session_id
+def bears_duplicates(terms: Terms) -> bool:
+    """Return whether datasets may hold a key in several rows."""
+    return parameters_of(terms).duplicates != "refuse"
 
 
 SERVICE: Final = Service(
@@ -244,9 +285,9 @@ SERVICE: Final = Service(
     parameters=IntersectParameters,
     outputs=(INTERSECTION,),
     stages=(
-        Stage(name="keys", title="Read the keys", weight=0.02),
-        Stage(name="exchange", title="Blind and exchange", weight=0.96),
-        Stage(name="compare", title="Compare", weight=0.02, knows_result=True),
+        Stage(name="keys", title="Read the keys", weight=0.2),
+        Stage(name="match", title="Match blindly", weight=0.7, knows_result=True),
+        Stage(name="join", title="Join", weight=0.1, knows_result=True),
     ),
     assign=assign,
     check=check,

@@ -9,18 +9,22 @@ from services.primitives.group import Elements
 from services.wire import Column, Size, message, secret
 
 
-@message("psi.intersect/agreement")
+@message("psi.intersect/agreement", version=2)
 class Agreement:
     """What a party believes is being run; each sends one before anything else.
 
-    session: a hash of the session id.
-    version: of the service.
-    rows:    how many keys the party brings.
+    session:  a hash of the session id.
+    version:  of the service.
+    rows:     how many rows the party brings at most, as the contract says.
+    finished: how many partitions it has finished in earlier attempts.
+    nonce:    a random word of this attempt.
     """
 
     session: Annotated[bytes, Size(32)]
     version: int
     rows: int
+    finished: int
+    nonce: Annotated[bytes, Size(16)]
 
 
 @message("psi.ecdh/blinded", version=2)
@@ -58,8 +62,58 @@ class Masked:
     elements: Annotated[NDArray[np.uint8], Column(np.uint8, 16)] = secret()
 
 
-@message("psi.rr22/images")
+@message("psi.rr22/images", version=2)
 class Images:
-    """The images of some of the sender's keys, in an order that only the sender knows."""
+    """The images of some of the sender's items, in an order that only the sender knows."""
 
-    images: Annotated[NDArray[np.uint8], Column(np.uint8, 10)] = secret()
+    images: Annotated[NDArray[np.uint8], Column(np.uint8)] = secret()
+
+
+@message("psi.rr22/labels")
+class Labels:
+    """What goes with some of the sender's items, in the same order, masked each."""
+
+    masked: Annotated[NDArray[np.uint64], Column(np.uint64, 2)] = secret()
+
+
+@message("psi.rr22/commitment")
+class Commitment:
+    """The sender's commitment to its share of the coin."""
+
+    digest: Annotated[bytes, Size(32)] = secret()
+
+
+@message("psi.rr22/coin")
+class Coin:
+    """A party's share of the coin."""
+
+    share: Annotated[bytes, Size(16)] = secret()
+
+
+@message("psi.join/counts")
+class Counts:
+    """How many rows a party has of each key that matches, in an order that both know."""
+
+    counts: Annotated[NDArray[np.uint32], Column(np.uint32)] = secret()
+
+
+@message("psi.join/remaining")
+class Remaining:
+    """How many rows of a party match none."""
+
+    count: int
+
+
+@message("psi.join/lengths")
+class Lengths:
+    """How long the values of some rows are in bytes, column by column, and which are not null."""
+
+    lengths: Annotated[NDArray[np.uint32], Column(np.uint32)] = secret()
+    present: Annotated[NDArray[np.bool_], Column(np.bool_)] = secret()
+
+
+@message("psi.join/values")
+class Values:
+    """The values that Lengths announced, as text, column by column."""
+
+    data: Annotated[NDArray[np.uint8], Column(np.uint8)] = secret()

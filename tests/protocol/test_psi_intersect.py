@@ -1,4 +1,4 @@
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -8,25 +8,16 @@ from services.channel import Channel
 from services.errors import ConfigError, PeerProtocolError
 from services.psi.intersect import SERVICE
 from services.psi.messages import Agreement
-from services.service import Keys, Outcome, Selection, Task, Terms
+from services.service import Outcome, Selection, Task, Terms
 from services.session import Party, Session
 from services.transport.loopback import Loopback, pair
-from tests.conversation import both, keys_of
+from tests.conversation import both
 from tests.doubles import MemoryScratch, Seeded, Watched
+from tests.tables import TableInMemory
 from tests.unit.test_psi_intersect import HOSPITAL, LABORATORY, dataset
 
 HOSPITAL_KEYS = [b"p1", b"p2", b"p3"]
 LABORATORY_KEYS = [b"p3", b"p9", b"p1", b"p7"]
-
-
-class Given:
-    """A party's inputs: these keys."""
-
-    def __init__(self, words: list[bytes]) -> None:
-        self._words = words
-
-    def read_keys(self) -> Iterator[Keys]:
-        yield keys_of(self._words)
 
 
 def contract(*, is_shared: bool = False, protocol: str = "ecdh") -> Terms:
@@ -47,7 +38,7 @@ def task(end: Loopback, words: list[bytes], terms: Terms, session_id: bytes = by
             channels={end.peer: Channel(end)},
         ),
         terms=terms,
-        inputs=Given(words),
+        inputs=TableInMemory(words),
         scratch=MemoryScratch(),
         rng=Seeded(rank),
         progress=Watched(),
@@ -116,7 +107,8 @@ def changed(**changes: Any) -> Callable[[Channel], Coroutine[Any, Any, None]]:
 
     async def peer(channel: Channel) -> None:
         ours = await channel.receive(Agreement)
-        fields = {"session": ours.session, "version": ours.version, "rows": 0, **changes}
+        fields = {name: getattr(ours, name) for name in ("session", "version", "finished", "nonce")}
+        fields |= {"rows": 0, **changes}
         await channel.send(Agreement(**fields))
 
     return peer
@@ -125,7 +117,7 @@ def changed(**changes: Any) -> Callable[[Channel], Coroutine[Any, Any, None]]:
 UNFIT_AGREEMENTS = [
     ({"session": bytes(32), "rows": 4}, "it runs another contract"),
     ({"version": 9, "rows": 4}, "it runs version 9 of psi.intersect"),
-    ({"rows": 5}, "it brings 5 keys, the contract says"),
+    ({"rows": 5}, "it brings 5 rows, the contract says"),
 ]
 
 

@@ -4,7 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from services.errors import ConfigError
-from services.psi.intersect import SERVICE, IntersectParameters, assign, disclose, memory
+from services.psi.disclosure import disclose
+from services.psi.intersect import SERVICE, assign, memory
+from services.psi.parameters import IntersectParameters
 from services.registry import SERVICES
 from services.service import Column, DatasetTerms, PartyTerms, Terms, by_name
 
@@ -47,7 +49,7 @@ def test_two_services_of_one_name_are_a_bug() -> None:
 
 
 def test_the_parameters_have_a_schema() -> None:
-    assert SERVICE.schema()["properties"]["protocol"]["enum"] == ["ecdh", "rr22"]
+    assert SERVICE.schema()["properties"]["protocol"]["enum"] == ["auto", "ecdh", "rr22"]
     assert SERVICE.schema()["additionalProperties"] is False
 
 

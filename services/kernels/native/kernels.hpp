@@ -69,6 +69,7 @@ void add_code(nb::module_& m);
 void add_correlation(nb::module_& m);
 void add_cpu(nb::module_& m);
 void add_curve25519(nb::module_& m);
+void add_distinct(nb::module_& m);
 void add_field128(nb::module_& m);
 void add_ggm(nb::module_& m);
 void add_images(nb::module_& m);

@@ -10,6 +10,7 @@ NB_MODULE(_native, m) {
   coffer::add_correlation(m);
   coffer::add_cpu(m);
   coffer::add_curve25519(m);
+  coffer::add_distinct(m);
   coffer::add_field128(m);
   coffer::add_ggm(m);
   coffer::add_images(m);

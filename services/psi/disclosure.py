@@ -1,0 +1,131 @@
+"""What each party of psi.intersect learns, in sentences: read off the contract's terms alone."""
+
+from typing import Final
+
+from services.psi.gifts import gift_of, takes_labels
+from services.psi.parameters import dataset_of, parameters_of
+from services.service import PartyTerms, Statement, Terms
+
+Template = tuple[str, str, str]
+"""What a party learns: as others read it, as it reads it itself, and as the other party does."""
+
+LEARNS_SIZE: Final = (
+    "%(learner)s learns how many rows %(about)s brings: %(their_rows)s",
+    "you learn how many rows %(about)s brings: %(their_rows)s",
+    "%(learner)s learns how many rows you bring: %(their_rows)s",
+)
+LEARNS_MATCHES: Final = (
+    "%(learner)s learns which of its own %(own_rows)s rows have a key that %(about)s holds too",
+    "you learn which of your own %(own_rows)s rows have a key that %(about)s holds too",
+    "%(learner)s learns which of its own %(own_rows)s rows have a key that you hold too",
+)
+LEARNS_NO_OTHERS: Final = (
+    "%(learner)s learns nothing of the keys of %(about)s that it does not hold itself",
+    "you learn nothing of the keys of %(about)s that you do not hold yourself",
+    "%(learner)s learns nothing of your keys that it does not hold itself",
+)
+CAN_GUESS: Final = (
+    "if %(learner)s puts keys into its dataset that it only guesses, "
+    "it learns which of them %(about)s holds",
+    "if you put keys into your dataset that you only guess, "
+    "you learn which of them %(about)s holds",
+    "if %(learner)s puts keys into its dataset that it only guesses, "
+    "it learns which of them you hold",
+)
+LEARNS_COLUMNS: Final = (
+    "%(learner)s learns of the rows of %(about)s that match: %(columns)s",
+    "you learn of the rows of %(about)s that match: %(columns)s",
+    "%(learner)s learns of your rows that match: %(columns)s",
+)
+LEARNS_COUNTS: Final = (
+    "%(learner)s learns how many rows of %(about)s have each key that matches",
+    "you learn how many rows of %(about)s have each key that matches",
+    "%(learner)s learns how many of your rows have each key that matches",
+)
+LEARNS_UNMATCHED: Final = (
+    "%(learner)s learns how many rows of %(about)s match none of its own",
+    "you learn how many rows of %(about)s match none of yours",
+    "%(learner)s learns how many of your rows match none of its own",
+)
+LEARNS_UNMATCHED_COLUMNS: Final = (
+    "%(learner)s learns of the rows of %(about)s that match none of its own: %(columns)s",
+    "you learn of the rows of %(about)s that match none of yours: %(columns)s",
+    "%(learner)s learns of your rows that match none of its own: %(columns)s",
+)
+GIVES_UNKNOWING: Final = (
+    "%(learner)s does not learn to which of its rows %(about)s gets these columns",
+    "you do not learn to which of your rows %(about)s gets these columns",
+    "%(learner)s does not learn to which of its rows you get these columns",
+)
+LEARNS_NO_MATCHES: Final = (
+    "%(learner)s does not learn which keys match, but may estimate from the time taken how many do",
+    "you do not learn which keys match, but may estimate from the time taken how many do",
+    "",
+)
+GOES_FIRST: Final = (
+    "%(learner)s gets its result before %(about)s does, and may stop before %(about)s gets any",
+    "you get your result before %(about)s does, and could stop before %(about)s gets any",
+    "%(learner)s gets its result before you do, and may stop before you get any",
+)
+MAY_BRING_MORE: Final = (
+    "if %(learner)s does not keep to the protocol, it may test 1.3 times as many keys as it states",
+    "if you do not keep to the protocol, you may test 1.3 times as many keys as you state",
+    "",
+)
+TELLS_MATCHES: Final = (
+    "what %(about)s learns is what %(learner)s says: if it lies, that is wrong",
+    "what %(about)s learns is what you say",
+    "what you learn is what %(learner)s says: if it lies, that is wrong",
+)
+
+
+def disclose(terms: Terms) -> tuple[Statement, ...]:
+    """Return what each party learns of the other's data."""
+    return tuple(
+        Statement(
+            learner=learner,
+            about=about,
+            template=template,
+            to_us=to_us,
+            of_us=of_us,
+            values={
+                "learner": terms.parties[learner].name,
+                "about": terms.parties[about].name,
+                "own_rows": dataset_of(terms.parties[learner]).row_count,
+                "their_rows": dataset_of(terms.parties[about]).row_count,
+                "columns": ", ".join(gift_of(terms, about).columns),
+            },
+        )
+        for learner, about in ((0, 1), (1, 0))
+        for template, to_us, of_us in _templates(terms, learner, about)
+    )
+
+
+def _templates(terms: Terms, learner: int, about: int) -> tuple[Template, ...]:
+    us, them = terms.parties[learner], terms.parties[about]
+    if not us.receives:
+        unknowing = (GIVES_UNKNOWING,) if takes_labels(terms) else ()
+        return LEARNS_SIZE, LEARNS_NO_MATCHES, *unknowing
+    learns = (LEARNS_SIZE, LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS)
+    return learns + _of_gift(terms, about) + _of_role(terms, us, them)
+
+
+def _of_gift(terms: Terms, giver: int) -> tuple[Template, ...]:
+    gift = gift_of(terms, giver)
+    found: tuple[Template, ...] = ()
+    if gift.columns:
+        found += (LEARNS_COLUMNS,)
+        found += (LEARNS_COUNTS,) if gift.is_by_all else ()
+    if gift.gives_unmatched:
+        found += (LEARNS_UNMATCHED,)
+        found += (LEARNS_UNMATCHED_COLUMNS,) if gift.columns else ()
+    return found
+
+
+def _of_role(terms: Terms, us: PartyTerms, them: PartyTerms) -> tuple[Template, ...]:
+    if us.role != "receiver":
+        return ()
+    found: tuple[Template, ...] = (GOES_FIRST,) if them.receives else ()
+    if parameters_of(terms).security == "malicious":
+        found += (MAY_BRING_MORE, *((TELLS_MATCHES,) if them.receives else ()))
+    return found

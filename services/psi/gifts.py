@@ -1,0 +1,106 @@
+"""What each party gives the other of its columns and rows, as the contract has it."""
+
+from services.errors import ConfigError
+from services.psi.join import Gift
+from services.psi.parameters import dataset_of, parameters_of
+from services.service import Column, Terms
+
+_KEEPS_LEFT = ("left", "full")
+_KEEPS_RIGHT = ("right", "full")
+
+
+def gift_of(terms: Terms, giver: int) -> Gift:
+    """Return what the party of this rank gives the other."""
+    parameters = parameters_of(terms)
+    columns = (parameters.left_columns, parameters.right_columns)[giver]
+    return Gift(
+        columns=columns,
+        is_by_all=parameters.duplicates == "all",
+        gives_unmatched=keeps(terms, giver) and bool(terms.parties[1 - giver].receives),
+    )
+
+
+def keeps(terms: Terms, rank: int) -> bool:
+    """Return whether rows of this party that match none are in the join too."""
+    return parameters_of(terms).join in (_KEEPS_LEFT, _KEEPS_RIGHT)[rank]
+
+
+def takes_labels(terms: Terms) -> bool:
+    """Return whether the receiver gets columns of a sender who does not learn which rows match."""
+    sender = terms.rank_of("sender")
+    return not terms.parties[sender].receives and bool(gift_of(terms, sender).columns)
+
+
+def columns_of(terms: Terms, giver: int) -> tuple[Column, ...]:
+    """Return the giver's columns as the other's output has them, under names of their own there."""
+    taken = {column.name for column in dataset_of(terms.parties[1 - giver]).columns}
+    types = {column.name: column.type for column in dataset_of(terms.parties[giver]).columns}
+    found = []
+    for name in gift_of(terms, giver).columns:
+        shown = name if name not in taken else f"{terms.parties[giver].name}.{name}"
+        found.append(Column(name=shown, type=types[name]))
+        taken.add(shown)
+    return tuple(found)
+
+
+def check_gifts(terms: Terms) -> None:
+    """Raise ConfigError unless each party may give what the contract asks of it."""
+    parameters = parameters_of(terms)
+    for giver in (0, 1):
+        _check_columns(terms, giver)
+        _check_receiver(terms, giver)
+    if parameters.join == "difference" and (parameters.left_columns or parameters.right_columns):
+        raise ConfigError(
+            "rows that match none have no columns of the other party",
+            remedy="leave left_columns and right_columns out, or ask for another join",
+        )
+    if takes_labels(terms) and parameters.duplicates == "all":
+        raise ConfigError(
+            f"{terms.parties[terms.rank_of('sender')].name} cannot give all rows of a key"
+            " without learning which match",
+            remedy="let it receive too, or set duplicates to first",
+        )
+    if takes_labels(terms) and parameters.protocol == "ecdh":
+        raise ConfigError(
+            "by ecdh a party cannot give columns without learning which rows match",
+            remedy="let it receive too, or set protocol to rr22",
+        )
+
+
+def _check_columns(terms: Terms, giver: int) -> None:
+    party, columns = terms.parties[giver], gift_of(terms, giver).columns
+    dataset = dataset_of(party)
+    known = {column.name for column in dataset.columns}
+    for place, name in enumerate(columns):
+        if name not in known:
+            raise ConfigError(f"{dataset.name} of {party.name} has no column {name}")
+        if name in columns[:place]:
+            raise ConfigError(f"the column {name} of {party.name} is named twice")
+        if name not in dataset.payload:
+            raise ConfigError(
+                f"{party.name} does not allow the column {name} of {dataset.name} to be given",
+                remedy=f"its owner may allow it, by publishing {dataset.name} with this column",
+            )
+
+
+def _check_receiver(terms: Terms, giver: int) -> None:
+    gift, other = gift_of(terms, giver), terms.parties[1 - giver]
+    if gift.columns and not other.receives:
+        raise ConfigError(
+            f"{other.name} receives nothing, so there is nobody to give columns to",
+            remedy="let it receive the intersection, or leave the columns out",
+        )
+    if gift.gives_unmatched and not terms.parties[giver].receives:
+        raise ConfigError(
+            f"{terms.parties[giver].name} cannot give its rows that match none"
+            " without learning which these are",
+            remedy="let it receive the intersection too, or ask for another join",
+        )
+    is_malicious = parameters_of(terms).security == "malicious"
+    is_told = terms.parties[giver].role == "sender" and terms.parties[giver].receives
+    if is_malicious and is_told and not gift.is_nothing:
+        raise ConfigError(
+            f"{terms.parties[giver].name} would give columns by what {other.name} says of matches,"
+            " which may be a lie",
+            remedy=f"let {other.name} alone receive, or set security to semi-honest",
+        )

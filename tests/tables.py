@@ -1,0 +1,46 @@
+"""A party's table in memory, as a service reads it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.service import Keys, Texts
+from tests.conversation import keys_of
+
+BATCH_ROWS = 7
+
+
+class TableInMemory:
+    """The keys of some rows, and columns of text beside them; both come a few rows at a time."""
+
+    def __init__(
+        self, keys: Sequence[bytes], columns: Mapping[str, Sequence[str | None]] | None = None
+    ) -> None:
+        self._keys = keys
+        self._columns = columns or {}
+
+    def read_keys(self) -> Iterator[Keys]:
+        for start in range(0, len(self._keys), BATCH_ROWS):
+            yield keys_of(self._keys[start : start + BATCH_ROWS])
+
+    def read_texts(
+        self, columns: Sequence[str], rows: NDArray[np.int64]
+    ) -> Iterator[tuple[Texts, ...]]:
+        for start in range(0, len(rows), BATCH_ROWS):
+            chosen = rows[start : start + BATCH_ROWS].tolist()
+            yield tuple(texts_of([self._columns[name][row] for row in chosen]) for name in columns)
+
+
+def texts_of(values: Sequence[str | None]) -> Texts:
+    held = keys_of([(value or "").encode() for value in values])
+    present = np.array([value is not None for value in values], np.bool_)
+    return Texts(held.offsets, held.data, present)
+
+
+def values_of(texts: Texts) -> list[str | None]:
+    data, ends = texts.data.tobytes(), texts.offsets.tolist()
+    return [
+        data[start:end].decode() if present else None
+        for start, end, present in zip(ends, ends[1:], texts.present.tolist(), strict=False)
+    ]

@@ -24,7 +24,7 @@ class Agreement:
     version: int
     rows: int
     finished: int
-    nonce: Annotated[bytes, Size(16)]
+    nonce: Annotated[bytes, Size(16)] = secret()
 
 
 @message("psi.ecdh/blinded", version=2)
@@ -48,20 +48,6 @@ class Matches:
     found: Annotated[NDArray[np.bool_], Column(np.bool_)] = secret()
 
 
-@message("psi.rr22/seed")
-class Seed:
-    """The seed of the receiver's key-value store."""
-
-    seed: Annotated[bytes, Size(16)] = secret()
-
-
-@message("psi.rr22/masked")
-class Masked:
-    """Some elements of the receiver's key-value store, each masked by one of the VOLE."""
-
-    elements: Annotated[NDArray[np.uint8], Column(np.uint8, 16)] = secret()
-
-
 @message("psi.rr22/images", version=2)
 class Images:
     """The images of some of the sender's items, in an order that only the sender knows."""
@@ -74,20 +60,6 @@ class Labels:
     """What goes with some of the sender's items, in the same order, masked each."""
 
     masked: Annotated[NDArray[np.uint64], Column(np.uint64, 2)] = secret()
-
-
-@message("psi.rr22/commitment")
-class Commitment:
-    """The sender's commitment to its share of the coin."""
-
-    digest: Annotated[bytes, Size(32)] = secret()
-
-
-@message("psi.rr22/coin")
-class Coin:
-    """A party's share of the coin."""
-
-    share: Annotated[bytes, Size(16)] = secret()
 
 
 @message("psi.join/counts")

@@ -127,7 +127,7 @@ SPECIMENS: dict[type[Any], Any] = {
     Sample: Sample(
         1, b"abcd", np.zeros(1, bool), np.zeros(1, np.uint64), np.zeros((1, 2), np.int16)
     ),
-    messages.Agreement: messages.Agreement(bytes(32), 1, 2),
+    messages.Agreement: messages.Agreement(bytes(32), 1, 2, 0, bytes(16)),
     messages.Blinded: messages.Blinded(np.zeros((1, 32), np.uint8)),
     messages.Matches: messages.Matches(np.zeros(1, np.bool_)),
 }

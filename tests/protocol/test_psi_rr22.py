@@ -15,10 +15,11 @@ from services.errors import CheatingDetected, PeerLost, PeerProtocolError
 from services.kernels import blocks
 from services.kernels.blocks import Blocks
 from services.kernels.okvs import Shape
-from services.primitives import silent_vole
+from services.primitives import oprf, silent_vole
+from services.primitives.oprf import Coin, Commitment, Masked, Seed
 from services.progress import Silent
 from services.psi import rr22
-from services.psi.messages import Coin, Commitment, Images, Labels, Masked, Matches, Seed
+from services.psi.messages import Images, Labels, Matches
 from services.service import Adversary
 from services.transport.loopback import pair
 from tests.conversation import Recorded, both
@@ -152,7 +153,7 @@ async def take_part(channel: Channel, our_count: int) -> None:
     rows = Shape.of(our_count).rows
     await silent_vole.sender(channel, rows, DOMAIN, Seeded(2), adversary=Adversary.SEMI_HONEST)
     await channel.receive(Seed)
-    await rr22.receive_masked(channel, slice(0, rows))
+    await oprf.receive_masked(channel, slice(0, rows))
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -188,11 +189,11 @@ def test_receiver_catches_a_sender_that_chooses_its_share_of_the_coin_late() -> 
     rows = Shape.of(2).rows
 
     async def changes_its_mind(channel: Channel) -> None:
-        await channel.send(Commitment(rr22.commit(DOMAIN, bytes(16))))
+        await channel.send(Commitment(oprf.commit(DOMAIN, bytes(16))))
         await silent_vole.sender(channel, rows, DOMAIN, Seeded(2), adversary=variant.adversary)
         await channel.receive(Seed)
         theirs = await channel.receive(Coin)
-        await rr22.receive_masked(channel, slice(0, rows))
+        await oprf.receive_masked(channel, slice(0, rows))
         await channel.send(Coin(theirs.share))
 
     left, right = pair()

@@ -1,0 +1,204 @@
+"""An oblivious pseudorandom function on many points, by vector OLE and a key-value store.
+
+The receiver stores of each of its items the item itself, which is a hash, in a table that looks
+random, and sends it masked by the VOLE. Both then evaluate one function: the sender wherever it
+likes, the receiver on its own items alone. Its values still have to be hashed.
+"""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.channel import Channel
+from services.kernels import blocks, field128, okvs
+from services.kernels.blocks import Blocks
+from services.kernels.okvs import Elements, OkvsUnsolvable, Shape
+from services.primitives import silent_vole
+from services.progress import Progress
+from services.randomness import Rng
+from services.service import Adversary
+from services.wire import Column, Size, message, secret
+
+CHUNK_ROWS: Final = 1 << 16
+"""Elements in one message: 1 MiB."""
+
+MOST_SEEDS: Final = 8
+"""Each fails for one seed in 2^40, if items are unlike."""
+
+
+@message("oprf/seed")
+class Seed:
+    """The seed of the receiver's key-value store."""
+
+    seed: Annotated[bytes, Size(16)] = secret()
+
+
+@message("oprf/masked")
+class Masked:
+    """Some elements of the receiver's key-value store, each masked by one of the VOLE."""
+
+    elements: Annotated[NDArray[np.uint8], Column(np.uint8, 16)] = secret()
+
+
+@message("oprf/commitment")
+class Commitment:
+    """The sender's commitment to its share of the coin."""
+
+    digest: Annotated[bytes, Size(32)] = secret()
+
+
+@message("oprf/coin")
+class Coin:
+    """A party's share of the coin."""
+
+    share: Annotated[bytes, Size(16)] = secret()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """The function, as the sender holds it. Shapes: k (shape.rows, 16), delta and coin (16,)."""
+
+    shape: Shape
+    seed: bytes = field(repr=False)
+    k: Elements = field(repr=False)
+    delta: Elements = field(repr=False)
+    coin: Elements = field(repr=False)
+
+    def evaluate(self, items: Blocks) -> Elements:
+        """Return the values of items, decode(K, y) - Δ·y + w. Shapes: items (n, 2), (n, 16)."""
+        values = okvs.decode(self.shape, self.seed, column(items), self.k)
+        field128.add_product(values, column(items), self.delta)
+        return with_coin(values, self.coin)
+
+
+async def sender(
+    channel: Channel,
+    their_count: int,
+    domain: bytes,
+    rng: Rng,
+    progress: Progress,
+    *,
+    adversary: Adversary,
+) -> Function:
+    """Return a function whose values the receiver has got for at most its items.
+
+    Paper:  [RR22] figure 3, F = B = GF(2^128), up to the outer hash. Items are hashes of a random
+            oracle already, so they stand for H(y).
+    Model:  two parties, semi-honest or malicious; the VOLE's assumptions.
+    Leaks:  the count of its items to the sender. A malicious receiver may have as many items as
+            the table has rows, 1.3 times as many as it says.
+    Cost:   the VOLE; 16 bytes from the receiver for each row of the table, 1.28 an item; a
+            multiplication for each, two waits more if malicious.
+    Raises: PeerProtocolError if the table has another size, CheatingDetected if the receiver's
+            part of the VOLE is inconsistent.
+    """
+    share, is_malicious = rng.draw(16), adversary is Adversary.MALICIOUS
+    if is_malicious:
+        await channel.send(Commitment(commit(domain, share)))
+    shape = Shape.of(their_count)
+    vole = await silent_vole.sender(channel, shape.rows, domain, rng, adversary=adversary)
+    delta, k = column(vole.delta)[0], column(vole.b)  # K := B
+    seed = (await channel.receive(Seed)).seed
+    coin = toss(share, (await channel.receive(Coin)).share) if is_malicious else NO_COIN
+    for piece in chunks(shape.rows):
+        masked = await receive_masked(channel, piece)
+        await asyncio.to_thread(field128.add_product, k[piece], masked, delta)  # K += Δ·(P + A)
+        progress.advance(len(masked))
+    if is_malicious:
+        await channel.send(Coin(share))
+    return Function(shape=shape, seed=seed, k=k, delta=delta, coin=coin)
+
+
+async def receiver(
+    channel: Channel,
+    items: Blocks,
+    domain: bytes,
+    rng: Rng,
+    progress: Progress,
+    *,
+    adversary: Adversary,
+) -> Elements:
+    """Return the function's values of our items, decode(C, x) + w.
+
+    Paper:  as :func:`sender`.
+    Model:  as :func:`sender`.
+    Shapes: items (n, 2), all unlike; the result (n, 16) uint8.
+    Leaks:  as :func:`sender`.
+    Cost:   as :func:`sender`.
+    Raises: CheatingDetected if the sender's part of the VOLE, or of the coin, is inconsistent.
+    """
+    share, is_malicious = rng.draw(16), adversary is Adversary.MALICIOUS
+    committed = (await channel.receive(Commitment)).digest if is_malicious else b""
+    shape = Shape.of(len(items))
+    vole = await silent_vole.receiver(channel, shape.rows, domain, rng, adversary=adversary)
+    a, c = column(vole.a), column(vole.c)
+    seed, table = await asyncio.to_thread(store, shape, column(items), rng)
+    await channel.send(Seed(seed))
+    if is_malicious:
+        await channel.send(Coin(share))
+    for piece in chunks(shape.rows):
+        await channel.send(Masked(table[piece] ^ a[piece]))
+        progress.advance(len(a[piece]))
+    coin = NO_COIN
+    if is_malicious:
+        theirs = (await channel.receive(Coin)).share
+        is_kept = commit(domain, theirs) == committed
+        channel.require_proof(is_kept, "its share of the coin is not the one it committed to")
+        coin = toss(share, theirs)
+    values = await asyncio.to_thread(okvs.decode, shape, seed, column(items), c)
+    return with_coin(values, coin)
+
+
+NO_COIN: Final[Elements] = np.zeros(16, np.uint8)
+
+
+def column(elements: Blocks) -> Elements:
+    """Return blocks as a column of field elements; the bits are in the same order."""
+    return elements.reshape(-1, 2).view(np.uint8)
+
+
+def commit(domain: bytes, share: bytes) -> bytes:
+    """Return a commitment to a share of the coin, which has entropy enough to hide itself."""
+    return hashlib.blake2b(domain + share, digest_size=32, person=b"coffer oprf coin").digest()
+
+
+def toss(one: bytes, other: bytes) -> Elements:
+    """Return the coin, an element that neither party chose."""
+    coin: Elements = column(blocks.from_bytes(one) ^ blocks.from_bytes(other))[0]
+    return coin
+
+
+def with_coin(values: Elements, coin: Elements) -> Elements:
+    """Return values plus the coin, in place."""
+    if coin is not NO_COIN:
+        values ^= coin
+    return values
+
+
+def store(shape: Shape, x: Elements, rng: Rng) -> tuple[bytes, Elements]:
+    """Return a seed and a table that holds of each item the item itself."""
+    for _ in range(MOST_SEEDS - 1):
+        seed = rng.draw(okvs.SEED_BYTES)
+        try:
+            return seed, okvs.encode(shape, seed, x, x, rng)
+        except OkvsUnsolvable:
+            continue
+    seed = rng.draw(okvs.SEED_BYTES)
+    return seed, okvs.encode(shape, seed, x, x, rng)
+
+
+def chunks(count: int) -> list[slice]:
+    """Cut 0…count-1 into pieces of CHUNK_ROWS."""
+    starts = range(0, count, CHUNK_ROWS)
+    return [slice(start, min(start + CHUNK_ROWS, count)) for start in starts]
+
+
+async def receive_masked(channel: Channel, piece: slice) -> Elements:
+    """Return the next elements of the receiver's masked table."""
+    came = await channel.receive(Masked, rows=piece.stop - piece.start)
+    channel.require(len(came.elements) == piece.stop - piece.start, "its table changed size")
+    return came.elements

@@ -252,16 +252,22 @@ def _no_memory(terms: Terms, rank: int) -> int:
     return 0
 
 
+def _not_hardened(terms: Terms) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One kind of joint computation, as nodes know it.
 
     version:  of the messages; parties run a contract only if all know its version.
+    adversary: what a corrupt party may do in each run; by ``hardened``, perhaps more in some.
     outputs:  names that a contract may let parties receive.
     assign:   (rank of each receiver, party count) -> role of each rank, if a proposer names none.
     check:    raises ConfigError on terms of the right shape that the service cannot run.
     disclose: what each party will learn, beyond and including its output.
     memory:   (terms, rank) -> bytes that the run takes there at the least.
+    hardened: whether a run of these terms is for malicious parties.
     """
 
     name: str
@@ -278,6 +284,11 @@ class Service:
     disclose: Callable[[Terms], tuple[Statement, ...]]
     run: Callable[[Task], Awaitable[Outcome]]
     memory: Callable[[Terms, int], int] = _no_memory
+    hardened: Callable[[Terms], bool] = _not_hardened
+
+    def adversary_of(self, terms: Terms) -> Adversary:
+        """Return what a corrupt party may do in a run of these terms."""
+        return Adversary.MALICIOUS if self.hardened(terms) else self.adversary
 
     def require(self, terms: Terms) -> None:
         """Return if the service can run these terms.

@@ -152,7 +152,7 @@ def propose(teller: Teller, hospital: Node, laboratory: Node) -> pb.Job:
     teller.typed(
         hospital,
         f"jobs submit {SERVICE} --ours patients --theirs {laboratory.name}/samples "
-        f"--to {hospital.name},{laboratory.name}",
+        f"--to {hospital.name},{laboratory.name} --set protocol=rr22",
     )
     services = {one.name: one for one in hospital.client.list_services()}
     outputs = list(services[SERVICE].outputs)
@@ -162,6 +162,7 @@ def propose(teller: Teller, hospital: Node, laboratory: Node) -> pb.Job:
             pb.SubmitParty(dataset="patients", receives=outputs),
             pb.SubmitParty(node=laboratory.name, dataset="samples", receives=outputs),
         ],
+        parameters='{"protocol": "rr22"}',
     )
     teller.say(f"job {job.id}, contract {job.digest[:16]}…, signed by the hospital")
     return job

@@ -131,6 +131,7 @@ def view_of(
     parties = zip(brief.parties, contract.parties, strict=True)
     return replace(
         brief,
+        adversary=_adversary(contract, service),
         parameters=json.dumps(contract.parameters),
         grace_seconds=contract.limits.grace_seconds,
         most_seconds=contract.limits.most_seconds,
@@ -141,6 +142,15 @@ def view_of(
         contract=row.contract.decode("utf-8"),
         progress=_last_progress(row, service),
     )
+
+
+def _adversary(contract: Contract, service: Service | None) -> str:
+    if service is None:
+        return ""
+    try:
+        return service.adversary_of(terms_of(contract, service)).value
+    except ConfigError:
+        return service.adversary.value  # of a proposal that is refused
 
 
 def brief_of(

@@ -294,4 +294,5 @@ SERVICE: Final = Service(
     disclose=disclose,
     run=run,
     memory=memory,
+    hardened=lambda terms: parameters_of(terms).security == "malicious",
 )

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from services.service import Keys, Texts
 from tests.conversation import keys_of
 
-BATCH_ROWS = 7
+BATCHES = 5
 
 
 class TableInMemory:
-    """The keys of some rows, and columns of text beside them; both come a few rows at a time."""
+    """The keys of some rows, and columns of text beside them; both come in a few pieces."""
 
     def __init__(
         self, keys: Sequence[bytes], columns: Mapping[str, Sequence[str | None]] | None = None
@@ -21,15 +21,20 @@ class TableInMemory:
         self._columns = columns or {}
 
     def read_keys(self) -> Iterator[Keys]:
-        for start in range(0, len(self._keys), BATCH_ROWS):
-            yield keys_of(self._keys[start : start + BATCH_ROWS])
+        for piece in pieces(len(self._keys)):
+            yield keys_of(self._keys[piece])
 
     def read_texts(
         self, columns: Sequence[str], rows: NDArray[np.int64]
     ) -> Iterator[tuple[Texts, ...]]:
-        for start in range(0, len(rows), BATCH_ROWS):
-            chosen = rows[start : start + BATCH_ROWS].tolist()
+        for piece in pieces(len(rows)):
+            chosen = rows[piece].tolist()
             yield tuple(texts_of([self._columns[name][row] for row in chosen]) for name in columns)
+
+
+def pieces(count: int) -> list[slice]:
+    size = -(-count // BATCHES) or 1
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def texts_of(values: Sequence[str | None]) -> Texts:

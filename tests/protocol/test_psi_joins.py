@@ -207,6 +207,33 @@ def test_a_repeated_key_is_refused_with_its_rows_unless_the_contract_bears_it() 
         run((twice, distinct(2)), IntersectParameters())
 
 
+def outcome_rows(left: Sequence[bytes], right: Sequence[bytes], **asked: Any) -> list[Row]:
+    """Return the left party's matching rows."""
+    sides = [Side(keys=tuple(keys), values=((None, None),) * len(keys)) for keys in (left, right)]
+    return rows_of(run(sides, IntersectParameters.model_validate(asked))[0])
+
+
+@pytest.mark.parametrize("protocol", ["ecdh", "rr22"])
+def test_keys_of_any_bytes_and_length_are_told_apart(protocol: str) -> None:
+    keys = [b"", b"\0", b"\0\0", b"a\0b", b"a", b"x" * (1 << 20), b"x" * (1 << 20) + b"\0", b"1"]
+
+    rows = outcome_rows(keys, [keys[1], keys[3], keys[5], b"1.0", b"01"], protocol=protocol)
+
+    assert [row for row, _ in rows] == [1, 3, 5]
+
+
+@pytest.mark.parametrize("protocol", ["ecdh", "rr22"])
+@pytest.mark.parametrize(("left", "right", "matching"), [([b"a"], [b"a"], 1), ([b"a"], [b"b"], 0)])
+def test_sets_of_one_row(protocol: str, left: Any, right: Any, matching: int) -> None:
+    assert len(outcome_rows(left, right, protocol=protocol)) == matching
+
+
+def test_a_million_rows_of_one_key_match_with_the_one_that_has_it() -> None:
+    rows = outcome_rows([b"same"] * 1_000_000, [b"same"], protocol="rr22", duplicates="all")
+
+    assert len(rows) == 1_000_000
+
+
 def test_a_row_whose_columns_do_not_fit_its_label_is_named() -> None:
     long = Side(keys=(b"a", b"b"), values=(("x", None), ("y" * 100, None)), receives=False)
 

@@ -103,7 +103,7 @@ class Reporter:
 
 def serve(agent: socket.socket, applied: tuple[str, ...]) -> int:
     """Say that the worker is ready, wait for its one assignment, and return the exit code."""
-    keep_large_buffers()
+    keep_large_buffers(until_end=True)
     reporter = Reporter(agent)
     reporter.report(Ready(pid=os.getpid(), applied=applied))
     received = control.receive_order(agent)

@@ -7,7 +7,8 @@ from typing import Final
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.worker_process import WorkerProcess, WorkerUnstartable
 
-RESPITE_SECONDS: Final = 1.0
+RESPITE_SECONDS: Final = 4.0
+"""A short job has ended by then, and a long one hardly feels what a start takes."""
 RETRY_SECONDS: Final = 10.0
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class Spares:
         self.applied: tuple[str, ...] = ()
 
     async def run(self) -> None:
-        """Have a spare worker at all times, a moment after the last was taken."""
+        """Have a spare worker at all times, soon after the last was taken."""
         while not self._is_closed:
             self._is_wanted.clear()
             if self._spare is None:
@@ -38,7 +39,7 @@ class Spares:
             if self._is_closed:
                 await self.close()
             await self._is_wanted.wait()
-            await asyncio.sleep(RESPITE_SECONDS)  # the worker that was taken starts its work
+            await asyncio.sleep(RESPITE_SECONDS)
 
     async def take(self) -> WorkerProcess:
         """Return a ready worker: the spare if it is there. Raises: WorkerUnstartable."""

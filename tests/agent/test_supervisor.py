@@ -115,7 +115,7 @@ class KillsAt(Told):
             self.victim.send_signal(self.signal)
 
 
-@pytest.mark.parametrize("stage", ["keys", "exchange", "compare"])
+@pytest.mark.parametrize("stage", ["keys", "match", "join"])
 def test_a_worker_killed_at_any_stage_is_a_failure_with_its_cause(
     stage: str, tmp_path: Path
 ) -> None:
@@ -136,7 +136,7 @@ def test_a_worker_killed_at_any_stage_is_a_failure_with_its_cause(
         assert reason is Reason.WORKER_CRASHED
         assert "SIGKILL" in what
         await gone(other)
-        assert right.told.finished is None or stage == "compare"
+        assert right.told.finished is None or stage == "join"
         # The peer's own verdict is to say why; until it comes, nothing is blamed.
         assert right.told.failed is None
 
@@ -146,7 +146,7 @@ def test_a_worker_killed_at_any_stage_is_a_failure_with_its_cause(
 def test_a_worker_that_crashes_leaves_its_signal_and_no_data_in_the_log(tmp_path: Path) -> None:
     async def play(both: Both) -> None:
         told = KillsAt()
-        told.stage, told.signal = "exchange", signal.SIGSEGV
+        told.stage, told.signal = "match", signal.SIGSEGV
         told.victim, _ = workers()
         both[0].supervisor.tell(told)
         for bench in both:
@@ -277,7 +277,7 @@ def test_a_table_that_changed_is_a_failure_that_names_row_and_column(tmp_path: P
 def test_a_peer_whose_messages_are_nonsense_is_blamed_and_hears_only_that(tmp_path: Path) -> None:
     async def play(both: Both) -> None:
         left, right = both
-        right.side.open([0, 1], 10, job_id=JOB, stages={"keys", "exchange", "compare"})
+        right.side.open([0, 1], 10, job_id=JOB, stages={"keys", "match", "join"})
         await left.start(contract_of(both))
         right.side.workers[0].send(b"\x00\x00\x00\x04junk")
 

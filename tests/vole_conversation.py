@@ -6,8 +6,8 @@ from typing import Any
 
 from services.channel import Channel, Transport
 from services.kernels import correlation
-from services.kernels import reference_vole as twin
 from services.kernels.blocks import Blocks, from_bytes
+from services.kernels.reference import field128 as twin
 from services.primitives.silent_vole import ReceiverVole, SenderVole
 from tests.doubles import Seeded
 

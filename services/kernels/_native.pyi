@@ -50,7 +50,7 @@ def match_rows(
     right_order: NDArray[np.int64],
 ) -> None: ...
 def hash_keys(
-    out: NDArray[np.uint8],
+    out: NDArray[np.uint64],
     offsets: NDArray[np.int64],
     data: NDArray[np.uint8],
     rows: NDArray[np.int64],
@@ -58,16 +58,16 @@ def hash_keys(
     threads: int,
 ) -> None: ...
 def field_accumulate(
-    out: NDArray[np.uint8], a: NDArray[np.uint8], b: NDArray[np.uint8]
+    out: NDArray[np.uint64], a: NDArray[np.uint64], b: NDArray[np.uint64]
 ) -> None: ...
 def field_inner_product(
-    out: NDArray[np.uint8], a: NDArray[np.uint8], b: NDArray[np.uint8]
+    out: NDArray[np.uint64], a: NDArray[np.uint64], b: NDArray[np.uint64]
 ) -> None: ...
 def okvs_encode(
-    table: NDArray[np.uint8],
+    table: NDArray[np.uint64],
     seed: NDArray[np.uint8],
-    hashes: NDArray[np.uint8],
-    values: NDArray[np.uint8],
+    hashes: NDArray[np.uint64],
+    values: NDArray[np.uint64],
     fill: NDArray[np.uint8],
     bins: int,
     sparse: int,
@@ -75,10 +75,10 @@ def okvs_encode(
     threads: int,
 ) -> bool: ...
 def okvs_decode(
-    out: NDArray[np.uint8],
+    out: NDArray[np.uint64],
     seed: NDArray[np.uint8],
-    hashes: NDArray[np.uint8],
-    table: NDArray[np.uint8],
+    hashes: NDArray[np.uint64],
+    table: NDArray[np.uint64],
     bins: int,
     sparse: int,
     dense: int,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Blocks = NDArray[np.uint64]
-"""Shape (…, 2), uint64, C-contiguous: the low word of a block first; bit i stands for x^i."""
+"""Shape (…, 2), uint64, C-contiguous, at any address: the low word first; bit i stands for x^i."""
 
 BLOCK_BYTES: Final = 16
 
@@ -19,7 +19,7 @@ def empty(*shape: int) -> Blocks:
 def flat(blocks: Blocks, what: str) -> Blocks:
     """Return the blocks in one column, not copied. Raises: ValueError if they are none."""
     is_fit = blocks.dtype == np.uint64 and blocks.ndim >= 2 and blocks.shape[-1] == 2
-    if not is_fit or not blocks.flags.c_contiguous or not blocks.flags.aligned:
+    if not is_fit or not blocks.flags.c_contiguous:
         raise ValueError(f"{what} are no blocks: {blocks.dtype} {blocks.shape}")
     return blocks.reshape(-1, 2)
 

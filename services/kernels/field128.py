@@ -1,53 +1,38 @@
-"""The field GF(2^128) = GF(2)[x] / (x^128 + x^7 + x^2 + x + 1), in columns of 16 bytes an element.
+"""The field GF(2^128) = GF(2)[x] / (x^128 + x^7 + x^2 + x + 1), an element a block.
 
-Bit i, the i-th lowest, of byte j is the coefficient of x^(8 j + i): an element is a little-endian
-number whose bit k stands at x^k, unlike in GCM. A sum is the exclusive or, as NumPy has it.
+Bit k of a block, as a little-endian number, is the coefficient of x^k: unlike in GCM. A sum is the
+exclusive or, as NumPy has it.
 """
 
-from typing import Final
-
 import numpy as np
-from numpy.typing import NDArray
 
 from services.kernels import _native
-
-ELEMENT_BYTES: Final = 16
-
-Elements = NDArray[np.uint8]
+from services.kernels.blocks import Blocks, flat
 
 
-def multiply(a: Elements, b: Elements) -> Elements:
+def multiply(a: Blocks, b: Blocks) -> Blocks:
     """Return each a[i] · b[i], or a[i] · b for one b.
 
-    Shapes: a and the result (n, 16), b (n, 16) or (16,) uint8.
+    Shapes: a and the result (n, 2), b (n, 2) or (2,).
     """
-    out = np.zeros(a.shape, np.uint8)
+    out = np.zeros_like(a)
     add_product(out, a, b)
     return out
 
 
-def add_product(out: Elements, a: Elements, b: Elements) -> None:
+def add_product(out: Blocks, a: Blocks, b: Blocks) -> None:
     """Add each a[i] · b[i], or a[i] · b for one b, to out[i]. Shapes: as :func:`multiply`."""
-    factors = _column(b if b.ndim == 2 else b.reshape(1, -1))
-    _column(a)
+    factors = flat(b if b.ndim == 2 else b.reshape(1, -1), "factors")
     if out.shape != a.shape or (b.ndim == 2 and b.shape != a.shape):
         raise ValueError(f"columns are {out.shape}, {a.shape} and {b.shape}")
-    if not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError("out cannot be written to in place")
     if len(a):
-        _native.field_accumulate(_column(out), _column(a), factors)
+        _native.field_accumulate(flat(out, "sums"), flat(a, "factors"), factors)
 
 
-def inner_product(a: Elements, b: Elements) -> Elements:
-    """Return the sum of a[i] · b[i]. Shapes: a and b (n, 16), the result (16,) uint8."""
+def inner_product(a: Blocks, b: Blocks) -> Blocks:
+    """Return the sum of a[i] · b[i]. Shapes: a and b (n, 2), the result (2,)."""
     if a.shape != b.shape:
         raise ValueError(f"columns are {a.shape} and {b.shape}")
-    out = np.zeros((1, ELEMENT_BYTES), np.uint8)
-    _native.field_inner_product(out, _column(a), _column(b))
-    return out.reshape(ELEMENT_BYTES)
-
-
-def _column(elements: Elements) -> Elements:
-    if elements.ndim != 2 or elements.shape[1] != ELEMENT_BYTES or elements.dtype != np.uint8:
-        raise ValueError(f"a column of elements is {elements.shape} {elements.dtype}")
-    return np.ascontiguousarray(elements)
+    out = np.zeros((1, 2), np.uint64)
+    _native.field_inner_product(out, flat(a, "factors"), flat(b, "factors"))
+    return out.reshape(2)

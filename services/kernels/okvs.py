@@ -17,13 +17,12 @@ from math import factorial
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.errors import ServiceError
 from services.kernels import _native, thread_count
+from services.kernels.blocks import Blocks, empty, flat
 from services.randomness import Rng
 
-ELEMENT_BYTES: Final = 16
 SEED_BYTES: Final = 16
 FILL_BYTES: Final = 32
 STATISTICAL_BITS: Final = 40
@@ -31,8 +30,6 @@ ITEMS_A_BIN: Final = 1 << 15
 FEWEST_ITEMS: Final = 64
 MOST_ITEMS: Final = 1 << 30
 MOST_SPARSE: Final = 65535
-
-Elements = NDArray[np.uint8]
 
 
 class OkvsUnsolvable(ServiceError):
@@ -63,25 +60,24 @@ class Shape:
         return _shape_of(max(item_count, FEWEST_ITEMS))
 
 
-def encode(shape: Shape, seed: bytes, hashes: Elements, values: Elements, rng: Rng) -> Elements:
+def encode(shape: Shape, seed: bytes, hashes: Blocks, values: Blocks, rng: Rng) -> Blocks:
     """Return a table that decodes hashes[i] to values[i], uniformly random among all that do.
 
     Paper:  [RR22] figure 1; differs in that columns which nothing determines are random, not zero,
             as [RS21] asks of the malicious variant.
     Leaks:  on this machine, by addresses and time: what the hashes are.
-    Shapes: hashes and values (n, 16), the result (shape.rows, 16) uint8.
+    Shapes: hashes and values (n, 2), the result (shape.rows, 2).
     Raises: OkvsUnsolvable for at most one seed in 2^40, and if two hashes are equal.
     """
     _require(seed, hashes)
-    _require(seed, values)
     if len(hashes) != len(values):
         raise ValueError(f"{len(hashes)} hashes, {len(values)} values")
-    table = np.empty((shape.rows, ELEMENT_BYTES), np.uint8)
+    table = empty(shape.rows)
     is_solved = _native.okvs_encode(
         table,
         np.frombuffer(seed, np.uint8),
-        np.ascontiguousarray(hashes),
-        np.ascontiguousarray(values),
+        flat(hashes, "hashes"),
+        flat(values, "values"),
         np.frombuffer(rng.draw(FILL_BYTES), np.uint8),
         *_layout(shape),
         thread_count(),
@@ -91,23 +87,22 @@ def encode(shape: Shape, seed: bytes, hashes: Elements, values: Elements, rng: R
     return table
 
 
-def decode(shape: Shape, seed: bytes, hashes: Elements, table: Elements) -> Elements:
+def decode(shape: Shape, seed: bytes, hashes: Blocks, table: Blocks) -> Blocks:
     """Return what the table holds for each hash: its value, or elements that look random.
 
     Paper:  [RR22] figure 1: the inner product of the hash's row and the table, hence linear in it.
     Leaks:  on this machine, by addresses and time: what the hashes are.
-    Shapes: hashes (n, 16), table (shape.rows, 16), the result (n, 16) uint8.
+    Shapes: hashes (n, 2), table (shape.rows, 2), the result (n, 2).
     """
     _require(seed, hashes)
-    _require(seed, table)
     if len(table) != shape.rows:
         raise ValueError(f"a table of {len(table)} rows, not {shape.rows}")
-    out = np.empty((len(hashes), ELEMENT_BYTES), np.uint8)
+    out = empty(len(hashes))
     _native.okvs_decode(
         out,
         np.frombuffer(seed, np.uint8),
-        np.ascontiguousarray(hashes),
-        np.ascontiguousarray(table),
+        flat(hashes, "hashes"),
+        flat(table, "the table's entries"),
         *_layout(shape),
         thread_count(),
     )
@@ -122,13 +117,11 @@ def _layout(shape: Shape) -> tuple[int, int, int]:
     return shape.bins, shape.sparse, shape.dense
 
 
-def _require(seed: bytes, elements: Elements) -> None:
+def _require(seed: bytes, hashes: Blocks) -> None:
     if len(seed) != SEED_BYTES:
         raise ValueError(f"the seed has {len(seed)} bytes")
-    if elements.ndim != 2 or elements.shape[1] != ELEMENT_BYTES or elements.dtype != np.uint8:
-        raise ValueError(f"a column of elements is {elements.shape} {elements.dtype}")
-    if len(elements) > 2 * MOST_ITEMS:
-        raise ValueError(f"{len(elements)} elements are too many at once")
+    if len(hashes) > 2 * MOST_ITEMS:
+        raise ValueError(f"{len(hashes)} items are too many at once")
 
 
 # --- the shape -----------------------------------------------------------------------------------

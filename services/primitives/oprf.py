@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from services.channel import Channel
 from services.kernels import blocks, field128, okvs
 from services.kernels.blocks import Blocks
-from services.kernels.okvs import Elements, OkvsUnsolvable, Shape
+from services.kernels.okvs import OkvsUnsolvable, Shape
 from services.primitives import silent_vole
+from services.primitives.ot_extension import Column128
 from services.progress import Progress
 from services.randomness import Rng
 from services.service import Adversary
-from services.wire import Column, Size, message, secret
+from services.wire import Size, message, secret
 
 CHUNK_ROWS: Final = 1 << 16
 """Elements in one message: 1 MiB."""
@@ -41,7 +42,7 @@ class Seed:
 class Masked:
     """Some elements of the receiver's key-value store, each masked by one of the VOLE."""
 
-    elements: Annotated[NDArray[np.uint8], Column(np.uint8, 16)] = secret()
+    elements: Column128 = secret()
 
 
 @message("oprf/commitment")
@@ -60,18 +61,18 @@ class Coin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """The function, as the sender holds it. Shapes: k (shape.rows, 16), delta and coin (16,)."""
+    """The function, as the sender holds it. Shapes: k (shape.rows, 2), delta and coin (2,)."""
 
     shape: Shape
     seed: bytes = field(repr=False)
-    k: Elements = field(repr=False)
-    delta: Elements = field(repr=False)
-    coin: Elements = field(repr=False)
+    k: Blocks = field(repr=False)
+    delta: Blocks = field(repr=False)
+    coin: Blocks = field(repr=False)
 
-    def evaluate(self, items: Blocks) -> Elements:
-        """Return the values of items, decode(K, y) - Δ·y + w. Shapes: items (n, 2), (n, 16)."""
-        values = okvs.decode(self.shape, self.seed, column(items), self.k)
-        field128.add_product(values, column(items), self.delta)
+    def evaluate(self, items: Blocks) -> Blocks:
+        """Return the values of items, decode(K, y) - Δ·y + w. Shapes: both (n, 2)."""
+        values = okvs.decode(self.shape, self.seed, items, self.k)
+        field128.add_product(values, items, self.delta)
         return with_coin(values, self.coin)
 
 
@@ -101,7 +102,7 @@ async def sender(
         await channel.send(Commitment(commit(domain, share)))
     shape = Shape.of(their_count)
     vole = await silent_vole.sender(channel, shape.rows, domain, rng, adversary=adversary)
-    delta, k = column(vole.delta)[0], column(vole.b)  # K := B
+    delta, k = vole.delta, vole.b  # K := B
     seed = (await channel.receive(Seed)).seed
     coin = toss(share, (await channel.receive(Coin)).share) if is_malicious else NO_COIN
     for piece in chunks(shape.rows):
@@ -121,12 +122,12 @@ async def receiver(
     progress: Progress,
     *,
     adversary: Adversary,
-) -> Elements:
+) -> Blocks:
     """Return the function's values of our items, decode(C, x) + w.
 
     Paper:  as :func:`sender`.
     Model:  as :func:`sender`.
-    Shapes: items (n, 2), all unlike; the result (n, 16) uint8.
+    Shapes: items (n, 2), all unlike; and the result (n, 2).
     Leaks:  as :func:`sender`.
     Cost:   as :func:`sender`.
     Raises: CheatingDetected if the sender's part of the VOLE, or of the coin, is inconsistent.
@@ -135,8 +136,8 @@ async def receiver(
     committed = (await channel.receive(Commitment)).digest if is_malicious else b""
     shape = Shape.of(len(items))
     vole = await silent_vole.receiver(channel, shape.rows, domain, rng, adversary=adversary)
-    a, c = column(vole.a), column(vole.c)
-    seed, table = await asyncio.to_thread(store, shape, column(items), rng)
+    a, c = vole.a, vole.c
+    seed, table = await asyncio.to_thread(store, shape, items, rng)
     await channel.send(Seed(seed))
     if is_malicious:
         await channel.send(Coin(share))
@@ -149,16 +150,11 @@ async def receiver(
         is_kept = commit(domain, theirs) == committed
         channel.require_proof(is_kept, "its share of the coin is not the one it committed to")
         coin = toss(share, theirs)
-    values = await asyncio.to_thread(okvs.decode, shape, seed, column(items), c)
+    values = await asyncio.to_thread(okvs.decode, shape, seed, items, c)
     return with_coin(values, coin)
 
 
-NO_COIN: Final[Elements] = np.zeros(16, np.uint8)
-
-
-def column(elements: Blocks) -> Elements:
-    """Return blocks as a column of field elements; the bits are in the same order."""
-    return elements.reshape(-1, 2).view(np.uint8)
+NO_COIN: Final[Blocks] = np.zeros(2, np.uint64)
 
 
 def commit(domain: bytes, share: bytes) -> bytes:
@@ -166,20 +162,20 @@ def commit(domain: bytes, share: bytes) -> bytes:
     return hashlib.blake2b(domain + share, digest_size=32, person=b"coffer oprf coin").digest()
 
 
-def toss(one: bytes, other: bytes) -> Elements:
+def toss(one: bytes, other: bytes) -> Blocks:
     """Return the coin, an element that neither party chose."""
-    coin: Elements = column(blocks.from_bytes(one) ^ blocks.from_bytes(other))[0]
+    coin: Blocks = column(blocks.from_bytes(one) ^ blocks.from_bytes(other))[0]
     return coin
 
 
-def with_coin(values: Elements, coin: Elements) -> Elements:
+def with_coin(values: Blocks, coin: Blocks) -> Blocks:
     """Return values plus the coin, in place."""
     if coin is not NO_COIN:
         values ^= coin
     return values
 
 
-def store(shape: Shape, x: Elements, rng: Rng) -> tuple[bytes, Elements]:
+def store(shape: Shape, x: Blocks, rng: Rng) -> tuple[bytes, Blocks]:
     """Return a seed and a table that holds of each item the item itself."""
     for _ in range(MOST_SEEDS - 1):
         seed = rng.draw(okvs.SEED_BYTES)
@@ -197,7 +193,7 @@ def chunks(count: int) -> list[slice]:
     return [slice(start, min(start + CHUNK_ROWS, count)) for start in starts]
 
 
-async def receive_masked(channel: Channel, piece: slice) -> Elements:
+async def receive_masked(channel: Channel, piece: slice) -> Blocks:
     """Return the next elements of the receiver's masked table."""
     came = await channel.receive(Masked, rows=piece.stop - piece.start)
     channel.require(len(came.elements) == piece.stop - piece.start, "its table changed size")

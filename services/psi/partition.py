@@ -125,8 +125,7 @@ def salt_of(session_id: bytes) -> bytes:
 def hash_keys(keys: Keys, salt: bytes) -> Blocks:
     """Return the hashes of keys: a random oracle's, 128 bits each."""
     every = np.arange(len(keys), dtype=np.int64)
-    hashed = keyhash.hash_keys(keys.offsets, keys.data, every, salt=salt)
-    return hashed.view(np.uint64)
+    return keyhash.hash_keys(keys.offsets, keys.data, every, salt=salt)
 
 
 def part_of(hashes: Blocks, count: int) -> NDArray[np.uint16]:

@@ -15,7 +15,6 @@ from services.channel import Channel
 from services.kernels import blocks, correlation, keyhash
 from services.kernels.blocks import Blocks
 from services.kernels.images import match
-from services.kernels.okvs import Elements
 from services.primitives import oprf
 from services.progress import Progress
 from services.psi.messages import Images, Labels, Matches
@@ -140,27 +139,27 @@ async def receiver(
     return Found(mine, given[found] ^ label_masks(values[mine], items[mine], variant))
 
 
-def images(values: Elements, items: Blocks, variant: Variant) -> NDArray[np.uint8]:
+def images(values: Blocks, items: Blocks, variant: Variant) -> NDArray[np.uint8]:
     """Return the images of items: a random oracle of their values and of them."""
-    hashed = hash_both(values, items, _IMAGE_DOMAIN)
+    hashed = hash_both(values, items, _IMAGE_DOMAIN).view(np.uint8)
     return np.ascontiguousarray(hashed[:, : variant.image_bytes])
 
 
-def label_masks(values: Elements, items: Blocks, variant: Variant) -> NDArray[np.uint8]:
+def label_masks(values: Blocks, items: Blocks, variant: Variant) -> NDArray[np.uint8]:
     """Return what masks the labels: a stream from a second random oracle of the same."""
     if not len(items) or not variant.label_bytes:
         return np.empty((len(items), variant.label_bytes), np.uint8)
-    seeds = hash_both(values, items, _LABEL_DOMAIN).view(np.uint64)
+    seeds = hash_both(values, items, _LABEL_DOMAIN)
     stretched = correlation.stream(seeds, variant.label_bytes // blocks.BLOCK_BYTES, domain=0)
     return stretched.reshape(len(seeds), -1).view(np.uint8)
 
 
-def hash_both(values: Elements, items: Blocks, salt: bytes) -> Elements:
+def hash_both(values: Blocks, items: Blocks, salt: bytes) -> Blocks:
     """Return a hash of each value and its item."""
-    both = np.concatenate((values, items.view(np.uint8)), axis=1)
+    both = np.concatenate((values, items), axis=1)
     offsets = np.arange(0, 32 * len(items) + 1, 32, dtype=np.int64)
     every = np.arange(len(items), dtype=np.int64)
-    return keyhash.hash_keys(offsets, both.reshape(-1), every, salt=salt)
+    return keyhash.hash_keys(offsets, both.reshape(-1).view(np.uint8), every, salt=salt)
 
 
 def has_repeat(places: NDArray[np.int64], count: int) -> bool:

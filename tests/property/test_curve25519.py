@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.kernels import cpu, curve25519
-from services.kernels import reference_curve25519 as reference
-from services.kernels.reference import P
+from services.kernels.reference import curve25519 as reference
+from services.kernels.reference.ristretto import P
 from tests.conversation import keys_of
 
 # u-coordinates of the points of small order on the curve and on its twist.

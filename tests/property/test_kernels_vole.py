@@ -7,9 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.kernels import code, correlation, cpu, ggm, reference, ristretto
-from services.kernels import reference_vole as twin
+from services.kernels import code, correlation, cpu, ggm, ristretto
 from services.kernels.blocks import Blocks, from_bytes
+from services.kernels.reference import field128 as field
+from services.kernels.reference import ristretto as reference
+from services.kernels.reference import vole as twin
+from services.kernels.reference.field128 import to_blocks, to_ints
 from tests.doubles import Seeded
 
 seeds = st.integers(0, 2**32)
@@ -44,10 +47,10 @@ def test_trees_grow_as_in_the_twin(seed: int, leaves: int) -> None:
 
     grown, sums = ggm.expand(roots, leaves)
 
-    for i, root in enumerate(twin.to_ints(roots)):
+    for i, root in enumerate(to_ints(roots)):
         expected, expected_sums = twin.expand(root, leaves)
-        assert twin.to_ints(grown[i]) == expected
-        assert twin.to_ints(sums[i]) == [each for pair in expected_sums for each in pair]
+        assert to_ints(grown[i]) == expected
+        assert to_ints(sums[i]) == [each for pair in expected_sums for each in pair]
 
 
 @few
@@ -84,12 +87,12 @@ def test_values_are_scattered_to_their_points(seed: int, leaves: int, data: st.D
 @given(seed=seeds, half=st.one_of(st.integers(32, 700), st.sampled_from([255, 256, 282, 538])))
 def test_vectors_are_compressed_as_in_the_twin(seed: int, half: int) -> None:
     left, right = drawn(seed, 2 * half), drawn(seed + 1, 2 * half)
-    expected = twin.compress(twin.to_ints(left))
+    expected = twin.compress(to_ints(left))
 
     alone = code.compress(left.copy())
     both = code.compress_two(left.copy(), right.copy())
 
-    assert twin.to_ints(alone) == twin.to_ints(both[0]) == expected
+    assert to_ints(alone) == to_ints(both[0]) == expected
     assert np.array_equal(both[1], code.compress(right.copy()))
 
 
@@ -135,8 +138,8 @@ def test_seeds_stretch_as_in_the_twin(seed: int, count: int, length: int, domain
 
     stretched = correlation.stream(entered, length, domain=domain)
 
-    for i, each in enumerate(twin.to_ints(entered)):
-        assert twin.to_ints(stretched[i]) == twin.stream(each, length, domain)
+    for i, each in enumerate(to_ints(entered)):
+        assert to_ints(stretched[i]) == twin.stream(each, length, domain)
 
 
 @few
@@ -155,17 +158,17 @@ def test_trees_are_turned_by_their_points_and_back(points: bytes) -> None:
 @given(seed=seeds, length=st.integers(1, 5))
 def test_rows_become_columns_and_combine_by_powers_of_x(seed: int, length: int) -> None:
     rows = drawn(seed, 128, length)
-    numbers = np.array(twin.to_ints(rows), dtype=object).reshape(128, length)
+    numbers = np.array(to_ints(rows), dtype=object).reshape(128, length)
 
     columns, combined = correlation.transpose(rows), correlation.combine(rows)
 
     for block in range(length):
-        found = twin.to_ints(columns[128 * block : 128 * (block + 1)])
+        found = to_ints(columns[128 * block : 128 * (block + 1)])
         for place, column in enumerate(found):
             bits = [(int(row) >> place & 1) << r for r, row in enumerate(numbers[:, block])]
             assert column == sum(bits)
-        products = [twin.multiply(int(row), 1 << r) for r, row in enumerate(numbers[:, block])]
-        assert twin.to_ints(combined[block]) == [twin.total(products)]
+        products = [field.multiply(int(row), 1 << r) for r, row in enumerate(numbers[:, block])]
+        assert to_ints(combined[block]) == [twin.total(products)]
 
 
 @few
@@ -175,7 +178,7 @@ def test_blocks_are_hashed_as_in_the_twin(seed: int, count: int, first: int) -> 
 
     hashed = correlation.tweaked_hash(column, first=first)
 
-    assert twin.to_ints(hashed) == twin.tweaked_hash(twin.to_ints(column), first)
+    assert to_ints(hashed) == twin.tweaked_hash(to_ints(column), first)
 
 
 @few
@@ -185,17 +188,17 @@ def test_rows_are_hashed_as_in_the_twin(seed: int, rows: int, length: int) -> No
 
     hashed = correlation.linear_hash(column, point[0])
 
-    at = twin.to_ints(point)[0]
-    assert twin.to_ints(hashed) == [twin.linear_hash(twin.to_ints(row), at) for row in column]
+    at = to_ints(point)[0]
+    assert to_ints(hashed) == [field.linear_hash(to_ints(row), at) for row in column]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2**127, 2**128 - 1])
 def test_extreme_elements_are_multiplied_as_in_the_twin(number: int) -> None:
-    column = twin.to_blocks([0, number]).reshape(1, 2, 2)
+    column = to_blocks([0, number]).reshape(1, 2, 2)
 
     for point in (0, 1, 2**127, 2**128 - 1):
-        hashed = correlation.linear_hash(column, twin.to_blocks([point])[0])
-        assert twin.to_ints(hashed) == [twin.multiply(number, point)]
+        hashed = correlation.linear_hash(column, to_blocks([point])[0])
+        assert to_ints(hashed) == [field.multiply(number, point)]
 
 
 def test_a_tree_of_less_than_two_leaves_is_refused() -> None:

@@ -6,7 +6,7 @@ import pytest
 from services.channel import Channel
 from services.errors import CheatingDetected, PeerProtocolError
 from services.kernels import blocks, correlation, ggm
-from services.kernels import reference_vole as twin
+from services.kernels.reference import field128 as twin
 from services.primitives import base_ot, ot_extension
 from services.primitives.ot_extension import Extension
 from tests.conversation import both, ends

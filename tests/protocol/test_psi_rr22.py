@@ -217,7 +217,7 @@ def test_sender_blames_a_receiver_whose_table_has_another_size(lacks: int) -> No
             channel, rows, DOMAIN, Seeded(2), adversary=Adversary.SEMI_HONEST
         )
         await channel.send(Seed(bytes(16)))
-        await channel.send(Masked(np.zeros((rows - lacks, 16), np.uint8)))
+        await channel.send(Masked(np.zeros((rows - lacks, 2), np.uint64)))
 
     left, right = pair()
     role = send(Channel(right), [b"a"], 4, VARIANT)
@@ -234,7 +234,7 @@ def test_sender_blames_a_receiver_that_claims_more_matches_than_it_has_items() -
             channel, rows, DOMAIN, Seeded(2), adversary=Adversary.SEMI_HONEST
         )
         await channel.send(Seed(bytes(16)))
-        await channel.send(Masked(np.zeros((rows, 16), np.uint8)))
+        await channel.send(Masked(np.zeros((rows, 2), np.uint64)))
         await rr22.receive_images(channel, slice(0, 2), VARIANT)
         await channel.send(Matches(np.ones(2, np.bool_)))
 

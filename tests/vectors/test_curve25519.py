@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from services.kernels import cpu, curve25519
-from services.kernels import reference_curve25519 as reference
+from services.kernels.reference import curve25519 as reference
 from tests.conversation import keys_of
 
 DST = b"QUUX-V01-CS02-with-curve25519_XMD:SHA-512_ELL2_NU_"

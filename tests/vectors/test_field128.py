@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from services.kernels import field128
+from services.kernels.blocks import Blocks, from_bytes
 from tests.kernel_levels import LEVELS, taking
 
 
-def mirrored(hexadecimal: str) -> np.ndarray:
+def mirrored(hexadecimal: str) -> Blocks:
     given = np.frombuffer(bytes.fromhex(hexadecimal), np.uint8)
-    return np.packbits(np.unpackbits(given), bitorder="little").reshape(1, 16)
+    return from_bytes(np.packbits(np.unpackbits(given), bitorder="little").tobytes())
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from services.kernels import reference
 from services.kernels.okvs import Shape
+from services.kernels.reference.okvs import chacha8
 
 
 def test_chacha8_of_a_key_of_128_bits() -> None:
     # draft-strombergson-chacha-test-vectors-01, TC1: 128-bit key, 8 rounds, all zero.
-    block = reference.chacha8(bytes(16), bytes(16))
+    block = chacha8(bytes(16), bytes(16))
 
     assert block.hex() == (
         "e28a5fa4a67f8c5defed3e6fb7303486aa8427d31419a729572d777953491120"

@@ -11,7 +11,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from services.kernels import reference, ristretto
+from services.kernels import ristretto
+from services.kernels.reference import ristretto as reference
 from tests.conversation import keys_of
 
 DST = b"HashToGroup-OPRFV1-\x00-ristretto255-SHA512"

@@ -10,7 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from services.kernels import reference, ristretto
+from services.kernels import ristretto
+from services.kernels.reference import ristretto as reference
 
 _BASE_MULTIPLES = """
 0000000000000000000000000000000000000000000000000000000000000000

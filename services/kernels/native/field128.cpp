@@ -1,12 +1,16 @@
 // GF(2^128): the portable path, and what Python calls.
 #include "field128.hpp"
 
+#include <bit>
+
 #include "cpu.hpp"
 #include "field128_columns.hpp"
 #include "kernels.hpp"
 
 namespace coffer {
 namespace {
+
+static_assert(std::endian::native == std::endian::little, "elements are little-endian numbers");
 
 // The low 64 bits of a carry-less product. Bits of a factor that are four apart leave room for
 // carries: a sum of at most 16 ones fits below the next wanted bit, but for the topmost, which runs
@@ -30,46 +34,39 @@ std::uint64_t reverse_bits(std::uint64_t x) {
 }
 
 // The carry-less product of two words; its upper half is the mirrored product of mirrored words.
-Element multiply_words(std::uint64_t a, std::uint64_t b) {
-  return {multiply_low(a, b), reverse_bits(multiply_low(reverse_bits(a), reverse_bits(b))) >> 1};
+Block128 multiply_words(std::uint64_t a, std::uint64_t b) {
+  return Block128{multiply_low(a, b),
+                  reverse_bits(multiply_low(reverse_bits(a), reverse_bits(b))) >> 1};
 }
 
 struct Plain {
   static constexpr std::size_t size = 1;
-  using Vector = Element;
+  using Vector = Block128;
   struct Product {
-    Element low, middle, high;  // at x^0, x^64, x^128
+    Block128 low, middle, high;  // at x^0, x^64, x^128
   };
 
-  static Vector load(const Element* from) {
-    Element element;
-    std::memcpy(&element, from, sizeof element);
-    return element;
-  }
-  static Vector repeat(const Element* from) { return load(from); }
-  static void store(Element* to, Vector v) { std::memcpy(to, &v, sizeof v); }
-  static Vector add(Vector a, Vector b) { return a ^= b; }
+  static Vector load(const Block128* from) { return *from; }
+  static Vector repeat(const Block128* from) { return *from; }
+  static void store(Block128* to, Vector v) { *to = v; }
+  static Vector add(Vector a, Vector b) { return a ^ b; }
 
   static Product product(Vector a, Vector b) {
-    const Element low = multiply_words(a.low, b.low), high = multiply_words(a.high, b.high);
-    Element middle = multiply_words(a.low ^ a.high, b.low ^ b.high);  // Karatsuba
-    middle ^= low;
-    middle ^= high;
-    return {low, middle, high};
+    const Block128 low = multiply_words(a[0], b[0]), high = multiply_words(a[1], b[1]);
+    const Block128 both = multiply_words(a[0] ^ a[1], b[0] ^ b[1]);  // Karatsuba
+    return {low, both ^ low ^ high, high};
   }
   static Product add_products(Product a, Product b) {
     return {add(a.low, b.low), add(a.middle, b.middle), add(a.high, b.high)};
   }
   // word * (x^7 + x^2 + x + 1)
-  static Element fold(std::uint64_t word) {
-    return {word ^ (word << 1) ^ (word << 2) ^ (word << 7),
-            (word >> 63) ^ (word >> 62) ^ (word >> 57)};
+  static Block128 fold(std::uint64_t word) {
+    return Block128{word ^ (word << 1) ^ (word << 2) ^ (word << 7),
+                    (word >> 63) ^ (word >> 62) ^ (word >> 57)};
   }
   static Vector reduce(Product p) {
-    p.middle ^= fold(p.high.high);
-    Element sum = fold(p.high.low ^ p.middle.high);
-    sum ^= {p.low.low, p.low.high ^ p.middle.low};
-    return sum;
+    const Block128 middle = p.middle ^ fold(p.high[1]);
+    return fold(p.high[0] ^ middle[1]) ^ p.low ^ Block128{0, middle[0]};
   }
 };
 
@@ -85,14 +82,14 @@ const FieldKernels& field_now() {
   return field_portable;
 }
 
-Element multiply(Element a, Element b) {
-  Element product{};
+Block128 multiply(Block128 a, Block128 b) {
+  Block128 product = zero128();
   field_now().accumulate(&product, &a, &b, 1, 1);
   return product;
 }
 
-Element invert(Element a) {
-  Element power = a, inverse{1, 0};
+Block128 invert(Block128 a) {
+  Block128 power = a, inverse{1, 0};
   for (int bit = 1; bit < 128; ++bit) {  // 2^128 - 2 = 2^127 + … + 2
     power = multiply(power, power);
     inverse = multiply(inverse, power);
@@ -102,18 +99,23 @@ Element invert(Element a) {
 
 namespace {
 
-const Element* elements(Rows16 rows) { return reinterpret_cast<const Element*>(rows.data()); }
-
 // out[i] ^= a[i] * b[i], or * b[0] if b has one row
-void field_accumulate(OutRows16 out, Rows16 a, Rows16 b) {
-  field_now().accumulate(reinterpret_cast<Element*>(out.data()), elements(a), elements(b),
-                         b.shape(0) == 1 ? 0 : 1, out.shape(0));
+void field_accumulate(OutBlocks out, Blocks a, Blocks b) {
+  field_now().accumulate(blocks(out), blocks(a), blocks(b), b.shape(0) == 1 ? 0 : 1, out.shape(0));
 }
 
 // out[0] = the sum of a[i] * b[i]
-void field_inner_product(OutRows16 out, Rows16 a, Rows16 b) {
-  const Element sum = field_now().inner_product(elements(a), elements(b), a.shape(0));
-  std::memcpy(out.data(), &sum, sizeof sum);
+void field_inner_product(OutBlocks out, Blocks a, Blocks b) {
+  *blocks(out) = field_now().inner_product(blocks(a), blocks(b), a.shape(0));
+}
+
+// out[r] = the sum of point^j rows[r][j]
+void hash_rows(OutBlocks out, Blocks rows, Blocks point, unsigned threads) {
+  const std::size_t count = out.shape(0), width = rows.shape(0) / count;
+  const FieldKernels& field = field_now();
+  for_each_row(count, threads, [&](std::size_t r) {
+    blocks(out)[r] = field.linear_hash(blocks(rows) + r * width, width, *blocks(point));
+  });
 }
 
 }  // namespace
@@ -124,6 +126,8 @@ void add_field128(nb::module_& m) {
         nb::arg("b").noconvert(), unlocked);
   m.def("field_inner_product", &field_inner_product, nb::arg("out").noconvert(),
         nb::arg("a").noconvert(), nb::arg("b").noconvert(), unlocked);
+  m.def("hash_rows", &hash_rows, nb::arg("out").noconvert(), nb::arg("rows").noconvert(),
+        nb::arg("point").noconvert(), nb::arg("threads"), unlocked);
 }
 
 }  // namespace coffer

@@ -18,11 +18,11 @@ struct One {
     __m128i low, middle, high;  // at x^0, x^64, x^128
   };
 
-  static Vector load(const Element* from) {
+  static Vector load(const Block128* from) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   }
-  static Vector repeat(const Element* from) { return load(from); }
-  static void store(Element* to, Vector v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v); }
+  static Vector repeat(const Block128* from) { return load(from); }
+  static void store(Block128* to, Vector v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v); }
   static Vector add(Vector a, Vector b) { return _mm_xor_si128(a, b); }
 
   static Product product(Vector a, Vector b) {
@@ -51,11 +51,13 @@ struct Two {
     __m256i low, middle, high;
   };
 
-  static Vector load(const Element* from) {
+  static Vector load(const Block128* from) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
   }
-  static Vector repeat(const Element* from) { return _mm256_broadcastsi128_si256(One::load(from)); }
-  static void store(Element* to, Vector v) {
+  static Vector repeat(const Block128* from) {
+    return _mm256_broadcastsi128_si256(One::load(from));
+  }
+  static void store(Block128* to, Vector v) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), v);
   }
   static Vector add(Vector a, Vector b) { return _mm256_xor_si256(a, b); }

@@ -1,9 +1,7 @@
 // Loops over columns of GF(2^128), for any Pack: a few elements side by side. A Pack offers
-//   size; Vector; Product, a product before it is reduced; load, load_one, repeat, store;
+//   size; Vector; Product, a product before it is reduced; load, repeat, store;
 //   add, product, add_products, reduce.
 #pragma once
-
-#include <cstring>
 
 #include "field128.hpp"
 
@@ -24,7 +22,7 @@ void for_each_pack(std::size_t count, const Step& step) {
 }
 
 template <typename Pack, typename Single>
-void accumulate_columns(Element* out, const Element* a, const Element* b, std::size_t step,
+void accumulate_columns(Block128* out, const Block128* a, const Block128* b, std::size_t step,
                         std::size_t count) {
   for_each_pack<Pack, Single>(count, [&](auto pack, std::size_t i) {
     using P = decltype(pack);
@@ -35,7 +33,7 @@ void accumulate_columns(Element* out, const Element* a, const Element* b, std::s
 
 // Horner's rule: the products of one element wait for one another, so several packs go together.
 template <typename P, int packs>
-void evaluate_packs(Element* out, const Element* x, const Element* coefficients,
+void evaluate_packs(Block128* out, const Block128* x, const Block128* coefficients,
                     std::size_t degree) {
   typename P::Vector at[packs], sum[packs];
   for (int k = 0; k < packs; ++k) {
@@ -47,14 +45,14 @@ void evaluate_packs(Element* out, const Element* x, const Element* coefficients,
     for (int k = 0; k < packs; ++k) sum[k] = P::add(pack_multiply<P>(sum[k], at[k]), coefficient);
   }
   for (int k = 0; k < packs; ++k) {
-    Element* to = out + k * P::size;
+    Block128* to = out + k * P::size;
     P::store(to, P::add(P::load(to), pack_multiply<P>(sum[k], at[k])));
   }
 }
 
 template <typename Pack, typename Single>
-void evaluate_columns(Element* out, const Element* x, std::size_t count,
-                      const Element* coefficients, std::size_t degree) {
+void evaluate_columns(Block128* out, const Block128* x, std::size_t count,
+                      const Block128* coefficients, std::size_t degree) {
   constexpr int packs = 4;
   if (degree == 0) return;
   std::size_t i = 0;
@@ -65,8 +63,8 @@ void evaluate_columns(Element* out, const Element* x, std::size_t count,
 
 // Products are summed before they are reduced, once in the end.
 template <typename Pack, typename Single>
-Element inner_product_of_columns(const Element* a, const Element* b, std::size_t count) {
-  Element sum[Pack::size] = {}, rest = {};
+Block128 inner_product_of_columns(const Block128* a, const Block128* b, std::size_t count) {
+  Block128 sum[Pack::size] = {}, rest = zero128();
   auto products = Pack::product(Pack::load(sum), Pack::load(sum));
   std::size_t i = 0;
   for (; i + Pack::size <= count; i += Pack::size)
@@ -80,10 +78,34 @@ Element inner_product_of_columns(const Element* a, const Element* b, std::size_t
   return sum[0];
 }
 
+// Horner's rule in steps of several places, whose products are summed before they are reduced.
 template <typename Pack, typename Single>
-constexpr FieldKernels field_kernels{accumulate_columns<Pack, Single>,
-                                     evaluate_columns<Pack, Single>,
-                                     inner_product_of_columns<Pack, Single>};
+Block128 linear_hash_of_column(const Block128* v, std::size_t count, Block128 point) {
+  constexpr std::size_t stride = 16;
+  Block128 powers[stride + 1] = {Block128{1, 0}};
+  for (std::size_t i = 1; i <= stride; ++i)
+    Single::store(powers + i,
+                  pack_multiply<Single>(Single::load(powers + i - 1), Single::load(&point)));
+  Block128 sum = zero128();
+  const auto shift = [&](std::size_t places) {
+    Single::store(&sum, pack_multiply<Single>(Single::load(&sum), Single::load(powers + places)));
+  };
+  std::size_t left = count;
+  for (; left % stride != 0; --left) {
+    shift(1);
+    sum ^= v[left - 1];
+  }
+  for (; left != 0; left -= stride) {
+    shift(stride);
+    sum ^= inner_product_of_columns<Pack, Single>(v + left - stride, powers, stride);
+  }
+  return sum;
+}
+
+template <typename Pack, typename Single>
+constexpr FieldKernels field_kernels{
+    accumulate_columns<Pack, Single>, evaluate_columns<Pack, Single>,
+    inner_product_of_columns<Pack, Single>, linear_hash_of_column<Pack, Single>};
 
 }  // namespace
 }  // namespace coffer

@@ -23,8 +23,6 @@ using Scalar = nb::ndarray<const std::uint8_t, nb::shape<32>, nb::c_contig, nb::
 using Indices = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutIndices = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Rows32 = nb::ndarray<const std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
-using Rows16 = nb::ndarray<const std::uint8_t, nb::shape<-1, 16>, nb::c_contig, nb::device::cpu>;
-using OutRows16 = nb::ndarray<std::uint8_t, nb::shape<-1, 16>, nb::c_contig, nb::device::cpu>;
 using OutRows32 = nb::ndarray<std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
 using Blocks = nb::ndarray<const std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
 using OutBlocks = nb::ndarray<std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
@@ -75,7 +73,6 @@ void add_ggm(nb::module_& m);
 void add_images(nb::module_& m);
 void add_keyhash(nb::module_& m);
 void add_okvs(nb::module_& m);
-void add_poly(nb::module_& m);
 void add_ristretto(nb::module_& m);
 void add_rows(nb::module_& m);
 

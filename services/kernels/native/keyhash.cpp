@@ -8,8 +8,8 @@
 
 namespace coffer {
 
-void hash_keys_portable(std::uint8_t* out, const KeyColumn& keys, std::size_t first,
-                        std::size_t last, const std::uint8_t* salt) {
+void hash_keys_portable(Block128* out, const KeyColumn& keys, std::size_t first, std::size_t last,
+                        const std::uint8_t* salt) {
   hash_keys_in_lanes(out, keys, first, last, salt);
 }
 
@@ -24,14 +24,14 @@ HashKeys* hash_keys_now() {
 }
 
 // out[i] = BLAKE2s(key rows[i]), 16 bytes, with 8 bytes of salt and 8 of personalisation
-void hash_keys(OutRows16 out, Indices offsets, Bytes data, Indices rows, Bytes salt,
+void hash_keys(OutBlocks out, Indices offsets, Bytes data, Indices rows, Bytes salt,
                unsigned threads) {
   constexpr std::size_t together = 1024;  // long enough that lanes seldom run out of keys
   const std::size_t count = out.shape(0);
   const KeyColumn keys{offsets.data(), data.data(), rows.data()};
   HashKeys* const hash = hash_keys_now();
   for_each_task((count + together - 1) / together, threads, [&](std::size_t task, unsigned) {
-    hash(out.data(), keys, task * together, std::min(count, (task + 1) * together), salt.data());
+    hash(blocks(out), keys, task * together, std::min(count, (task + 1) * together), salt.data());
   });
 }
 

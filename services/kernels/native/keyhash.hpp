@@ -1,12 +1,9 @@
 // BLAKE2s [RFC7693] over many keys at once: what each level's file offers.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include "block128.hpp"
 
 namespace coffer {
-
-constexpr std::size_t key_hash_bytes = 16;
 
 // Keys as Arrow holds them, and those of them that are wanted.
 struct KeyColumn {
@@ -16,7 +13,7 @@ struct KeyColumn {
 };
 
 // out[i] = the hash of the key rows[i], for i in first…last-1; salt has 16 bytes.
-using HashKeys = void(std::uint8_t* out, const KeyColumn& keys, std::size_t first, std::size_t last,
+using HashKeys = void(Block128* out, const KeyColumn& keys, std::size_t first, std::size_t last,
                       const std::uint8_t* salt);
 
 HashKeys hash_keys_portable;

@@ -74,13 +74,13 @@ struct BlakeCursor {
   const std::uint8_t* next;
   std::uint64_t left;
   std::uint64_t done;
-  std::uint8_t* out;  // null if the lane idles
+  Block128* out;  // null if the lane idles
 };
 
 // state = IV ^ the parameter block: 16 bytes of digest, no key, salt and personalisation.
 inline void blake_start(BlakeLanes& lanes, int lane, const std::uint32_t* salt) {
   for (int i = 0; i < 8; ++i) lanes.state[i][lane] = blake_iv[i] ^ (i >= 4 ? salt[i - 4] : 0);
-  lanes.state[0][lane] ^= 0x01010000 ^ key_hash_bytes;
+  lanes.state[0][lane] ^= 0x01010000 ^ sizeof(Block128);
 }
 
 // Puts the next block of a lane's key in place, filled up with zeros.
@@ -100,7 +100,7 @@ inline void blake_feed(BlakeLanes& lanes, int lane, BlakeCursor& cursor) {
   lanes.last[lane] = cursor.left == 0 ? ~0U : 0U;
 }
 
-inline void hash_keys_in_lanes(std::uint8_t* out, const KeyColumn& keys, std::size_t first,
+inline void hash_keys_in_lanes(Block128* out, const KeyColumn& keys, std::size_t first,
                                std::size_t last, const std::uint8_t* salt) {
   BlakeLanes lanes = {};
   BlakeCursor cursors[lane_count] = {};
@@ -112,8 +112,7 @@ inline void hash_keys_in_lanes(std::uint8_t* out, const KeyColumn& keys, std::si
       BlakeCursor& cursor = cursors[lane];
       if (cursor.out == nullptr && next < last) {
         const std::int64_t* at = keys.offsets + keys.rows[next];
-        cursor = {keys.data + at[0], static_cast<std::uint64_t>(at[1] - at[0]), 0,
-                  out + key_hash_bytes * next++};
+        cursor = {keys.data + at[0], static_cast<std::uint64_t>(at[1] - at[0]), 0, out + next++};
         blake_start(lanes, lane, salt_words);
       }
       if (cursor.out == nullptr) continue;
@@ -126,6 +125,7 @@ inline void hash_keys_in_lanes(std::uint8_t* out, const KeyColumn& keys, std::si
       if (cursors[lane].out == nullptr || cursors[lane].left != 0) continue;
       std::uint32_t digest[4];
       for (int i = 0; i < 4; ++i) digest[i] = lanes.state[i][lane];
+      static_assert(sizeof digest == sizeof(Block128));
       std::memcpy(cursors[lane].out, digest, sizeof digest);
       cursors[lane].out = nullptr;
     }

@@ -16,7 +16,6 @@ NB_MODULE(_native, m) {
   coffer::add_images(m);
   coffer::add_keyhash(m);
   coffer::add_okvs(m);
-  coffer::add_poly(m);
   coffer::add_ristretto(m);
   coffer::add_rows(m);
 }

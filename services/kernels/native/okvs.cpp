@@ -46,7 +46,7 @@ struct Partition {
 };
 
 // Each worker counts a stretch of items by bin; the sums of the counts are where it then puts them.
-Partition partition(const std::uint8_t* seed, const Element* hashes, std::size_t count,
+Partition partition(const std::uint8_t* seed, const Block128* hashes, std::size_t count,
                     std::size_t bins, unsigned workers) {
   constexpr std::size_t together = 1024;
   const OkvsRows& rows = okvs_rows_now();
@@ -86,12 +86,12 @@ Partition partition(const std::uint8_t* seed, const Element* hashes, std::size_t
 class ScratchMemory {
  public:
   ScratchMemory(const OkvsShape& shape, std::size_t items)
-      : elements_(buffer_of<Element>(2 * items + shape.dense * (shape.dense + 1))),
+      : elements_(buffer_of<std::uint64_t>(2 * (2 * items + shape.dense * (shape.dense + 1)))),
         places_(buffer_of<OkvsPlaces>(items)),
         columns_(buffer_of<std::uint32_t>(shape.sparse)),
         shorts_(buffer_of<std::uint16_t>(2 * items + shape.sparse + 1 + shape.dense)),
         flags_(buffer_of<std::uint8_t>(shape.sparse + std::max(items, shape.sparse))) {
-    Element* const elements = elements_.get();
+    Block128* const elements = reinterpret_cast<Block128*>(elements_.get());
     std::uint16_t* const shorts = shorts_.get();
     scratch = {.keys = elements,
                .values = elements + items,
@@ -109,21 +109,18 @@ class ScratchMemory {
   OkvsScratch scratch;
 
  private:
-  Buffer<Element> elements_;
+  Buffer<std::uint64_t> elements_;
   Buffer<OkvsPlaces> places_;
   Buffer<std::uint32_t> columns_;
   Buffer<std::uint16_t> shorts_;
   Buffer<std::uint8_t> flags_;
 };
 
-const Element* elements(Rows16 rows) { return reinterpret_cast<const Element*>(rows.data()); }
-Element* elements(OutRows16 rows) { return reinterpret_cast<Element*>(rows.data()); }
-
 // Whether `table` now decodes hashes[i] to values[i] for all i.
-bool okvs_encode(OutRows16 table, Bytes seed, Rows16 hashes, Rows16 values, Bytes fill,
+bool okvs_encode(OutBlocks table, Bytes seed, Blocks hashes, Blocks values, Bytes fill,
                  std::size_t bins, std::size_t sparse, std::size_t dense, unsigned threads) {
   const OkvsShape shape{bins, sparse, dense};
-  const Partition parts = partition(seed.data(), elements(hashes), hashes.shape(0), bins, threads);
+  const Partition parts = partition(seed.data(), blocks(hashes), hashes.shape(0), bins, threads);
   // More items than rows have no solution; and items of a bin are counted in 16 bits.
   if (parts.fullest() > std::min(shape.bin_rows(), okvs_most_sparse)) return false;
   const unsigned workers = static_cast<unsigned>(std::min<std::size_t>(threads, bins));
@@ -136,13 +133,13 @@ bool okvs_encode(OutRows16 table, Bytes seed, Rows16 hashes, Rows16 values, Byte
     OkvsScratch& scratch = memory[worker].scratch;
     const std::uint32_t* const order = parts.order.get() + parts.starts[bin];
     const std::size_t count = parts.count(bin);
-    okvs_rows_now().rows_of(scratch.keys, scratch.places, seed.data(), elements(hashes), order,
-                            count, static_cast<std::uint32_t>(sparse));
+    okvs_rows_now().rows_of(scratch.keys, scratch.places, seed.data(), blocks(hashes), order, count,
+                            static_cast<std::uint32_t>(sparse));
     for (std::size_t i = 0; i < count; ++i) {
-      if (i + okvs_ahead < count) __builtin_prefetch(elements(values) + order[i + okvs_ahead]);
-      scratch.values[i] = elements(values)[order[i]];
+      if (i + okvs_ahead < count) __builtin_prefetch(blocks(values) + order[i + okvs_ahead]);
+      scratch.values[i] = blocks(values)[order[i]];
     }
-    if (!solve_bin(elements(table) + bin * shape.bin_rows(), shape, scratch, count,
+    if (!solve_bin(blocks(table) + bin * shape.bin_rows(), shape, scratch, count,
                    {fill.data(), bin}))
       is_solved = false;
   });
@@ -150,11 +147,11 @@ bool okvs_encode(OutRows16 table, Bytes seed, Rows16 hashes, Rows16 values, Byte
 }
 
 // out[order[i]] = what the bin decodes to, for `count` items of it
-void decode_items(Element* out, const Element* table, const OkvsShape& shape,
-                  const std::uint8_t* seed, const Element* hashes, const std::uint32_t* order,
+void decode_items(Block128* out, const Block128* table, const OkvsShape& shape,
+                  const std::uint8_t* seed, const Block128* hashes, const std::uint32_t* order,
                   std::size_t count) {
   constexpr std::size_t together = 256;
-  Element keys[together], sums[together];
+  Block128 keys[together], sums[together];
   OkvsPlaces places[together];
   for (std::size_t first = 0; first < count; first += together) {
     const std::size_t taken = std::min(together, count - first);
@@ -172,14 +169,14 @@ void decode_items(Element* out, const Element* table, const OkvsShape& shape,
 }
 
 // out[i] = <row(hashes[i]), table>
-void okvs_decode(OutRows16 out, Bytes seed, Rows16 hashes, Rows16 table, std::size_t bins,
+void okvs_decode(OutBlocks out, Bytes seed, Blocks hashes, Blocks table, std::size_t bins,
                  std::size_t sparse, std::size_t dense, unsigned threads) {
   constexpr std::size_t most_at_once = 8192;  // so that threads share a bin if bins are few
   struct Stretch {
     std::size_t bin, first, last;
   };
   const OkvsShape shape{bins, sparse, dense};
-  const Partition parts = partition(seed.data(), elements(hashes), hashes.shape(0), bins, threads);
+  const Partition parts = partition(seed.data(), blocks(hashes), hashes.shape(0), bins, threads);
   std::vector<Stretch> stretches;
   for (std::size_t bin = 0; bin < bins; ++bin)
     for (std::size_t first = parts.starts[bin]; first < parts.starts[bin + 1];
@@ -187,8 +184,8 @@ void okvs_decode(OutRows16 out, Bytes seed, Rows16 hashes, Rows16 table, std::si
       stretches.push_back({bin, first, std::min(first + most_at_once, parts.starts[bin + 1])});
   for_each_task(stretches.size(), threads, [&](std::size_t task, unsigned) {
     const auto [bin, first, last] = stretches[task];
-    decode_items(elements(out), elements(table) + bin * shape.bin_rows(), shape, seed.data(),
-                 elements(hashes), parts.order.get() + first, last - first);
+    decode_items(blocks(out), blocks(table) + bin * shape.bin_rows(), shape, seed.data(),
+                 blocks(hashes), parts.order.get() + first, last - first);
   });
 }
 

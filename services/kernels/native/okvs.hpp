@@ -37,11 +37,11 @@ static_assert(sizeof(OkvsPlaces) == sizeof(std::uint64_t));
 // What each level's file offers. Item i's hash is hashes[order[i]], or hashes[i] if order is null.
 struct OkvsRows {
   // bin[i] = the bin of item i
-  void (*bins_of)(std::uint32_t* bin, const std::uint8_t* seed, const Element* hashes,
+  void (*bins_of)(std::uint32_t* bin, const std::uint8_t* seed, const Block128* hashes,
                   std::size_t count, std::uint32_t bins);
   // keys[i], places[i] = the dense key and the sparse columns of item i
-  void (*rows_of)(Element* keys, OkvsPlaces* places, const std::uint8_t* seed,
-                  const Element* hashes, const std::uint32_t* order, std::size_t count,
+  void (*rows_of)(Block128* keys, OkvsPlaces* places, const std::uint8_t* seed,
+                  const Block128* hashes, const std::uint32_t* order, std::size_t count,
                   std::uint32_t sparse);
 };
 
@@ -49,8 +49,8 @@ extern const OkvsRows okvs_rows_portable, okvs_rows_avx2, okvs_rows_avx512;
 
 // What a thread needs to solve one bin. `items` is the count of the fullest bin.
 struct OkvsScratch {
-  Element* keys;           // items: their dense keys
-  Element* values;         // items: what they decode to, and later the sparse columns' part of it
+  Block128* keys;          // items: their dense keys
+  Block128* values;        // items: what they decode to, and later the sparse columns' part of it
   OkvsPlaces* places;      // items
   std::uint16_t* rows;     // items, in the order in which they are peeled …
   std::uint16_t* pivots;   // … and the column that each is peeled by
@@ -58,7 +58,7 @@ struct OkvsScratch {
   std::uint16_t* queue;    // sparse + 1: the columns that have come to degree one
   std::uint8_t* is_taken;  // sparse: whether the column is a pivot
   std::uint8_t* marks;     // items or sparse, whichever is more
-  Element* system;         // dense * (dense + 1): the equations that the dense columns solve …
+  Block128* system;        // dense * (dense + 1): the equations that the dense columns solve …
   std::uint16_t* gap;      // … dense: and their items
 };
 
@@ -70,7 +70,7 @@ struct OkvsFill {
 
 // Fills a bin's table so that each of `count` items decodes to its value; keys, values and places
 // are given. False if hashes are equal, or the dense columns too few for what the triangle leaves.
-bool solve_bin(Element* table, const OkvsShape& shape, OkvsScratch& scratch, std::size_t count,
+bool solve_bin(Block128* table, const OkvsShape& shape, OkvsScratch& scratch, std::size_t count,
                const OkvsFill& fill);
 
 }  // namespace coffer

@@ -46,7 +46,7 @@ inline void okvs_mix(OkvsMix& mix, const std::uint32_t* seed) {
   }
 }
 
-inline void fetch_early(const Element* hashes, const std::uint32_t* order, std::size_t first,
+inline void fetch_early(const Block128* hashes, const std::uint32_t* order, std::size_t first,
                         int lanes, std::size_t count) {
   for (std::size_t i = first; i < first + lanes && i < count; ++i)
     __builtin_prefetch(hashes + order[i]);
@@ -54,7 +54,7 @@ inline void fetch_early(const Element* hashes, const std::uint32_t* order, std::
 
 // Calls take(first, lanes, mix) for each few items, with eight words for each lane in mix.out.
 template <typename Take>
-inline void for_each_mixed(const std::uint8_t* seed, const Element* hashes,
+inline void for_each_mixed(const std::uint8_t* seed, const Block128* hashes,
                            const std::uint32_t* order, std::size_t count, const Take& take) {
   std::uint32_t seed_words[4];
   std::memcpy(seed_words, seed, sizeof seed_words);
@@ -77,7 +77,7 @@ inline std::uint32_t spread(std::uint32_t word, std::uint32_t range) {
   return static_cast<std::uint32_t>((std::uint64_t{word} * range) >> 32);
 }
 
-inline void okvs_bins_of(std::uint32_t* bin, const std::uint8_t* seed, const Element* hashes,
+inline void okvs_bins_of(std::uint32_t* bin, const std::uint8_t* seed, const Block128* hashes,
                          std::size_t count, std::uint32_t bins) {
   for_each_mixed(seed, hashes, nullptr, count,
                  [&](std::size_t first, int lanes, const OkvsMix& mix) {
@@ -100,16 +100,16 @@ inline std::uint64_t places_of(const std::uint32_t (&out)[8][lane_count], int la
   return first | std::uint64_t{second} << 16 | std::uint64_t{third} << 32;
 }
 
-inline void okvs_rows_of(Element* keys, OkvsPlaces* places, const std::uint8_t* seed,
-                         const Element* hashes, const std::uint32_t* order, std::size_t count,
+inline void okvs_rows_of(Block128* keys, OkvsPlaces* places, const std::uint8_t* seed,
+                         const Block128* hashes, const std::uint32_t* order, std::size_t count,
                          std::uint32_t sparse) {
   for_each_mixed(seed, hashes, order, count, [&](std::size_t first, int lanes, const OkvsMix& mix) {
     alignas(64) std::uint64_t packed[lane_count];
     for (int lane = 0; lane < lane_count; ++lane) packed[lane] = places_of(mix.out, lane, sparse);
     std::memcpy(places + first, packed, lanes * sizeof *places);
     for (int lane = 0; lane < lanes; ++lane)
-      keys[first + lane] = {mix.out[0][lane] | std::uint64_t{mix.out[1][lane]} << 32,
-                            mix.out[2][lane] | std::uint64_t{mix.out[3][lane]} << 32};
+      keys[first + lane] = Block128{mix.out[0][lane] | std::uint64_t{mix.out[1][lane]} << 32,
+                                    mix.out[2][lane] | std::uint64_t{mix.out[3][lane]} << 32};
   });
 }
 

@@ -14,6 +14,8 @@ constexpr std::uint32_t one_more = 1 << 16;  // in a column's degree
 std::uint32_t degree_of(std::uint32_t column) { return column >> 16; }
 std::uint16_t item_of(std::uint32_t column) { return static_cast<std::uint16_t>(column); }
 
+bool is_zero(Block128 a) { return (a[0] | a[1]) == 0; }
+
 class Peeling {
  public:
   Peeling(const OkvsShape& shape, OkvsScratch& scratch, std::size_t count)
@@ -105,30 +107,30 @@ class Peeling {
 };
 
 // Zeros for the pivots, and for all other columns what `fill` draws, in their order.
-void fill_columns(Element* table, const OkvsShape& shape, const OkvsScratch& scratch,
+void fill_columns(Block128* table, const OkvsShape& shape, const OkvsScratch& scratch,
                   std::size_t peeled, const OkvsFill& fill) {
   const std::size_t rows = shape.bin_rows(), free = rows - peeled;
   std::uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
   static_assert(sizeof nonce == sizeof fill.bin);
   std::memcpy(nonce, &fill.bin, sizeof nonce);
   // Drawn into the end of the table, then moved down: never past one that is still to be moved.
-  const Element* next = table + peeled;
+  const Block128* next = table + peeled;
   crypto_stream_chacha20(reinterpret_cast<std::uint8_t*>(table + peeled), free * sizeof *table,
                          nonce, fill.seed);
   for (std::size_t c = 0; c < shape.sparse; ++c)
-    table[c] = scratch.is_taken[c] != 0 ? Element{} : *next++;
+    table[c] = scratch.is_taken[c] != 0 ? zero128() : *next++;
 }
 
 // A row of B' [RR22 step 3]: an item of the gap, from which rows that were peeled are taken away
 // until it stands in no pivot. equation = the powers of its key, and its value, less theirs.
-void zero_pivots(Element* equation, const Element* table, const OkvsShape& shape,
+void zero_pivots(Block128* equation, const Block128* table, const OkvsShape& shape,
                  OkvsScratch& scratch, std::size_t peeled, std::uint16_t gap_item) {
   std::uint8_t* const marks = scratch.marks;
   std::memset(marks, 0, shape.sparse);
   std::memset(static_cast<void*>(equation), 0, (shape.dense + 1) * sizeof *equation);
   const auto add_item = [&](std::uint16_t item) {
     for (const auto place : scratch.places[item].at) marks[place] ^= 1;
-    Element power = scratch.keys[item];
+    Block128 power = scratch.keys[item];
     for (std::size_t j = 0; j < shape.dense; ++j) {
       equation[j] ^= power;
       power = multiply(power, scratch.keys[item]);
@@ -144,19 +146,19 @@ void zero_pivots(Element* equation, const Element* table, const OkvsShape& shape
 
 // Gaussian elimination [RR22 step 4]; pivots[r] = the dense column that row r determines. False if
 // the rows are dependent.
-bool reduce_rows(Element* system, std::size_t rows, std::size_t dense, std::uint16_t* pivots) {
+bool reduce_rows(Block128* system, std::size_t rows, std::size_t dense, std::uint16_t* pivots) {
   const std::size_t width = dense + 1;
   for (std::size_t r = 0; r < rows; ++r) {
-    Element* const row = system + r * width;
+    Block128* const row = system + r * width;
     std::size_t pivot = 0;
-    while (pivot < dense && row[pivot].is_zero()) ++pivot;
+    while (pivot < dense && is_zero(row[pivot])) ++pivot;
     if (pivot == dense) return false;
     pivots[r] = static_cast<std::uint16_t>(pivot);
-    const Element inverse = invert(row[pivot]);
+    const Block128 inverse = invert(row[pivot]);
     for (std::size_t j = 0; j < width; ++j) row[j] = multiply(row[j], inverse);
     for (std::size_t other = 0; other < rows; ++other) {
       if (other == r) continue;
-      const Element factor = system[other * width + pivot];
+      const Block128 factor = system[other * width + pivot];
       for (std::size_t j = 0; j < width; ++j) system[other * width + j] ^= multiply(factor, row[j]);
     }
   }
@@ -164,19 +166,19 @@ bool reduce_rows(Element* system, std::size_t rows, std::size_t dense, std::uint
 }
 
 // Sets those dense columns that the gap determines; the others stay as they were drawn.
-bool solve_dense(Element* table, const OkvsShape& shape, OkvsScratch& scratch,
+bool solve_dense(Block128* table, const OkvsShape& shape, OkvsScratch& scratch,
                  const Peeling& peeling) {
   const std::size_t width = shape.dense + 1;
   std::uint16_t* const pivots = scratch.queue;  // which has done its work
-  Element* const dense = table + shape.sparse;
+  Block128* const dense = table + shape.sparse;
   for (std::size_t r = 0; r < peeling.gap(); ++r)
     zero_pivots(scratch.system + r * width, table, shape, scratch, peeling.peeled(),
                 scratch.gap[r]);
   if (!reduce_rows(scratch.system, peeling.gap(), shape.dense, pivots)) return false;
   for (std::size_t r = 0; r < peeling.gap(); ++r) {
-    const Element* const row = scratch.system + r * width;
-    dense[pivots[r]] = Element{};
-    Element value = row[shape.dense];
+    const Block128* const row = scratch.system + r * width;
+    dense[pivots[r]] = zero128();
+    Block128 value = row[shape.dense];
     // A reduced row is zero at the pivots of all others.
     for (std::size_t j = 0; j < shape.dense; ++j) value ^= multiply(row[j], dense[j]);
     dense[pivots[r]] = value;
@@ -186,7 +188,7 @@ bool solve_dense(Element* table, const OkvsShape& shape, OkvsScratch& scratch,
 
 }  // namespace
 
-bool solve_bin(Element* table, const OkvsShape& shape, OkvsScratch& scratch, std::size_t count,
+bool solve_bin(Block128* table, const OkvsShape& shape, OkvsScratch& scratch, std::size_t count,
                const OkvsFill& fill) {
   Peeling peeling(shape, scratch, count);
   if (!peeling.run()) return false;
@@ -194,7 +196,7 @@ bool solve_bin(Element* table, const OkvsShape& shape, OkvsScratch& scratch, std
   if (peeling.gap() != 0 && !solve_dense(table, shape, scratch, peeling)) return false;
   field_now().evaluate(scratch.values, scratch.keys, count, table + shape.sparse, shape.dense);
   for (std::size_t k = peeling.peeled(); k-- > 0;) {  // back propagation [RR22 step 5]
-    Element value = scratch.values[scratch.rows[k]];
+    Block128 value = scratch.values[scratch.rows[k]];
     for (const auto place : scratch.places[scratch.rows[k]].at) value ^= table[place];
     table[scratch.pivots[k]] = value;  // which was zero until now
   }

@@ -1,14 +1,11 @@
-"""What the native kernel for Curve25519 computes, in plain Python: slow, not constant-time.
-
-Written from the text of [RFC7748] and [RFC9380] with its names; for tests only.
-"""
+"""Curve25519 by its u-coordinates, from the texts of [RFC7748] and [RFC9380]."""
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kernels.reference import P, expand_message_xmd
+from services.kernels.reference.ristretto import P, expand_message_xmd
 
 J: Final = 486662
 Z: Final = 2

@@ -1,7 +1,6 @@
-"""What the kernels behind silent VOLE compute, in plain Python: slow, for tests only.
+"""Trees, the code and correlated bits: the kernels behind silent VOLE, from their papers' texts.
 
-AES comes from the package ``cryptography``; the rest is written from the papers' text. Blocks are
-integers here, bit i of which stands for x^i.
+AES comes from the package ``cryptography``. Blocks are integers, bit i of which stands for x^i.
 """
 
 from collections.abc import Sequence
@@ -10,9 +9,8 @@ from typing import Final
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from services.kernels.blocks import Blocks
+from services.kernels.reference.field128 import multiply, to_blocks
 
-MODULUS: Final = 1 << 128 | 0x87
 MIXER: Final = 0x9E3779B9
 # The first 640 bits of pi behind the point.
 LEFT_KEY: Final = bytes.fromhex("243f6a8885a308d313198a2e03707344")
@@ -22,32 +20,11 @@ HASH_KEY: Final = bytes.fromhex("c0ac29b7c97c50dd3f84d5b5b5470917")
 CODE_KEY: Final = bytes.fromhex("9216d5d98979fb1bd1310ba698dfb5ac")
 
 
-def to_ints(blocks: Blocks) -> list[int]:
-    """Return blocks as integers, in one list."""
-    return [int(low) | int(high) << 64 for low, high in blocks.reshape(-1, 2)]
-
-
-def to_blocks(numbers: Sequence[int]) -> Blocks:
-    """Return integers as blocks."""
-    data = b"".join(number.to_bytes(16, "little") for number in numbers)
-    return np.frombuffer(data, "<u8").reshape(-1, 2).astype(np.uint64)
-
-
 def encrypt(key: bytes, blocks: Sequence[int]) -> list[int]:
     """Return AES-128 of each block."""
     cipher = Cipher(algorithms.AES128(key), modes.ECB()).encryptor()  # noqa: S305 - a permutation
     data = cipher.update(b"".join(block.to_bytes(16, "little") for block in blocks))
     return [int.from_bytes(data[i : i + 16], "little") for i in range(0, len(data), 16)]
-
-
-def multiply(a: int, b: int) -> int:
-    """Return the product in GF(2^128)."""
-    product = 0
-    for bit in range(128):
-        product ^= (a << bit) * (b >> bit & 1)
-    for bit in range(254, 127, -1):
-        product ^= (MODULUS << (bit - 128)) * (product >> bit & 1)
-    return product
 
 
 def children(nodes: Sequence[int]) -> list[int]:
@@ -112,11 +89,3 @@ def tweaked_hash(blocks: Sequence[int], first: int) -> list[int]:
     once = encrypt(HASH_KEY, blocks)
     twice = encrypt(HASH_KEY, [block ^ (first + i) for i, block in enumerate(once)])
     return [a ^ b for a, b in zip(once, twice, strict=True)]
-
-
-def linear_hash(row: Sequence[int], point: int) -> int:
-    """Do as :func:`services.kernels.correlation.linear_hash`, for one row."""
-    found = 0
-    for block in reversed(row):
-        found = multiply(found, point) ^ block
-    return found

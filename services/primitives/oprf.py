@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.channel import Channel
 from services.kernels import blocks, field128, okvs
@@ -164,8 +163,7 @@ def commit(domain: bytes, share: bytes) -> bytes:
 
 def toss(one: bytes, other: bytes) -> Blocks:
     """Return the coin, an element that neither party chose."""
-    coin: Blocks = column(blocks.from_bytes(one) ^ blocks.from_bytes(other))[0]
-    return coin
+    return (blocks.from_bytes(one) ^ blocks.from_bytes(other)).reshape(2)
 
 
 def with_coin(values: Blocks, coin: Blocks) -> Blocks:

@@ -21,6 +21,8 @@ The papers that docstrings cite:
            computation with oblivious transfer", CCS 2016.
 [BCGI18]   E. Boyle, G. Couteau, N. Gilboa, Y. Ishai, "Compressing vector OLE", CCS 2018.
 [MR19]     D. Masny, P. Rindal, "Endemic oblivious transfer", CCS 2019.
+[Lem19]    D. Lemire, "Fast random integer generation in an interval", ACM Transactions on
+           Modeling and Computer Simulation 29(1), 2019.
 [GKWY20]   C. Guo, J. Katz, X. Wang, Y. Yu, "Efficient and secure multiparty computation from
            fixed-key block ciphers", IEEE S&P 2020.
 [CRR21]    G. Couteau, P. Rindal, S. Raghuraman, "Silver: silent VOLE and oblivious transfer from

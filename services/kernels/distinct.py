@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from services.kernels import _native
 from services.kernels.blocks import Blocks, flat
+from services.kernels.index import slots_for
 
 
 def first_of_each(hashes: Blocks) -> NDArray[np.int64]:
@@ -14,5 +15,5 @@ def first_of_each(hashes: Blocks) -> NDArray[np.int64]:
     Shapes: hashes (n, 2), the result (n,) int64.
     """
     found = np.empty(len(hashes), np.int64)
-    _native.first_of_each(found, flat(hashes, "hashes"))
+    _native.first_of_each(found, slots_for(len(hashes)), flat(hashes, "hashes"))
     return found

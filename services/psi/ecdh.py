@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from services.channel import Channel, together
 from services.kernels import rows
 from services.kernels.blocks import Blocks
+from services.kernels.shuffle import permutation
 from services.primitives.group import Elements, Group, Scalar
 from services.progress import Progress
 from services.psi.messages import Blinded, Matches, Reblinded
-from services.randomness import Rng, permutation
+from services.randomness import Rng
 from services.service import Keys
 
 CHUNK_ROWS: Final = 8192

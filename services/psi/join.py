@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.channel import Channel, together
 from services.errors import ConfigError
+from services.kernels.shuffle import permutation
 from services.progress import Progress
 from services.psi.checkpoint import Matched
 from services.psi.messages import Counts, Remaining
@@ -22,7 +23,7 @@ from services.psi.texts import (
     spans,
     take,
 )
-from services.randomness import Rng, permutation
+from services.randomness import Rng
 from services.service import Inputs, JoinedRows, Scratch, Texts
 
 COUNTS_ROWS: Final = 1 << 18

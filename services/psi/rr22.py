@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from services.channel import Channel
 from services.kernels import blocks, correlation, keyhash
 from services.kernels.blocks import Blocks
-from services.kernels.images import match
+from services.kernels.images import ImageIndex
+from services.kernels.shuffle import permutation
 from services.primitives import oprf
 from services.progress import Progress
 from services.psi.messages import Images, Labels, Matches
-from services.randomness import Rng, permutation
+from services.randomness import Rng
 from services.service import Adversary
 
 CHUNK_BYTES: Final = 1 << 20
@@ -120,16 +121,16 @@ async def receiver(
             CheatingDetected as the function.
     """
     values = await oprf.receiver(channel, items, domain, rng, progress, adversary=variant.adversary)
-    ours = await asyncio.to_thread(images, values, items, variant)
-    theirs = np.empty((their_count, variant.image_bytes), np.uint8)
+    ours = await asyncio.to_thread(lambda: ImageIndex(images(values, items, variant)))
+    places = np.empty(their_count, np.int64)
     for piece in chunks(their_count, variant.image_bytes):
-        theirs[piece] = await receive_images(channel, piece, variant)
+        theirs = await receive_images(channel, piece, variant)
+        places[piece] = await asyncio.to_thread(ours.find, theirs)
         progress.advance(piece.stop - piece.start)
     given = np.empty((their_count, variant.label_bytes), np.uint8)
     for piece in chunks(their_count, variant.label_bytes):
         given[piece] = await receive_labels(channel, piece, variant)
 
-    places = await asyncio.to_thread(match, ours, theirs)
     found = np.flatnonzero(places >= 0)
     mine = places[found]
     channel.require(not has_repeat(mine, len(items)), "its set holds an item twice")
@@ -141,25 +142,18 @@ async def receiver(
 
 def images(values: Blocks, items: Blocks, variant: Variant) -> NDArray[np.uint8]:
     """Return the images of items: a random oracle of their values and of them."""
-    hashed = hash_both(values, items, _IMAGE_DOMAIN).view(np.uint8)
-    return np.ascontiguousarray(hashed[:, : variant.image_bytes])
+    return keyhash.hash_pairs(values, items, salt=_IMAGE_DOMAIN, width=variant.image_bytes)
 
 
 def label_masks(values: Blocks, items: Blocks, variant: Variant) -> NDArray[np.uint8]:
     """Return what masks the labels: a stream from a second random oracle of the same."""
     if not len(items) or not variant.label_bytes:
         return np.empty((len(items), variant.label_bytes), np.uint8)
-    seeds = hash_both(values, items, _LABEL_DOMAIN)
-    stretched = correlation.stream(seeds, variant.label_bytes // blocks.BLOCK_BYTES, domain=0)
+    seeds = keyhash.hash_pairs(values, items, salt=_LABEL_DOMAIN, width=blocks.BLOCK_BYTES)
+    stretched = correlation.stream(
+        seeds.view(np.uint64), variant.label_bytes // blocks.BLOCK_BYTES, domain=0
+    )
     return stretched.reshape(len(seeds), -1).view(np.uint8)
-
-
-def hash_both(values: Blocks, items: Blocks, salt: bytes) -> Blocks:
-    """Return a hash of each value and its item."""
-    both = np.concatenate((values, items), axis=1)
-    offsets = np.arange(0, 32 * len(items) + 1, 32, dtype=np.int64)
-    every = np.arange(len(items), dtype=np.int64)
-    return keyhash.hash_keys(offsets, both.reshape(-1).view(np.uint8), every, salt=salt)
 
 
 def has_repeat(places: NDArray[np.int64], count: int) -> bool:

@@ -4,6 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.kernels import keyhash
+from services.kernels.blocks import empty, from_bytes
 from services.kernels.reference import keyhash as reference
 from tests.conversation import keys_of
 from tests.kernel_levels import LEVELS, taking
@@ -46,6 +47,33 @@ def test_many_keys_of_mixed_lengths_are_each_hashed_in_their_place(level: str) -
 
     twin = reference.hash_keys(held.offsets, held.data, rows, salt=bytes(range(16)))
     assert np.array_equal(native, twin)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=40)
+@given(
+    drawn=st.integers(0, 40).flatmap(
+        lambda count: st.binary(min_size=32 * count, max_size=32 * count)
+    ),
+    salt=st.binary(min_size=16, max_size=16),
+    width=st.integers(1, 16),
+)
+def test_pairs_are_hashed_as_in_the_reference(
+    level: str, drawn: bytes, salt: bytes, width: int
+) -> None:
+    left, right = from_bytes(drawn).reshape(2, -1, 2)
+
+    with taking(level):
+        native = keyhash.hash_pairs(left, right, salt=salt, width=width)
+
+    twin = reference.hash_pairs(left, right, salt=salt, width=width)
+    assert np.array_equal(native, twin)
+
+
+@pytest.mark.parametrize(("count", "width"), [(3, 16), (4, 0), (4, 17)])
+def test_pairs_that_do_not_fit_are_refused(count: int, width: int) -> None:
+    with pytest.raises(ValueError, match="blocks"):
+        keyhash.hash_pairs(empty(4), empty(count), salt=bytes(16), width=width)
 
 
 def test_no_keys_have_no_hashes() -> None:

@@ -1,33 +1,29 @@
-// Equality within a column of uniform hashes, by a hash table that takes their first word as place.
-#include <bit>
-
+// Equality within a column of uniform hashes.
+#include "index.hpp"
 #include "kernels.hpp"
 
 namespace coffer {
 namespace {
 
-constexpr std::size_t ahead = 16;  // hashes whose place is fetched before it is needed
-
-void first_of_each(OutIndices found, Blocks hashes) {
+// found[i] = the place of the first hash that equals the i-th
+void first_of_each(OutIndices found, OutWords64 slots, Blocks hashes) {
   const std::size_t count = hashes.shape(0);
-  const std::size_t slots = std::bit_ceil(2 * count + 1), mask = slots - 1;
-  std::vector<std::int64_t> table(slots, -1);
-  const auto equal = [&](std::int64_t i, std::size_t j) {
-    return hashes(i, 0) == hashes(j, 0) && hashes(i, 1) == hashes(j, 1);
-  };
+  Index index(slots.data(), slots.shape(0));
+  index.clear();
   for (std::size_t i = 0; i < count; ++i) {
-    if (i + ahead < count) __builtin_prefetch(&table[hashes(i + ahead, 0) & mask], 1);
-    std::size_t slot = hashes(i, 0) & mask;
-    while (table[slot] >= 0 && !equal(table[slot], i)) slot = (slot + 1) & mask;
-    if (table[slot] < 0) table[slot] = static_cast<std::int64_t>(i);
-    found(i) = table[slot];
+    if (i + Index::ahead < count) index.fetch(hashes(i + Index::ahead, 0));
+    std::uint64_t& slot = index.slot(hashes(i, 0), [&](std::int64_t j) {
+      return hashes(i, 0) == hashes(j, 0) && hashes(i, 1) == hashes(j, 1);
+    });
+    if (Index::place(slot) < 0) Index::put(slot, hashes(i, 0), i);
+    found(i) = Index::place(slot);
   }
 }
 
 }  // namespace
 
 void add_distinct(nb::module_& m) {
-  m.def("first_of_each", &first_of_each, nb::arg("found").noconvert(),
+  m.def("first_of_each", &first_of_each, nb::arg("found").noconvert(), nb::arg("slots").noconvert(),
         nb::arg("hashes").noconvert(), nb::call_guard<nb::gil_scoped_release>());
 }
 

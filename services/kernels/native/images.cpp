@@ -1,48 +1,58 @@
-// Equality of short uniform strings by a hash table that takes their first eight bytes as the hash.
-// They are what a protocol ends with: compared in the clear, by the party that learns the outcome.
-#include <bit>
+// Equality of short uniform strings. They are what a protocol ends with: compared in the clear, by
+// the party that learns the outcome.
 #include <cstring>
 
+#include "index.hpp"
 #include "kernels.hpp"
 
 namespace coffer {
 namespace {
 
-using Rows = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-constexpr std::size_t ahead = 16;  // rows whose place in the table is fetched before it is needed
-
-std::uint64_t prefix(const std::uint8_t* row) {
+std::uint64_t prefix(const Rows& rows, std::size_t i) {
   std::uint64_t first;
-  std::memcpy(&first, row, sizeof first);
+  std::memcpy(&first, &rows(i, 0), sizeof first);
   return first;
 }
 
-void match_images(OutIndices found, Rows left, Rows right) {
-  const std::size_t width = left.shape(1), count = left.shape(0);
-  const std::size_t slots = std::bit_ceil(2 * count + 1), mask = slots - 1;
-  std::vector<std::int64_t> table(slots, -1);
-  const auto home = [&](Rows rows, std::size_t i) { return prefix(&rows(i, 0)) & mask; };
+Index index_of(const OutWords64& slots) { return Index(slots.data(), slots.shape(0)); }
+
+// Puts all rows into the index; they are unlike.
+void index_images(OutWords64 slots, Rows rows) {
+  const std::size_t count = rows.shape(0);
+  Index index = index_of(slots);
+  index.clear();
   for (std::size_t i = 0; i < count; ++i) {
-    if (i + ahead < count) __builtin_prefetch(&table[home(left, i + ahead)], 1);
-    std::size_t slot = home(left, i);
-    while (table[slot] >= 0) slot = (slot + 1) & mask;
-    table[slot] = static_cast<std::int64_t>(i);
+    if (i + Index::ahead < count) index.fetch(prefix(rows, i + Index::ahead));
+    const std::uint64_t hash = prefix(rows, i);
+    Index::put(index.slot(hash, [](std::int64_t) { return false; }), hash, i);
   }
-  for (std::size_t j = 0; j < right.shape(0); ++j) {
-    if (j + ahead < right.shape(0)) __builtin_prefetch(&table[home(right, j + ahead)]);
-    std::size_t slot = home(right, j);
-    while (table[slot] >= 0 && std::memcmp(&left(table[slot], 0), &right(j, 0), width) != 0)
-      slot = (slot + 1) & mask;
-    found(j) = table[slot];
+}
+
+// found[j] = the place among the rows that are in the index of one equal to wanted[j], or -1
+void find_images(OutIndices found, OutWords64 slots, Rows rows, Rows wanted) {
+  const std::size_t width = rows.shape(1), count = wanted.shape(0);
+  Index index = index_of(slots);
+  for (std::size_t j = 0; j < count; ++j) {
+    if (j + 2 * Index::ahead < count) index.fetch(prefix(wanted, j + 2 * Index::ahead));
+    if (j + Index::ahead < count) {
+      const std::int64_t guess = index.guess(prefix(wanted, j + Index::ahead));
+      if (guess >= 0) __builtin_prefetch(&rows(guess, 0));
+    }
+    const std::uint64_t slot = index.slot(prefix(wanted, j), [&](std::int64_t place) {
+      return std::memcmp(&rows(place, 0), &wanted(j, 0), width) == 0;
+    });
+    found(j) = Index::place(slot);
   }
 }
 
 }  // namespace
 
 void add_images(nb::module_& m) {
-  m.def("match_images", &match_images, nb::arg("found").noconvert(), nb::arg("left").noconvert(),
-        nb::arg("right").noconvert(), nb::call_guard<nb::gil_scoped_release>());
+  const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
+  m.def("index_images", &index_images, nb::arg("slots").noconvert(), nb::arg("rows").noconvert(),
+        unlocked);
+  m.def("find_images", &find_images, nb::arg("found").noconvert(), nb::arg("slots").noconvert(),
+        nb::arg("rows").noconvert(), nb::arg("wanted").noconvert(), unlocked);
 }
 
 }  // namespace coffer

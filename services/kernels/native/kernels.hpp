@@ -22,9 +22,12 @@ using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::dev
 using Scalar = nb::ndarray<const std::uint8_t, nb::shape<32>, nb::c_contig, nb::device::cpu>;
 using Indices = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutIndices = nb::ndarray<std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Rows = nb::ndarray<const std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using OutRows = nb::ndarray<std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Rows32 = nb::ndarray<const std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
 using OutRows32 = nb::ndarray<std::uint8_t, nb::shape<-1, 32>, nb::c_contig, nb::device::cpu>;
 using Blocks = nb::ndarray<const std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
+using OutWords64 = nb::ndarray<std::uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using OutBlocks = nb::ndarray<std::uint64_t, nb::shape<-1, 2>, nb::c_contig, nb::device::cpu>;
 
 inline const Block128* blocks(const Blocks& column) {
@@ -75,5 +78,6 @@ void add_keyhash(nb::module_& m);
 void add_okvs(nb::module_& m);
 void add_ristretto(nb::module_& m);
 void add_rows(nb::module_& m);
+void add_shuffle(nb::module_& m);
 
 }  // namespace coffer

@@ -2,9 +2,6 @@
 
 namespace coffer {
 
-void hash_keys_avx2(Block128* out, const KeyColumn& keys, std::size_t first, std::size_t last,
-                    const std::uint8_t* salt) {
-  hash_keys_in_lanes(out, keys, first, last, salt);
-}
+const HashKernels hash_avx2{hash_keys_in_lanes, hash_pairs_in_lanes};
 
 }  // namespace coffer

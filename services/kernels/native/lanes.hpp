@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
 #include <immintrin.h>
@@ -32,6 +33,25 @@ inline Words load_words(const std::uint32_t* from) {
 inline void store_words(std::uint32_t* to, Words words) { std::memcpy(to, &words, sizeof words); }
 
 inline Words every_lane(std::uint32_t word) { return Words{} + word; }
+
+// Swaps, of rows that are `width` apart, the lanes that stand on the wrong side of the diagonal.
+template <int width, int... lane>
+inline void transpose_by(Words (&rows)[lane_count], std::integer_sequence<int, lane...> lanes) {
+  for (int row = 0; row < lane_count; ++row) {
+    if ((row & width) != 0) continue;
+    const Words a = rows[row], b = rows[row | width];
+    rows[row] = __builtin_shufflevector(
+        a, b, ((lane & width) != 0 ? lane_count + (lane ^ width) : lane)...);
+    rows[row | width] =
+        __builtin_shufflevector(a, b, ((lane & width) != 0 ? lane_count + lane : lane ^ width)...);
+  }
+  if constexpr (width > 1) transpose_by<width / 2>(rows, lanes);
+}
+
+// Transposes a square of words: word i of rows[j] becomes word j of rows[i].
+inline void transpose_words(Words (&rows)[lane_count]) {
+  transpose_by<lane_count / 2>(rows, std::make_integer_sequence<int, lane_count>());
+}
 
 // Each word rotated to the right.
 template <int bits>

@@ -18,4 +18,5 @@ NB_MODULE(_native, m) {
   coffer::add_okvs(m);
   coffer::add_ristretto(m);
   coffer::add_rows(m);
+  coffer::add_shuffle(m);
 }

@@ -22,3 +22,11 @@ def hash_keys(
         for i in rows
     ]
     return from_bytes(b"".join(hashes))
+
+
+def hash_pairs(left: Blocks, right: Blocks, *, salt: bytes, width: int) -> NDArray[np.uint8]:
+    """Do as :func:`services.kernels.keyhash.hash_pairs`."""
+    offsets = np.arange(0, 32 * len(left) + 1, 32, dtype=np.int64)
+    both = np.hstack((left, right)).reshape(-1).view(np.uint8)
+    hashed = hash_keys(offsets, both, np.arange(len(left)), salt=salt)
+    return hashed.view(np.uint8)[:, :width]

@@ -41,13 +41,15 @@ def test_all_bytes_pass_both_ways() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=echo, args=(server,), daemon=True).start()
         target = server.getsockname()[1]
-        with wan.slowed(target, mbit=1000, delay_ms=1) as port:
-            with socket.create_connection(("127.0.0.1", port)) as link:
-                sender = threading.Thread(target=link.sendall, args=(sent,))
-                sender.start()
-                came = b""
-                while len(came) < len(sent):
-                    came += link.recv(1 << 16)
-                sender.join()
+        with (
+            wan.slowed(target, mbit=1000, delay_ms=1) as port,
+            socket.create_connection(("127.0.0.1", port)) as link,
+        ):
+            sender = threading.Thread(target=link.sendall, args=(sent,))
+            sender.start()
+            came = b""
+            while len(came) < len(sent):
+                came += link.recv(1 << 16)
+            sender.join()
 
     assert came == sent

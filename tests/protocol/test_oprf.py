@@ -11,7 +11,7 @@ from services.channel import Channel
 from services.errors import CheatingDetected
 from services.kernels import blocks, okvs
 from services.kernels.blocks import Blocks
-from services.kernels.okvs import Elements, OkvsUnsolvable, Shape
+from services.kernels.okvs import OkvsUnsolvable, Shape
 from services.primitives import oprf
 from services.progress import Silent
 from services.randomness import Rng
@@ -28,7 +28,7 @@ def items_of(count: int, start: int = 0) -> Blocks:
     return blocks.from_bytes(b"".join(digests))
 
 
-def converse(items: Blocks, adversary: Adversary, seed: int = 1) -> tuple[oprf.Function, Elements]:
+def converse(items: Blocks, adversary: Adversary, seed: int = 1) -> tuple[oprf.Function, Blocks]:
     left, right = pair()
     function, values = both(
         oprf.sender(
@@ -68,7 +68,7 @@ def test_a_table_that_cannot_be_solved_is_tried_with_another_seed(
     seeds: list[bytes] = []
     encode = okvs.encode
 
-    def failing(shape: Shape, seed: bytes, x: Elements, y: Elements, rng: Rng) -> Elements:
+    def failing(shape: Shape, seed: bytes, x: Blocks, y: Blocks, rng: Rng) -> Blocks:
         seeds.append(seed)
         if len(seeds) <= failures:
             raise OkvsUnsolvable("no table")
@@ -88,7 +88,7 @@ def test_a_table_that_no_seed_solves_is_an_error_not_a_loop(
 ) -> None:
     tried: list[bytes] = []
 
-    def failing(shape: Shape, seed: bytes, x: Elements, y: Elements, rng: Rng) -> Elements:
+    def failing(shape: Shape, seed: bytes, x: Blocks, y: Blocks, rng: Rng) -> Blocks:
         tried.append(seed)
         raise OkvsUnsolvable("no table")
 

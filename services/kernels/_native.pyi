@@ -112,13 +112,6 @@ def tweaked_hash(out: NDArray[np.uint64], blocks: NDArray[np.uint64], first: int
 def hash_rows(
     out: NDArray[np.uint64], rows: NDArray[np.uint64], point: NDArray[np.uint64], threads: int
 ) -> None: ...
-def index_images(slots: NDArray[np.uint64], rows: NDArray[np.uint8]) -> None: ...
-def find_images(
-    found: NDArray[np.int64],
-    slots: NDArray[np.uint64],
-    rows: NDArray[np.uint8],
-    wanted: NDArray[np.uint8],
-) -> None: ...
 def first_of_each(
     found: NDArray[np.int64], slots: NDArray[np.uint64], hashes: NDArray[np.uint64]
 ) -> None: ...
@@ -130,3 +123,12 @@ def hash_pairs(
     threads: int,
 ) -> None: ...
 def shuffle(order: NDArray[np.int64], key: NDArray[np.uint8]) -> None: ...
+def take(out: NDArray[np.uint64], rows: NDArray[np.uint64], order: NDArray[np.int64]) -> None: ...
+def match_images(
+    found: NDArray[np.int64],
+    scratch_left: NDArray[np.uint64],
+    scratch_right: NDArray[np.uint64],
+    left: NDArray[np.uint8],
+    right: NDArray[np.uint8],
+    threads: int,
+) -> None: ...

@@ -5,39 +5,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kernels import _native
-from services.kernels.index import slots_for
+from services.kernels import _native, blocks, thread_count
 
 FEWEST_BYTES: Final = 8
-
-Images = NDArray[np.uint8]
-"""Shape (n, w) uint8, w ≥ 8, C-contiguous."""
+MOST: Final = 2**32 - 1
 
 
-class ImageIndex:
-    """Where each of some images stands; they are unlike.
+def match(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return for each row of ``right`` the place of an equal row of ``left``, or -1.
 
-    Their first 8 bytes are their place in a table, so whoever can choose many can make this slow;
-    those that are looked for may be any.
+    The rows of ``left`` are unlike. Its first 8 bytes are the hash of a row, so whoever can choose
+    many rows of ``left`` can make this slow; ``right`` may hold anything.
+    Shapes: left (n, w), right (m, w) uint8, w ≥ 8; the result (m,) int64.
     """
-
-    def __init__(self, images: Images) -> None:
-        self._images = _require(images)
-        self._slots = slots_for(len(images))
-        _native.index_images(self._slots, images)
-
-    def find(self, wanted: Images) -> NDArray[np.int64]:
-        """Return the place of an equal image for each wanted one, or -1. Shapes: (m, w), (m,)."""
-        if _require(wanted).shape[1] != self._images.shape[1]:
-            raise ValueError(f"images are {self._images.shape} and {wanted.shape}")
-        found = np.empty(len(wanted), np.int64)
-        _native.find_images(found, self._slots, self._images, wanted)
-        return found
-
-
-def _require(images: Images) -> Images:
-    if images.ndim != 2 or images.dtype != np.uint8 or images.shape[1] < FEWEST_BYTES:
-        raise ValueError(f"images are {images.shape} {images.dtype}, of too few bytes")
-    if not images.flags.c_contiguous:
-        raise ValueError("images do not lie together")
-    return images
+    if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[1]:
+        raise ValueError(f"columns are {left.shape} and {right.shape}")
+    if left.shape[1] < FEWEST_BYTES:
+        raise ValueError(f"rows of {left.shape[1]} bytes are too short")
+    if max(len(left), len(right)) > MOST:
+        raise ValueError(f"{len(left)} and {len(right)} rows are too many")
+    found = np.empty(len(right), np.int64)
+    _native.match_images(
+        *(found, blocks.empty(len(left)), blocks.empty(len(right))),
+        *(np.ascontiguousarray(left), np.ascontiguousarray(right)),
+        thread_count(),
+    )
+    return found

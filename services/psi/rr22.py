@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from services.channel import Channel
 from services.kernels import blocks, correlation, keyhash
 from services.kernels.blocks import Blocks
-from services.kernels.images import ImageIndex
-from services.kernels.shuffle import permutation
+from services.kernels.images import match
+from services.kernels.shuffle import permutation, take
 from services.primitives import oprf
 from services.progress import Progress
 from services.psi.messages import Images, Labels, Matches
@@ -79,7 +79,7 @@ async def sender(
             CheatingDetected as the function.
     """
     order = permutation(rng, len(items))
-    y = items[order]
+    y = take(items, order)
     function = await oprf.sender(
         channel, their_count, domain, rng, progress, adversary=variant.adversary
     )
@@ -121,16 +121,16 @@ async def receiver(
             CheatingDetected as the function.
     """
     values = await oprf.receiver(channel, items, domain, rng, progress, adversary=variant.adversary)
-    ours = await asyncio.to_thread(lambda: ImageIndex(images(values, items, variant)))
-    places = np.empty(their_count, np.int64)
+    ours = await asyncio.to_thread(images, values, items, variant)
+    theirs = np.empty((their_count, variant.image_bytes), np.uint8)
     for piece in chunks(their_count, variant.image_bytes):
-        theirs = await receive_images(channel, piece, variant)
-        places[piece] = await asyncio.to_thread(ours.find, theirs)
+        theirs[piece] = await receive_images(channel, piece, variant)
         progress.advance(piece.stop - piece.start)
     given = np.empty((their_count, variant.label_bytes), np.uint8)
     for piece in chunks(their_count, variant.label_bytes):
         given[piece] = await receive_labels(channel, piece, variant)
 
+    places = await asyncio.to_thread(match, ours, theirs)
     found = np.flatnonzero(places >= 0)
     mine = places[found]
     channel.require(not has_repeat(mine, len(items)), "its set holds an item twice")

@@ -1,5 +1,6 @@
-// A random order, by the shuffle of Fisher and Yates. It is the secret of the party that draws it:
-// which places are swapped, and so when memory is read, is seen on its own machine alone.
+// Random orders, by the shuffle of Fisher and Yates, and rows in them. An order is the secret of
+// the party that draws it: which places are swapped, and so when memory is read, is seen on its own
+// machine alone.
 #include <sodium.h>
 
 #include <cstring>
@@ -63,11 +64,23 @@ void shuffle(OutIndices order, Bytes key) {
   }
 }
 
+// out[i] = rows[order[i]]
+void take(OutBlocks out, Blocks rows, Indices order) {
+  constexpr std::size_t ahead = 32;  // rows that are fetched before they are needed
+  const std::size_t count = order.shape(0);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + ahead < count) __builtin_prefetch(blocks(rows) + order(i + ahead));
+    blocks(out)[i] = blocks(rows)[order(i)];
+  }
+}
+
 }  // namespace
 
 void add_shuffle(nb::module_& m) {
-  m.def("shuffle", &shuffle, nb::arg("order").noconvert(), nb::arg("key").noconvert(),
-        nb::call_guard<nb::gil_scoped_release>());
+  const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
+  m.def("shuffle", &shuffle, nb::arg("order").noconvert(), nb::arg("key").noconvert(), unlocked);
+  m.def("take", &take, nb::arg("out").noconvert(), nb::arg("rows").noconvert(),
+        nb::arg("order").noconvert(), unlocked);
 }
 
 }  // namespace coffer

@@ -23,7 +23,17 @@ from services.channel import Channel
 from services.progress import Silent
 from services.randomness import System
 from services.registry import SERVICES
-from services.service import Column, DatasetTerms, Keys, PartyTerms, Service, Task, Terms, Texts
+from services.service import (
+    Column,
+    DatasetTerms,
+    Keys,
+    Numbers,
+    PartyTerms,
+    Service,
+    Task,
+    Terms,
+    Texts,
+)
 from services.session import Party, Session
 from services.transport.stream import Stream
 
@@ -49,8 +59,12 @@ class Numbered:
     def read_texts(
         self, columns: Sequence[str], rows: NDArray[np.int64]
     ) -> Iterator[tuple[Texts, ...]]:
-        """Give no columns: there are none."""
-        raise NotImplementedError
+        """Refuse: there are no columns but the key."""
+        raise LookupError(f"no columns {columns}")
+
+    def read_numbers(self, columns: Sequence[str], digits: int) -> Iterator[Numbers]:
+        """Refuse: there are no columns but the key."""
+        raise LookupError(f"no columns {columns}")
 
 
 def numbered_keys(start: int, count: int) -> Keys:

@@ -8,7 +8,7 @@ A node turns a signed contract into :class:`Terms`, asks the service to ``check`
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,6 +155,19 @@ class Texts:
         return len(self.present)
 
 
+class Numbers(NamedTuple):
+    """Values of some columns as whole numbers, row by row; some may be null, and are 0 then.
+
+    Shapes: values (n, columns) int64; present (n, columns) bool.
+    """
+
+    values: NDArray[np.int64]
+    present: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        return f"Numbers of {len(self.values)} rows"
+
+
 class Inputs(Protocol):
     """Our own dataset, as the worker opens it for a service. Rows are numbered from 0."""
 
@@ -167,7 +180,17 @@ class Inputs(Protocol):
     def read_texts(
         self, columns: Sequence[str], rows: NDArray[np.int64]
     ) -> Iterator[tuple[Texts, ...]]:
-        """Read columns of some rows as text, in batches, in the order of ``rows``."""
+        """Read columns of some rows as text, in batches, in the order of ``rows``.
+
+        Read as the column's type again, a text is the same value. DatasetError, naming row and
+        column, of a NaN.
+        """
+
+    def read_numbers(self, columns: Sequence[str], digits: int) -> Iterator[Numbers]:
+        """Read columns of all rows as multiples of 10^-digits, in batches, in the rows' order.
+
+        DatasetError, naming row and column, of a value that is no number or none of that scale.
+        """
 
 
 class Scratch(Protocol):
@@ -215,7 +238,8 @@ class Joined:
     columns: of the peer, as the output names them, with the types that their texts are cast to.
     parts:   the rows, gone through once; a row of ours may come many times.
     is_outer: whether rows of ours that do not come are in the output too, with nulls.
-    indicator: the name of a column that tells whether both sides have the row, empty for none.
+    indicator: the name of a BOOLEAN column that tells whether both sides have the row, empty for
+               none.
     """
 
     columns: tuple[Column, ...]
@@ -225,10 +249,21 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What one party gets from a run: named outputs, and figures that its people may see."""
+class Figures:
+    """An output that is a small table of results; a value may be the text of one of its type."""
 
-    outputs: Mapping[str, Selection | Joined] = field(default_factory=dict)
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[int | float | str | None, ...], ...] = field(repr=False)
+
+
+Output = Selection | Joined | Figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one party gets from a run: named outputs, and a summary that its people may see."""
+
+    outputs: Mapping[str, Output] = field(default_factory=dict)
     summary: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -1,11 +1,12 @@
 """A party's table in memory, as a service reads it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.service import Keys, Texts
+from services.service import Keys, Numbers, Texts
 from tests.conversation import keys_of
 
 BATCHES = 5
@@ -30,6 +31,14 @@ class TableInMemory:
         for piece in pieces(len(rows)):
             chosen = rows[piece].tolist()
             yield tuple(texts_of([self._columns[name][row] for row in chosen]) for name in columns)
+
+    def read_numbers(self, columns: Sequence[str], digits: int) -> Iterator[Numbers]:
+        for piece in pieces(len(self._keys)):
+            texts = [self._columns[name][piece] for name in columns]
+            rows = [[None if text is None else Decimal(text) for text in one] for one in texts]
+            values = [[int((one or 0) * 10**digits) for one in row] for row in rows]
+            present = [[one is not None for one in row] for row in rows]
+            yield Numbers(np.array(values, np.int64).T, np.array(present, np.bool_).T)
 
 
 def pieces(count: int) -> list[slice]:

@@ -31,14 +31,15 @@ from appliance.agent.scratch import FolderScratch
 from appliance.contracts.contract import Contract, digest_of, parse_contract
 from appliance.contracts.terms import get_service, terms_of
 from appliance.datasets.inspect import inspect
-from appliance.datasets.reader import TableInputs, write_rows
+from appliance.datasets.outputs import write_figures, write_joined, write_rows
+from appliance.datasets.reader import TableInputs
 from appliance.datasets.source import Source
-from appliance.datasets.table import Reading
+from appliance.datasets.table import Reading, clear_spill
 from services.channel import Channel
 from services.errors import LocalProtocolError
 from services.randomness import System
 from services.registry import SERVICES
-from services.service import Outcome, Selection, Task
+from services.service import Figures, Joined, Outcome, Selection, Task
 from services.session import Party, Session
 from services.transport.metered import Metered, Traffic
 from services.transport.stream import Stream
@@ -112,6 +113,7 @@ def serve(agent: socket.socket, applied: tuple[str, ...]) -> int:
     order, descriptors = received
     try:
         reporter.report(Confined(applied=sandbox.confine_files(_grant(order))))
+        clear_spill(Path(order.scratch))
         if isinstance(order, RunJob):
             channels = zip(order.ranks, descriptors, strict=True)
             sockets = {rank: socket.socket(fileno=descriptor) for rank, descriptor in channels}
@@ -160,18 +162,29 @@ def _channel(connected: socket.socket, rank: int, reporter: Reporter) -> Channel
 
 
 def _write(outcome: Outcome, order: RunJob, contract: Contract) -> dict[str, ResultFile]:
-    """Write the outputs, which are rows of our own dataset, to the results folder."""
+    """Write the outputs to the results folder."""
     receives = contract.parties[order.rank].receives
     if not outcome.outputs.keys() <= set(receives):
         raise LocalProtocolError("the service gave an output that this party must not receive")
     files = {}
-    for output, selection in outcome.outputs.items():
-        target = Path(order.results) / f"{output}.parquet"
-        if not isinstance(selection, Selection):
-            raise LocalProtocolError("the service gave an output of a kind that is not written yet")
-        rows = write_rows(_source(order), selection.rows, target, _reading(order))
-        files[output] = ResultFile(name=target.name, row_count=rows)
+    for name, output in outcome.outputs.items():
+        target = Path(order.results) / f"{name}.parquet"
+        match output:
+            case Selection():
+                count = write_rows(_source(order), output.rows, target, _reading(order))
+            case Joined():
+                peer = _only_peer(order, contract)
+                count = write_joined(_source(order), output, peer, target, _reading(order))
+            case Figures():
+                count = write_figures(output, target, _reading(order))
+        files[name] = ResultFile(name=target.name, row_count=count)
     return files
+
+
+def _only_peer(order: RunJob, contract: Contract) -> int:
+    if len(contract.parties) != 2:
+        raise LocalProtocolError("the service joined rows of we do not know which party")
+    return 1 - order.rank
 
 
 def _source(order: RunJob) -> Source:

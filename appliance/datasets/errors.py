@@ -163,6 +163,35 @@ class BadKey(DatasetError):
         self.column = column
 
 
+class BadValue(DatasetError):
+    """A value is not such as a computation can take. ``row`` is the number of the data row."""
+
+    def __init__(self, where: str, row: int, column: str, fault: str) -> None:
+        super().__init__(
+            f"{where}, row {row}, column {column}: {fault}",
+            remedy=f"mend the value, or let a query leave it out or make it null; {REGISTER_AGAIN}",
+        )
+        self.row = row
+        self.column = column
+
+
+class NumbersUnsuitable(DatasetError):
+    """A column that a computation adds up does not hold numbers."""
+
+    def __init__(self, column: str, kind: str) -> None:
+        super().__init__(
+            f"column {column} is of type {kind}, which is not one of numbers",
+            remedy="name a column of numbers, or convert it with a query",
+        )
+
+
+class PayloadUnsuitable(DatasetError):
+    """Columns that others may be given are not there, or their values have no text form."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault, remedy="name columns of the dataset, of plain types, each once")
+
+
 class DuplicateKey(DatasetError):
     """Two rows have the same key, once in normal form."""
 

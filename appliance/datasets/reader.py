@@ -1,120 +1,69 @@
-"""The one way to a registered table's content: its keys in, the rows that a result selects out."""
+"""The one way to a registered table's content: TableInputs, of what is as it was registered."""
 
-import errno
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from appliance.datasets import keys
-from appliance.datasets.errors import DatasetChanged, DiskFull
+from appliance.datasets import keys, numbers, texts
+from appliance.datasets.errors import DatasetChanged
 from appliance.datasets.fingerprint import require_same_stamps, require_unchanged
 from appliance.datasets.inspect import explain_change
 from appliance.datasets.source import Source
-from appliance.datasets.table import DuckDB, Reading, opened, require_schema, rows_sql
-from services.service import Keys
+from appliance.datasets.table import DuckDB, Reading, opened, require_schema
+from services.service import Keys, Numbers, Texts
 
-GROUP_ROWS: Final = 65536
-BATCH_VALUES: Final = 1 << 20
-
-
-def read_keys(source: Source, reading: Reading) -> Keys:
-    """Read the key of each row in normal form, from content that is what was registered.
-
-    Raises: BadKey, DuplicateKey and BadRow, naming row and column; DatasetChanged, FileVanished …
-    """
-    stamps = require_unchanged(source)
-    with opened(source, reading) as database:
-        require_schema(source, database)
-        found = keys.read_keys(source, database)
-    require_same_stamps(stamps)
-    if len(found) != source.row_count:
-        raise DatasetChanged(source.shown)
-    return found
-
-
-def write_rows(source: Source, rows: NDArray[np.int64], target: Path, reading: Reading) -> int:
-    """Write the selected rows to a Parquet file and return how many there are.
-
-    The file is there whole and on disk, or not at all.
-    Shapes: rows (k,) int64, ascending row numbers from 0.
-    Cost:   one pass; memory for a batch and a row group.
-    Raises: DiskFull; DatasetChanged, FileVanished and other DatasetErrors.
-    """
-    stamps = require_unchanged(source)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        with opened(source, reading) as database:
-            _write(source, rows, partial, database)
-        require_same_stamps(stamps)
-        partial.replace(target)
-        _sync_folder(target.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DiskFull(target.parent) from error
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
-    return len(rows)
-
-
-def _write(source: Source, rows: NDArray[np.int64], target: Path, database: DuckDB) -> None:
-    names = [column.name for column in source.columns]
-    size = min(GROUP_ROWS, max(1, BATCH_VALUES // len(names)))
-    batches = database.sql(rows_sql(source)).to_arrow_reader(size)
-    schema = pa.schema([f.with_name(name) for f, name in zip(batches.schema, names, strict=True)])
-    with target.open("xb") as file:
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for group in _groups(_selected(batches, rows)):
-                writer.write_table(group.rename_columns(names))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _selected(batches: pa.RecordBatchReader, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
-    start = 0
-    for batch in batches:
-        first, last = np.searchsorted(rows, (start, start + len(batch)))
-        if last > first:
-            yield batch.take(rows[first:last] - start)
-        start += len(batch)
-
-
-def _groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Gather batches into tables of about GROUP_ROWS rows."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(map(len, waiting)) >= GROUP_ROWS:
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+B = TypeVar("B", Keys, Numbers, tuple[Texts, ...])
 
 
 class TableInputs:
-    """A party's own dataset as a service sees it: the Inputs of :mod:`services.service`."""
+    """A party's own dataset as a service sees it: the Inputs of :mod:`services.service`.
+
+    Each reading ends with DatasetChanged, FileVanished or another DatasetError, explained as far
+    as it can be, unless the content is what was registered, before and after.
+    """
 
     def __init__(self, source: Source, reading: Reading) -> None:
         self._source = source
         self._reading = reading
 
     def read_keys(self) -> Iterator[Keys]:
-        """Read the key column; see :func:`read_keys`. A change is explained as far as it can."""
+        """Read the key column; see :func:`appliance.datasets.keys.read_keys`."""
+        return self._checked(
+            lambda database: keys.read_keys(self._source, database), len, self._source.row_count
+        )
+
+    def read_texts(
+        self, columns: Sequence[str], rows: NDArray[np.int64]
+    ) -> Iterator[tuple[Texts, ...]]:
+        """Read columns of some rows; see :func:`appliance.datasets.texts.read_texts`."""
+        return self._checked(
+            lambda database: texts.read_texts(self._source, columns, rows, database),
+            lambda batch: len(batch[0]),
+            len(rows),
+        )
+
+    def read_numbers(self, columns: Sequence[str], digits: int) -> Iterator[Numbers]:
+        """Read columns of numbers; see :func:`appliance.datasets.numbers.read_numbers`."""
+        return self._checked(
+            lambda database: numbers.read_numbers(self._source, columns, digits, database),
+            lambda batch: len(batch.values),
+            self._source.row_count,
+        )
+
+    def _checked(
+        self, read: Callable[[DuckDB], Iterator[B]], count: Callable[[Any], int], due: int
+    ) -> Iterator[B]:
         try:
-            yield read_keys(self._source, self._reading)
+            stamps = require_unchanged(self._source)
+            with opened(self._source, self._reading) as database:
+                require_schema(self._source, database)
+                for batch in read(database):
+                    due -= count(batch)
+                    yield batch
+            require_same_stamps(stamps)
+            if due:
+                raise DatasetChanged(self._source.shown)
         except DatasetChanged:
             raise explain_change(self._source, self._reading) from None

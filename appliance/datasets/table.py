@@ -1,10 +1,12 @@
 """A source's rows as a SELECT for DuckDB, in a database that can read the source's files only."""
 
 import errno
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import duckdb
@@ -23,9 +25,13 @@ from appliance.datasets.errors import (
 )
 from appliance.datasets.normal_form import keys_sql, parse_normal_form
 from appliance.datasets.source import Kind, Source
+from services.errors import LocalProtocolError
 from services.service import Column
 
 VARCHAR: Final = "VARCHAR"
+SPILL: Final = "spill-"
+BATCH_ROWS: Final = 65536
+BATCH_VALUES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +47,40 @@ DuckDB = duckdb.DuckDBPyConnection
 
 
 @contextmanager
-def opened(source: Source, reading: Reading) -> Iterator[DuckDB]:
-    """Give a DuckDB database in which the source's files can be read, and nothing else.
+def confined(paths: Iterable[Path], reading: Reading, *, threads: int) -> Iterator[DuckDB]:
+    """Give a DuckDB database in which these files can be read, and nothing else.
 
-    Raises: in place of DuckDB's own errors, DatasetErrors that hold no value of the data.
+    Raises: MemoryShort, DiskFull.
     """
+    # Two databases that are open at a time would take each other's files for their own.
+    with (
+        TemporaryDirectory(prefix=SPILL, dir=reading.scratch) as spill,
+        _connected(reading, threads, spill) as database,
+    ):
+        database.execute("SET allowed_paths = ?", [[str(path) for path in paths]])
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        try:
+            yield database
+        except _TROUBLE as error:
+            shortage = None if _is_of_the_system(error) else _shortage(reading, str(error))
+            if shortage is None:
+                raise
+            raise shortage from None  # what it stems from may hold values
+
+
+def clear_spill(scratch: Path) -> None:
+    """Remove what databases that were never closed have left in a folder."""
+    for folder in scratch.glob(f"{SPILL}*"):
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _connected(reading: Reading, threads: int, spill: str) -> Iterator[DuckDB]:
     config: dict[str, Any] = {
         "memory_limit": f"{reading.memory_bytes >> 20}MiB",
-        # A query's rows come in one order only if one thread makes them.
-        "threads": 1 if source.kind is Kind.QUERY else reading.threads,
-        "temp_directory": str(reading.scratch / "spill"),
+        "threads": threads,
+        "temp_directory": spill,
         "preserve_insertion_order": True,
         "arrow_large_buffer_size": True,
         "autoinstall_known_extensions": False,
@@ -62,15 +92,24 @@ def opened(source: Source, reading: Reading) -> Iterator[DuckDB]:
     with duckdb.connect(":memory:", config=config) as database:
         database.execute("SET enable_progress_bar = false")  # else it is drawn on stdout
         database.execute("SET TimeZone = 'UTC'")
-        database.execute("SET allowed_paths = ?", [[str(path) for path in source.paths]])
-        database.execute("SET enable_external_access = false")
-        database.execute("SET lock_configuration = true")
+        yield database
+
+
+@contextmanager
+def opened(source: Source, reading: Reading) -> Iterator[DuckDB]:
+    """Give a DuckDB database in which the source's files can be read, and nothing else.
+
+    Raises: in place of DuckDB's own errors, DatasetErrors that hold no value of the data.
+    """
+    # A query's rows come in one order only if one thread makes them.
+    threads = 1 if source.kind is Kind.QUERY else reading.threads
+    with confined(source.paths, reading, threads=threads) as database:
         try:
             yield database
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # not DuckDB's: it tells of its own in Arrow's streams without a number
-            meaning = _meaning(source, reading, str(error))
+        except _TROUBLE as error:
+            if _is_of_the_system(error) or _shortage(reading, str(error)):
+                raise
+            meaning = _meaning(source, str(error))
             if meaning is None:
                 raise
             raise meaning from None  # what it stems from may hold values
@@ -91,6 +130,28 @@ def rows_sql(source: Source) -> str:
         case Kind.QUERY:
             # Sorted, since the order of a query's rows is otherwise nobody's promise.
             return f"SELECT {_named(source)} FROM ({source.location}\n) ORDER BY ALL"  # noqa: S608
+
+
+def rows_of(source: Source, database: DuckDB) -> pa.RecordBatchReader:
+    """Return the rows in their order, in batches of a bounded number of values."""
+    size = min(BATCH_ROWS, max(1, BATCH_VALUES // len(source.columns)))
+    batches: pa.RecordBatchReader = database.sql(rows_sql(source)).to_arrow_reader(size)
+    return batches
+
+
+def numbered_sql(source: Source, columns: str) -> str:
+    """Return a SELECT of expressions over the columns, and each row's number from 0 as ``row``."""
+    rows = f"SELECT *, row_number() OVER () - 1 AS row FROM ({rows_sql(source)})"  # noqa: S608
+    return f"SELECT {columns}, row FROM ({rows})"  # noqa: S608 (quoted)
+
+
+def places_of(source: Source, columns: Sequence[str]) -> tuple[int, ...]:
+    """Return where columns stand in the table; LocalProtocolError if one is not there."""
+    names = [column.name for column in source.columns]
+    for name in columns:
+        if name not in names:
+            raise LocalProtocolError(f"the service asked for {name}, which is not a column")
+    return tuple(map(names.index, columns))
 
 
 def key_rows_sql(source: Source, *, numbered: bool) -> str:
@@ -159,9 +220,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def parquet_sql(path: str) -> str:
-    """Return the call that reads a Parquet file."""
-    return f"read_parquet({_literal(path)})"
+def parquet_sql(path: str, *, numbered: bool = False) -> str:
+    """Return the call that reads a Parquet file, with ``file_row_number`` if it is numbered."""
+    return f"read_parquet({_literal(path)}{', file_row_number = true' if numbered else ''})"
 
 
 _NO_TEXT: Final = ("BLOB", "BIT", "STRUCT", "MAP", "UNION", "JSON", "INTERVAL", "VARIANT", "GEOM")
@@ -203,15 +264,23 @@ def _difference(then: Sequence[Column], now: Sequence[Column]) -> str:
     return "their order is another"
 
 
-def _meaning(source: Source, reading: Reading, text: str) -> DatasetError | None:
+def _is_of_the_system(error: Exception) -> bool:
+    """Tell whether an error is not DuckDB's: of its own in Arrow's streams it gives no number."""
+    return isinstance(error, OSError) and error.errno is not None
+
+
+def _shortage(reading: Reading, text: str) -> DatasetError | None:
+    """Return what an error of DuckDB's, told by its text, says of the machine; None if nothing."""
+    if text.startswith("Out of Memory Error"):
+        return MemoryShort()
+    return DiskFull(reading.scratch) if any(cause in text for cause in _FULL) else None
+
+
+def _meaning(source: Source, text: str) -> DatasetError | None:
     """Return what an error of DuckDB's, told by its text, says of the table; None if nothing."""
     kind = text.partition(":")[0]
     if kind in _OUR_FAULTS:
         return None
-    if kind == "Out of Memory Error":
-        return MemoryShort()
-    if any(cause in text for cause in _FULL):
-        return DiskFull(reading.scratch)
     for path in source.paths:
         if not path.exists():
             return FileVanished(path)
@@ -237,6 +306,7 @@ def _query_meaning(kind: str, text: str) -> DatasetError:
     )
 
 
+_TROUBLE: Final = (duckdb.Error, pa.ArrowException, OSError)
 _OUR_FAULTS: Final = (
     "Connection Error",
     "FATAL Error",

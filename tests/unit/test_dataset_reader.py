@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -16,23 +17,31 @@ from appliance.datasets.errors import (
     BadRow,
     DatasetChanged,
     DiskFull,
-    DuplicateKey,
     FileVanished,
 )
 from appliance.datasets.fingerprint import commitment, hash_content, require_unchanged
 from appliance.datasets.inspect import inspect
-from appliance.datasets.reader import TableInputs, read_keys, write_rows
+from appliance.datasets.keys import BATCH_ROWS
+from appliance.datasets.outputs import write_rows
+from appliance.datasets.reader import TableInputs
+from appliance.datasets.result_file import GROUP_ROWS
 from appliance.datasets.source import Kind, Source
-from appliance.datasets.table import Reading
+from appliance.datasets.table import SPILL, Reading, clear_spill
 from services.service import Keys
 from tests.unit.dataset_doubles import csv_file, inspected, parquet_file, wanted_query
 
 
 def as_texts(keys: Keys) -> list[str]:
-    data = keys.data.tobytes()
-    return [
-        data[start:end].decode() for start, end in zip(keys.offsets, keys.offsets[1:], strict=False)
-    ]
+    data, ends = keys.data.tobytes(), keys.offsets.tolist()
+    return [data[start:end].decode() for start, end in pairwise(ends)]
+
+
+def read_keys(source: Source, scratch: Path) -> list[Keys]:
+    return list(TableInputs(source, Reading(scratch=scratch)).read_keys())
+
+
+def keys_in(source: Source, scratch: Path) -> list[str]:
+    return [key for batch in read_keys(source, scratch) for key in as_texts(batch)]
 
 
 def rows(*numbers: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -43,7 +52,7 @@ def test_keys_come_row_by_row_in_normal_form(tmp_path: Path) -> None:
     path = csv_file(tmp_path, 'id,x\n  007,1\nÄrger,2\n"a, b",3\n')
     source = inspected(path, normal_form=("trim", "lower")).source
 
-    keys = read_keys(source, Reading(scratch=tmp_path))
+    [keys] = read_keys(source, tmp_path)
 
     assert as_texts(keys) == ["007", "ärger", "a, b"]
     assert keys.offsets.dtype == np.int64
@@ -57,20 +66,20 @@ def test_keys_of_any_number_keep_their_order(tmp_path: Path, count: int) -> None
     ids = [f"k{'x' * (n % 40)}{n}" for n in range(count)]
     source = inspected(parquet_file(tmp_path, {"id": ids or [""][:0]})).source
 
-    assert as_texts(read_keys(source, Reading(scratch=tmp_path))) == ids
+    assert keys_in(source, tmp_path) == ids
 
 
 def test_numbers_dates_and_two_columns_are_keys_too(tmp_path: Path) -> None:
     day = np.array(["2024-01-01", "2024-01-02"], "datetime64[D]")
     path = parquet_file(tmp_path, {"id": [7, -8], "day": day, "x": [1.0, 2.5]})
 
-    numbers = read_keys(inspected(path).source, Reading(scratch=tmp_path))
-    pairs = read_keys(inspected(path, "day", "id").source, Reading(scratch=tmp_path))
+    numbers = keys_in(inspected(path).source, tmp_path)
+    pairs = keys_in(inspected(path, "day", "id").source, tmp_path)
     floats = inspected(path, "x", normal_form=("numeric",)).source
 
-    assert as_texts(numbers) == ["7", "-8"]
-    assert as_texts(pairs) == ["2024-01-01\x1f7", "2024-01-02\x1f-8"]
-    assert as_texts(read_keys(floats, Reading(scratch=tmp_path))) == ["1", "2.5"]
+    assert numbers == ["7", "-8"]
+    assert pairs == ["2024-01-01\x1f7", "2024-01-02\x1f-8"]
+    assert keys_in(floats, tmp_path) == ["1", "2.5"]
 
 
 def test_one_source_gives_the_same_keys_from_csv_parquet_and_query(tmp_path: Path) -> None:
@@ -81,23 +90,41 @@ def test_one_source_gives_the_same_keys_from_csv_parquet_and_query(tmp_path: Pat
     as_query = inspect(wanted_query(query, as_parquet), Reading(scratch=tmp_path))
 
     for found in (inspected(as_csv), inspected(as_parquet), as_query):
-        assert as_texts(read_keys(found.source, Reading(scratch=tmp_path))) == ids
+        assert keys_in(found.source, tmp_path) == ids
 
 
 def test_a_null_key_is_told_by_row_and_column(tmp_path: Path) -> None:
     source = inspected(parquet_file(tmp_path, {"id": ["a", "b", None, None]})).source
 
     with pytest.raises(BadKey, match=r"table.parquet, row 3, column id: the key is null") as told:
-        read_keys(source, Reading(scratch=tmp_path))
+        read_keys(source, tmp_path)
 
     assert (told.value.row, told.value.column) == (3, "id")
 
 
-def test_an_equal_key_is_told_with_both_rows(tmp_path: Path) -> None:
+def test_keys_before_a_null_key_come_first(tmp_path: Path) -> None:
+    ids = [*(f"k{n}" for n in range(2 * BATCH_ROWS + 5)), None]
+    source = inspected(parquet_file(tmp_path, {"id": ids})).source
+    batches = TableInputs(source, Reading(scratch=tmp_path)).read_keys()
+
+    assert [len(next(batches)) for _ in range(2)] == [BATCH_ROWS, BATCH_ROWS]
+    with pytest.raises(BadKey, match=f"row {2 * BATCH_ROWS + 6}, column id: the key is null"):
+        list(batches)
+
+
+def test_keys_may_repeat(tmp_path: Path) -> None:
     source = inspected(csv_file(tmp_path, "id\nx\ny\nz\ny\nx\n")).source
 
-    with pytest.raises(DuplicateKey, match=r"row 5 \(line 6 of the file\).* same as that of row 1"):
-        read_keys(source, Reading(scratch=tmp_path))
+    assert keys_in(source, tmp_path) == ["x", "y", "z", "y", "x"]
+
+
+def test_nothing_of_what_was_read_stays_in_scratch(tmp_path: Path) -> None:
+    source = inspected(csv_file(tmp_path, "id\nx\n")).source
+    (tmp_path / f"{SPILL}of-a-crash").mkdir()
+    clear_spill(tmp_path)
+
+    assert keys_in(source, tmp_path) == ["x"]
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 
 
 def test_a_source_survives_its_journey_to_a_worker(tmp_path: Path) -> None:
@@ -136,7 +163,7 @@ def test_rows_from_all_over_a_table_are_found(tmp_path: Path, step: int) -> None
 
     assert written == len(picked)
     assert pq.read_table(target)["id"].to_numpy().tolist() == picked.tolist()
-    assert pq.ParquetFile(target).num_row_groups <= 1 + len(picked) // 65536
+    assert pq.ParquetFile(target).num_row_groups <= 1 + len(picked) // GROUP_ROWS
 
 
 def test_the_rows_written_are_those_of_the_keys_read(tmp_path: Path) -> None:
@@ -146,7 +173,7 @@ def test_the_rows_written_are_those_of_the_keys_read(tmp_path: Path) -> None:
     picked = rows(3, 500, 5002)
     target = tmp_path / "rows.parquet"
 
-    keys = as_texts(read_keys(source, Reading(scratch=tmp_path)))
+    keys = keys_in(source, tmp_path)
     write_rows(source, picked, target, Reading(scratch=tmp_path))
 
     assert pq.read_table(target)["id"].to_pylist() == [keys[n] for n in picked]
@@ -176,8 +203,9 @@ import resource
 from pathlib import Path
 import numpy as np
 from appliance.datasets.errors import DiskFull
-from appliance.datasets.reader import write_rows
-from appliance.datasets.table import Reading
+from appliance.datasets.outputs import write_rows
+from appliance.datasets.keys import BATCH_ROWS
+from appliance.datasets.table import SPILL, Reading, clear_spill
 from tests.unit.dataset_doubles import inspected
 path, folder = Path({str(path)!r}), Path({str(folder)!r})
 source = inspected(path).source
@@ -200,7 +228,8 @@ import resource
 from pathlib import Path
 from appliance.datasets.errors import DiskFull
 from appliance.datasets.inspect import inspect
-from appliance.datasets.table import Reading
+from appliance.datasets.keys import BATCH_ROWS
+from appliance.datasets.table import SPILL, Reading, clear_spill
 from tests.unit.dataset_doubles import wanted
 path = Path({str(path)!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
@@ -219,7 +248,7 @@ def test_a_changed_file_is_refused_before_a_key_is_read(tmp_path: Path) -> None:
     csv_file(tmp_path, "id,x\n1,3\n")
 
     with pytest.raises(DatasetChanged, match="has changed since it was registered"):
-        read_keys(source, Reading(scratch=tmp_path))
+        read_keys(source, tmp_path)
 
 
 def test_a_service_is_told_which_row_went_bad(tmp_path: Path) -> None:
@@ -250,7 +279,7 @@ def test_a_file_that_was_only_touched_or_copied_is_the_same(tmp_path: Path) -> N
     path.write_bytes(content)
 
     assert require_unchanged(source) != source.files
-    assert as_texts(read_keys(source, Reading(scratch=tmp_path))) == ["1"]
+    assert keys_in(source, tmp_path) == ["1"]
 
 
 def test_a_change_is_found_although_the_times_were_set_back(tmp_path: Path) -> None:

@@ -303,6 +303,8 @@ class Service:
     disclose: what each party will learn, beyond and including its output.
     memory:   (terms, rank) -> bytes that the run takes there at the least.
     hardened: whether a run of these terms is for malicious parties.
+    resumes:  whether a run that is started again with the same scratch, after a crash of any party,
+              goes on where it stopped; then parties do so, a bounded number of times.
     """
 
     name: str
@@ -320,6 +322,7 @@ class Service:
     run: Callable[[Task], Awaitable[Outcome]]
     memory: Callable[[Terms, int], int] = _no_memory
     hardened: Callable[[Terms], bool] = _not_hardened
+    resumes: bool = False
 
     def adversary_of(self, terms: Terms) -> Adversary:
         """Return what a corrupt party may do in a run of these terms."""

@@ -144,7 +144,7 @@ async def _run(order: RunJob, sockets: dict[int, socket.socket], reporter: Repor
             session=session,
             terms=terms_of(contract, service),
             inputs=inputs,
-            scratch=FolderScratch(Path(order.scratch)),
+            scratch=FolderScratch(Path(order.kept)),
             rng=System(),
             progress=reporter,
         )
@@ -211,7 +211,7 @@ def _grant(order: Order) -> sandbox.Grant:
         if order.wanted.registered is not None:
             readable += order.wanted.registered.paths
     else:
-        writable.append(Path(order.results))
+        writable += [Path(order.results), Path(order.kept)]
         if order.source is not None:
             readable = order.source.paths
     return sandbox.Grant(

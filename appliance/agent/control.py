@@ -45,7 +45,10 @@ class Limits(Message, frozen=True, tag="limits"):
 
 
 class RunJob(Message, frozen=True, tag="run"):
-    """Run one party's part. The descriptors that come along are its channels, as in ``ranks``."""
+    """Run one party's part. The descriptors that come along are its channels, as in ``ranks``.
+
+    kept: where the service's own files lie, which an earlier worker of this job may have left.
+    """
 
     contract: bytes
     rank: int
@@ -53,6 +56,7 @@ class RunJob(Message, frozen=True, tag="run"):
     source: Source | None
     results: str
     scratch: str
+    kept: str
     limits: Limits
 
 

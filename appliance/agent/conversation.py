@@ -12,7 +12,7 @@ import grpc
 from grpc.aio import Channel, StreamStreamMultiCallable, UsageError
 
 from appliance.agent import frames
-from appliance.agent.frames import Abort, AbortCode, Status
+from appliance.agent.frames import Abort, AbortCode, Open, Status
 from appliance.agent.tunnel import Tunnel
 from appliance.peering.allowance import Allowance
 from services.errors import PeerLost, PeerProtocolError, ServiceError
@@ -42,6 +42,14 @@ class PeerAborted(PeerLost):
         self.code = code
 
 
+class PeerResumed(PeerLost):
+    """The peer has begun a later attempt of the job, so that this one has come to nothing."""
+
+    def __init__(self, rank: int, attempt: int) -> None:
+        super().__init__(rank, f"it has begun attempt {attempt + 1}")
+        self.attempt = attempt
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stream:
     """A gRPC stream that carries, or carried, the tunnel; ``opening`` is its first frame."""
@@ -59,11 +67,14 @@ class Watcher(Protocol):
         """Hear that the link came up, or went down and is being resumed."""
 
     def channel_failed(self, rank: int, error: ServiceError) -> None:
-        """Hear that it is over: PeerLost, PeerAborted or PeerProtocolError."""
+        """Hear that it is over: PeerLost, PeerAborted, PeerResumed or PeerProtocolError."""
 
 
 class Conversation:
     """Keeps one worker's channel to one peer going; the relay holds one for each job and peer.
+
+    It carries one attempt of the job. A peer at an earlier one hears which, and may come after us;
+    one at a later one ends it.
 
     connected:     our end of the worker's channel; owned from now on.
     dial:          returns the gRPC channel to the peer; None at the party that waits to be dialled.
@@ -79,6 +90,8 @@ class Conversation:
         window_bytes: int,
         grace_seconds: float,
         stages: Set[str],
+        attempt: int,
+        last_attempt: int,
         dial: Callable[[], Awaitable[Channel]] | None,
         watcher: Watcher,
     ) -> None:
@@ -88,7 +101,14 @@ class Conversation:
         self._grace_seconds = grace_seconds
         self._dial = dial
         self._watcher = watcher
-        self._tunnel = Tunnel(job_id=job_id, peer=peer, window_bytes=window_bytes, stages=stages)
+        self._tunnel = Tunnel(
+            job_id=job_id,
+            peer=peer,
+            window_bytes=window_bytes,
+            stages=stages,
+            attempt=attempt,
+            last_attempt=last_attempt,
+        )
         self._statuses = Allowance(per_second=STATUSES_PER_SECOND, burst=STATUSES_AT_ONCE)
         self._stream: _Stream | None = None
         self._to_send = asyncio.Event()
@@ -110,7 +130,7 @@ class Conversation:
     async def run(self) -> None:
         """Carry bytes until both workers have ended.
 
-        Raises: PeerLost, PeerAborted, PeerProtocolError.
+        Raises: PeerLost, PeerAborted, PeerResumed, PeerProtocolError.
         """
         work = [self._read_worker(), self._write_worker(), self._keep_grace()]
         if self._dial is not None:
@@ -141,22 +161,37 @@ class Conversation:
         if not self._over.done():
             self._over.set_result(None)
 
+    def leave(self) -> None:
+        """End the conversation without a word: the peer waits, as if the link were down."""
+        if not self._over.done():
+            self._over.set_result(None)
+        if self._stream is not None:
+            self._end_stream(self._stream)
+
     def tell_progress(self, status: Status) -> None:
         """Let the peer know how far our worker is."""
         self._tunnel.set_status(status)
         self._to_send.set()
 
     async def answer(
-        self, first: bytes, following: AsyncIterator[bytes], end: Coroutine[Any, Any, None]
+        self,
+        first: bytes,
+        opening: Open,
+        following: AsyncIterator[bytes],
+        end: Callable[[], Coroutine[Any, Any, None]],
     ) -> AsyncIterator[bytes]:
         """Carry the conversation over a stream that the peer made: yields the frames to send.
 
-        end: returns when the stream must end; the peer may then make another.
+        opening: what the first frame says.
+        end:     returns when the stream must end; the peer may then make another.
         """
+        if opening.attempt < self._tunnel.attempt:
+            yield self._tunnel.opening
+            return
         stream = self._begin_stream()
         beside = (
             asyncio.create_task(self._listen(stream, [first], following)),
-            asyncio.create_task(self._end_after(stream, end)),
+            asyncio.create_task(self._end_after(stream, end())),
         )
         try:
             async for frame in self._frames(stream):
@@ -242,9 +277,10 @@ class Conversation:
         for raw in first:
             self._hear(raw)
         async for raw in following:
+            if stream is self._stream:
+                self._hear(raw)
             if stream is not self._stream:
                 return
-            self._hear(raw)
         self._trouble = "the stream was ended"
         self._end_stream(stream)
 
@@ -263,6 +299,8 @@ class Conversation:
         match heard:
             case Abort(code):
                 self._over.set_exception(PeerAborted(self._peer, code))
+            case Open(attempt=attempt):
+                self._meet(attempt)
             case Status():
                 self._watcher.peer_progressed(self._peer, heard)
         if self._tunnel.is_open and not self._up.is_set():
@@ -273,6 +311,14 @@ class Conversation:
         self._has_room.set()
         self._has_arrived.set()
         self._to_send.set()
+
+    def _meet(self, attempt: int) -> None:
+        """Part from a peer that is at another attempt; it has our opening, and may follow."""
+        self._trouble = "it is at an earlier attempt"
+        if attempt > self._tunnel.attempt:
+            self._over.set_exception(PeerResumed(self._peer, attempt))
+        if self._stream is not None:
+            self._end_stream(self._stream)
 
     def _require_calm(self) -> None:
         if self._statuses.take(asyncio.get_running_loop().time()):

@@ -2,7 +2,8 @@
 
 Each is a type (1 byte), an offset (8 bytes, big-endian) and a payload:
 
-OPEN    the next offset that the sender expects; version, the sender's window, the job's id
+OPEN    the next offset that the sender expects; version, the sender's window, the attempt (1 byte),
+        the job's id
 DATA    the place of its first byte; up to 1 MiB of the workers' stream
 ACK     all before this offset has reached the receiving worker
 FIN     the stream's end, which itself takes one offset; no payload
@@ -18,7 +19,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_PAYLOAD_BYTES: Final = 1 << 20
 MAX_STATUS_BYTES: Final = 256
 MAX_OFFSET: Final = 1 << 62
@@ -27,7 +28,7 @@ MAX_WINDOW_BYTES: Final = 8 << 20
 MAX_JOB_ID_BYTES: Final = 64
 
 _HEADER: Final = struct.Struct(">BQ")
-_OPENING: Final = struct.Struct(">BI")
+_OPENING: Final = struct.Struct(">BIB")
 
 # Raises what the caller sees fit, naming the peer, if the condition does not hold.
 Require = Callable[[bool, str], None]
@@ -54,9 +55,13 @@ class AbortCode(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """Begins each stream. ``expected`` is the offset that its sender wants next."""
+    """Begins each stream. ``expected`` is the offset that its sender wants next.
+
+    attempt: of the job, at the sender; the streams of two attempts have nothing in common.
+    """
 
     job_id: str
+    attempt: int
     expected: int
     window_bytes: int
 
@@ -108,9 +113,10 @@ def encode_data(offset: int, payload: memoryview) -> bytes:
 def encode(value: Open | Ack | Fin | Status | Abort) -> bytes:
     """Make any other frame."""
     match value:
-        case Open(job_id=job_id, expected=expected, window_bytes=window_bytes):
-            opening = _OPENING.pack(VERSION, window_bytes) + job_id.encode()
-            return _HEADER.pack(FrameType.OPEN, expected) + opening
+        case Open():
+            opening = _OPENING.pack(VERSION, value.window_bytes, value.attempt)
+            head = _HEADER.pack(FrameType.OPEN, value.expected)
+            return head + opening + value.job_id.encode()
         case Ack(offset):
             return _HEADER.pack(FrameType.ACK, offset)
         case Fin(offset):
@@ -152,13 +158,18 @@ def parse_frame(raw: bytes, require: Require) -> Frame:
 def _parse_open(expected: int, payload: memoryview, require: Require) -> Open:
     job_id_bytes = len(payload) - _OPENING.size
     require(0 < job_id_bytes <= MAX_JOB_ID_BYTES, "an opening of a wrong length")
-    version, window_bytes = _OPENING.unpack_from(payload)
+    version, window_bytes, attempt = _OPENING.unpack_from(payload)
     require(version == VERSION, f"relay version {version}, we speak {VERSION}")
     in_range = MIN_WINDOW_BYTES <= window_bytes <= MAX_WINDOW_BYTES
     require(in_range, f"a window of {window_bytes} bytes")
     job_id = bytes(payload[_OPENING.size :])
     require(job_id.isascii() and job_id.isalnum(), "a malformed job id")
-    return Open(job_id=job_id.decode("ascii"), expected=expected, window_bytes=window_bytes)
+    return Open(
+        job_id=job_id.decode("ascii"),
+        attempt=attempt,
+        expected=expected,
+        window_bytes=window_bytes,
+    )
 
 
 def _parse_status(offset: int, payload: memoryview, require: Require) -> Status:

@@ -86,8 +86,10 @@ class Relay:
         grace_seconds: float,
         stages: Set[str],
         watcher: Watcher,
+        attempt: int,
+        last_attempt: int,
     ) -> None:
-        """Begin the job's conversations, one for each peer; the sockets are owned from now on."""
+        """Begin an attempt's conversations, one for each peer; we own the sockets from now on."""
         if job_id in self._jobs:
             raise RelayRefused(f"job {job_id} already has its conversations")
         self._jobs[job_id] = {rank: (node, job_id) for rank, node in peers.items()}
@@ -99,6 +101,8 @@ class Relay:
                 window_bytes=_window_bytes(len(peers)),
                 grace_seconds=grace_seconds,
                 stages=stages,
+                attempt=attempt,
+                last_attempt=last_attempt,
                 dial=self._dialler(node) if own_rank < rank else None,
                 watcher=watcher,
             )
@@ -116,22 +120,22 @@ class Relay:
 
     async def finish(self, job_id: str) -> None:
         """Deliver the last bytes of a worker that ended well; return once both sides have."""
-        keys = list(self._jobs.get(job_id, {}).values())
-        for key in keys:
+        for key in self._jobs.get(job_id, {}).values():
             self._conversations[key].finish()
-        if keys:
-            await asyncio.wait([self._tasks[key] for key in keys])
-        self._forget(job_id)
+        await self._see_ended(job_id)
 
     async def abort(self, job_id: str, code: AbortCode, *, culprit: int | None = None) -> None:
         """End the conversations; peers hear the code, a ``culprit`` that it broke the rules."""
-        keys = self._jobs.get(job_id, {})
-        for rank, key in keys.items():
+        for rank, key in self._jobs.get(job_id, {}).items():
             blamed = rank == culprit
             self._conversations[key].abort(AbortCode.BROKE_RULES if blamed else code)
-        if keys:
-            await asyncio.wait([self._tasks[key] for key in keys.values()])
-        self._forget(job_id)
+        await self._see_ended(job_id)
+
+    async def leave(self, job_id: str) -> None:
+        """End the conversations without a word: the job is to go on with another attempt."""
+        for key in self._jobs.get(job_id, {}).values():
+            self._conversations[key].leave()
+        await self._see_ended(job_id)
 
     async def converse(
         self, requests: AsyncIterator[bytes], context: Context
@@ -149,7 +153,8 @@ class Relay:
         conversation = await self._conversation((node, opening.job_id))
         if conversation.dials:
             raise RelayRefused("a stream came from a peer whom this node dials")
-        async for frame in conversation.answer(first, requests, self._wait_for_end(context)):
+        end = partial(self._wait_for_end, context)
+        async for frame in conversation.answer(first, opening, requests, end):
             yield frame
 
     async def _wait_for_end(self, context: Context) -> None:
@@ -199,7 +204,10 @@ class Relay:
     def _dialler(self, node: NodeId) -> Callable[[], Any]:
         return lambda: self._links.channel(node)
 
-    def _forget(self, job_id: str) -> None:
+    async def _see_ended(self, job_id: str) -> None:
+        keys = self._jobs.get(job_id, {}).values()
+        if keys:
+            await asyncio.wait([self._tasks[key] for key in keys])
         for key in self._jobs.pop(job_id, {}).values():
             self._conversations.pop(key, None)
             self._tasks.pop(key, None)

@@ -1,6 +1,7 @@
 """Runs workers: a process for each job, watched, bounded, and ended when it must be.
 
-A worker's crash, its hunger or a lost peer is a failed job with a cause, never a failed agent.
+A worker's crash, its hunger or a lost peer is a failed job with a cause, never a failed agent. Of
+a service that resumes, a crash, here or at a peer, is the end of an attempt and not of the job.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from typing import Final, Protocol
 
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.control import Finished, Found, InspectTable, Limits, Progressed, RunJob
-from appliance.agent.conversation import PeerAborted
+from appliance.agent.conversation import PeerAborted, PeerResumed
 from appliance.agent.frames import AbortCode, Status
 from appliance.agent.relay import Relay, channel_pair
 from appliance.agent.spares import Spares
@@ -25,16 +26,17 @@ from appliance.agent.worker_process import WorkerProcess, WorkerUnstartable
 from appliance.contracts.contract import Contract, write_contract
 from appliance.datasets.errors import DatasetError, revive
 from appliance.datasets.source import Inspected, Source, Wanted, require_outside
+from appliance.jobs.attempts import last_attempt, pause_seconds
 from appliance.jobs.progress import Course, PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
+from appliance.jobs.results import SCRATCH
 from services.errors import PeerProtocolError, ServiceError
 from services.registry import SERVICES
-from services.service import Stage
+from services.service import Service, Stage
 
 MAX_FILE_BYTES: Final = 1 << 42
 INSPECTION_SECONDS: Final = 6 * 3600
-LOG_NAME: Final = "worker.log"
-SCRATCH_NAME: Final = "scratch"
+INSPECTIONS: Final = "scratch"
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,9 @@ class Listener(Protocol):
     async def worker_failed(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
         """Hear that our worker could not do its part."""
 
+    async def attempt_lost(self, job_id: str, following: int, what: str) -> None:
+        """Hear that our run has been broken off, and why; the ``following`` attempt is due."""
+
 
 @dataclass(kw_only=True)
 class Run:
@@ -73,12 +78,29 @@ class Run:
     folder: Path
     worker: WorkerProcess
     limits: Limits
-    stages: tuple[Stage, ...]
+    service: Service
+    attempt: int
     listener: Listener
     trouble: "asyncio.Future[Failure]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     task: "asyncio.Task[None] | None" = None
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The service's stages."""
+        return self.service.stages
+
+    @property
+    def last_attempt(self) -> int:
+        """The last attempt that any party may begin."""
+        return last_attempt(resumes=self.service.resumes)
+
+    def following(self, failure: Failure) -> int | None:
+        """Return the attempt to go on with after a failure, None if it is the job's."""
+        if failure.is_crash and self.attempt < self.last_attempt:
+            return self.attempt + 1
+        return failure.attempt
 
     def peer_progressed(self, rank: int, status: Status) -> None:
         """Pass on what a peer's agent says of its worker."""
@@ -100,6 +122,7 @@ class Run:
                     remedy=error.remedy,
                     culprit=rank if broke_rules else None,
                     said_by_peer=isinstance(error, PeerAborted),
+                    attempt=error.attempt if isinstance(error, PeerResumed) else None,
                 )
             )
 
@@ -115,8 +138,9 @@ class Supervisor:
         self._relay = relay
         self._spares = Spares(config)
         self._runs: dict[str, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
-        self._scratch = config.state / SCRATCH_NAME
+        self._scratch = config.state / INSPECTIONS
         # It stays the same folder, as systemd shows it to workers; what cut inspections left goes.
         self._scratch.mkdir(mode=0o700, exist_ok=True)
         for left in self._scratch.iterdir():
@@ -136,14 +160,28 @@ class Supervisor:
         await self._spares.run()
 
     async def close(self) -> None:
-        """End all workers. Peers hear that their jobs have failed."""
-        await asyncio.gather(*(self._end(run, AbortCode.FAILED) for run in [*self._runs.values()]))
+        """End all workers. Peers hear that their jobs have failed, but for those that go on."""
+        ends = (
+            self._end(run, None if run.last_attempt else AbortCode.FAILED)
+            for run in [*self._runs.values()]
+        )
+        await asyncio.gather(*ends)
         await self._spares.close()
 
     async def start(
-        self, job_id: str, contract: Contract, rank: int, source: Source | None, folder: Path
+        self,
+        job_id: str,
+        contract: Contract,
+        rank: int,
+        source: Source | None,
+        folder: Path,
+        *,
+        attempt: int,
+        seconds: int,
     ) -> None:
         """Start the worker of a job, with ``folder`` for its results, and connect it to its peers.
+
+        seconds: how long it may run. What its service has kept in earlier attempts is there again.
 
         Raises: WorkerUnstartable.
         """
@@ -155,8 +193,9 @@ class Supervisor:
             contract=contract,
             folder=folder,
             worker=worker,
-            limits=self._limits(contract.limits.most_seconds),
-            stages=SERVICES[contract.service.name].stages,
+            limits=self._limits(seconds),
+            service=SERVICES[contract.service.name],
+            attempt=attempt,
             listener=self._listener,
         )
         self._runs[job_id] = run
@@ -169,6 +208,8 @@ class Supervisor:
                 remedy=f"is the disk that holds {self._config.state} full?",
             ) from None
         run.task = asyncio.create_task(self._attend(run))
+        self._tasks.add(run.task)
+        run.task.add_done_callback(self._tasks.discard)
 
     async def stop(self, job_id: str) -> None:
         """End the job's worker and channels, and tell no more of it. Harmless if there is none."""
@@ -203,8 +244,7 @@ class Supervisor:
 
     async def _assign(self, run: Run, rank: int, source: Source | None) -> None:
         peers = {n: party.node_id for n, party in enumerate(run.contract.parties) if n != rank}
-        scratch = run.folder.parent / SCRATCH_NAME
-        await asyncio.to_thread(scratch.mkdir, mode=0o700, parents=True, exist_ok=True)
+        kept, scratch = await asyncio.to_thread(_make_scratch, run.folder.parent / SCRATCH)
         pairs = {other: channel_pair() for other in peers}
         self._relay.open(
             run.job_id,
@@ -214,6 +254,8 @@ class Supervisor:
             grace_seconds=run.contract.limits.grace_seconds,
             stages={stage.name for stage in run.stages},
             watcher=run,
+            attempt=run.attempt,
+            last_attempt=run.last_attempt,
         )
         order = RunJob(
             contract=write_contract(run.contract),
@@ -222,6 +264,7 @@ class Supervisor:
             source=source,
             results=str(run.folder),
             scratch=str(scratch),
+            kept=str(kept),
             limits=run.limits,
         )
         theirs: list[socket.socket] = [worker_end for _, worker_end in pairs.values()]
@@ -233,6 +276,7 @@ class Supervisor:
 
     async def _attend(self, run: Run) -> None:
         """Watch a job's worker to its end, and tell the outcome."""
+        following, what = None, ""
         try:
             ended = await watch(
                 run.worker,
@@ -242,12 +286,16 @@ class Supervisor:
             )
             failure = await self._finish(run, ended) if isinstance(ended, Finished) else ended
             if isinstance(failure, Failure):
-                await self._fail(run, failure)
+                following, what = run.following(failure), failure.what
+                await (self._fail if following is None else self._break_off)(run, failure)
         except Exception:
             log.exception("the supervisor failed on job %s", run.job_id)
             what = "the agent failed on this job"
             await self._fail(run, Failure(reason=Reason.INTERNAL, what=what))
+            following = None
         await self._forget(run)
+        if following is not None:  # told last: the next run may begin at once
+            await run.listener.attempt_lost(run.job_id, following, what)
 
     def _pass_on(self, run: Run, progressed: Progressed) -> None:
         report = ProgressReport(
@@ -263,19 +311,32 @@ class Supervisor:
         self._relay.tell_progress(run.job_id, Status(stage=report.stage, fraction=fraction))
 
     async def _finish(self, run: Run, finished: Finished) -> Failure | None:
-        """Tell that the part here is done, and stay until the peers have the last bytes."""
+        """Tell that the part here is done, and stay until the peers have done theirs.
+
+        A peer that begins anew meanwhile is a Failure, after which our part is done again. It hears
+        that we have ended only when that is on disk, and then never asks again.
+        """
         await leave(run.worker)
         for result in finished.files.values():
             path = run.folder / result.name
             if path.name != result.name or path.is_symlink() or not path.is_file():
                 what = "the worker named a result file that is not there"
                 return Failure(reason=Reason.WORKER_CRASHED, what=what)
-        delivery = asyncio.create_task(self._relay.finish(run.job_id))
         files = {output: result.name for output, result in finished.files.items()}
         row_counts = {output: result.row_count for output, result in finished.files.items()}
         await run.listener.worker_finished(run.job_id, finished.summary, files, row_counts)
-        await delivery
+        await self._relay.finish(run.job_id)
+        if run.trouble.done() and run.trouble.result().attempt is not None:
+            return run.trouble.result()
         return None
+
+    async def _break_off(self, run: Run, failure: Failure) -> None:
+        """End an attempt: the peers hear of the next one when it begins."""
+        log.info("job %s: attempt %d ends: %s", run.job_id, run.attempt + 1, failure.what)
+        await run.worker.end()
+        await self._relay.leave(run.job_id)
+        if failure.is_crash:
+            await asyncio.sleep(pause_seconds(run.attempt))
 
     async def _fail(self, run: Run, failure: Failure) -> None:
         log.info("job %s: %s", run.job_id, failure.what)
@@ -287,22 +348,23 @@ class Supervisor:
         told = run.listener.worker_failed(run.job_id, failure.reason, failure.what, failure.remedy)
         await asyncio.gather(abort, told)
 
-    async def _end(self, run: Run, code: AbortCode) -> None:
-        """End a run from outside."""
+    async def _end(self, run: Run, code: AbortCode | None) -> None:
+        """End a run from outside; peers hear the code, or nothing."""
         if run.task is not None:
             run.task.cancel()
             await asyncio.gather(run.task, return_exceptions=True)
         await run.worker.end()
-        await self._relay.abort(run.job_id, code)
+        if code is None:
+            await self._relay.leave(run.job_id)
+        else:
+            await self._relay.abort(run.job_id, code)
         await self._forget(run)
 
     async def _forget(self, run: Run) -> None:
         if self._runs.pop(run.job_id, None) is None:
             return
-        folder = run.folder.parent
         self._spares.applied = run.worker.applied
-        await asyncio.to_thread(shutil.rmtree, folder / SCRATCH_NAME, ignore_errors=True)
-        await asyncio.to_thread(run.worker.write_log, folder / LOG_NAME)
+        await asyncio.to_thread(run.worker.write_log, run.folder.parent / _log_name(run.attempt))
 
     def _limits(self, seconds: int) -> Limits:
         return Limits(
@@ -311,3 +373,16 @@ class Supervisor:
             seconds=seconds,
             threads=self._config.worker_threads,
         )
+
+
+def _make_scratch(folder: Path) -> tuple[Path, Path]:
+    """Return where a job's service keeps its files, and an empty folder for all else."""
+    kept, spill = folder / "kept", folder / "spill"
+    shutil.rmtree(spill, ignore_errors=True)
+    for each in (folder, kept, spill):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return kept, spill
+
+
+def _log_name(attempt: int) -> str:
+    return f"worker-{attempt + 1}.log" if attempt else "worker.log"

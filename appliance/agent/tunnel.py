@@ -22,13 +22,25 @@ class Tunnel:
 
     window_bytes: the most bytes that we hold for our worker; the peer is told, and held to it.
     stages: the stage names that the peer's status may carry.
+    attempt, last_attempt: the job's one that is carried, and the last that the peer may begin.
     """
 
-    def __init__(self, *, job_id: str, peer: int, window_bytes: int, stages: Set[str]) -> None:
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        peer: int,
+        window_bytes: int,
+        stages: Set[str],
+        attempt: int,
+        last_attempt: int,
+    ) -> None:
         self._job_id = job_id
         self._peer = peer
         self._window_bytes = window_bytes
         self._stages = stages
+        self.attempt = attempt
+        self._last_attempt = last_attempt
         # Towards the peer: (offset after the frame, frame), kept until they are acknowledged.
         self._sent: deque[tuple[int, bytes]] = deque()
         self._unsent: deque[tuple[int, bytes]] = deque()
@@ -54,6 +66,18 @@ class Tunnel:
     def is_open(self) -> bool:
         """Whether the peer has opened the present stream."""
         return self._opened
+
+    @property
+    def opening(self) -> bytes:
+        """The OPEN that tells the peer how far we are."""
+        return frames.encode(
+            Open(
+                job_id=self._job_id,
+                attempt=self.attempt,
+                expected=self._expected,
+                window_bytes=self._window_bytes,
+            )
+        )
 
     @property
     def has_ended(self) -> bool:
@@ -119,9 +143,7 @@ class Tunnel:
         """Begin a stream: forget the old one and return the OPEN that must be its first frame."""
         self._opened = False
         self._repeats_acknowledgement = self._consumed > 0  # the last may have been lost on its way
-        return frames.encode(
-            Open(job_id=self._job_id, expected=self._expected, window_bytes=self._window_bytes)
-        )
+        return self.opening
 
     def next_frame(self) -> bytes | None:
         """Return what to send next on the present stream, None if there is nothing now."""
@@ -145,9 +167,10 @@ class Tunnel:
         self._handed_out = max(self._handed_out, end)
         return piece
 
-    def receive(self, raw: bytes) -> Status | Abort | None:
+    def receive(self, raw: bytes) -> Status | Abort | Open | None:
         """Take a frame of the present stream; return what concerns others than this tunnel.
 
+        An OPEN of another attempt is returned, and opens nothing.
         Raises: PeerProtocolError for whatever the peer may not send at this point.
         """
         piece = frames.parse_frame(raw, self._require)
@@ -155,7 +178,7 @@ class Tunnel:
             self._require(isinstance(piece, Open), "the first frame is not an opening")
         match piece:
             case Open():
-                self._receive_open(piece)
+                return self._receive_open(piece)
             case Data(offset, payload):
                 self._receive_data(offset, payload)
             case Fin(offset):
@@ -169,9 +192,15 @@ class Tunnel:
                 return piece
         return None
 
-    def _receive_open(self, opening: Open) -> None:
+    def _receive_open(self, opening: Open) -> Open | None:
         self._require(not self._opened, "a second opening in one stream")
         self._require(opening.job_id == self._job_id, "an opening for another job")
+        in_range = opening.attempt <= self._last_attempt
+        self._require(
+            in_range, f"begins attempt {opening.attempt + 1} of at most {self._last_attempt + 1}"
+        )
+        if opening.attempt != self.attempt:
+            return opening
         expected = opening.expected
         in_range = self._acknowledged <= expected <= self._handed_out
         self._require(
@@ -185,6 +214,7 @@ class Tunnel:
         self._peer_window_bytes = opening.window_bytes
         self._opened = True
         self._may_repeat = True
+        return None
 
     def _receive_data(self, offset: int, payload: memoryview) -> None:
         self._require(not self._peer_finished, "data after the end")

@@ -31,6 +31,8 @@ class Failure:
     error:        the class of the worker's own error, if it told one.
     culprit:      the rank of the peer that broke the rules, if one did.
     said_by_peer: a peer has ended the job: its own verdict, which follows, says why.
+    is_crash:     the worker ended without a word of why, so that another may do better.
+    attempt:      the one that a peer has begun, having lost its own worker.
     """
 
     reason: Reason
@@ -39,6 +41,8 @@ class Failure:
     error: str = ""
     culprit: int | None = None
     said_by_peer: bool = False
+    is_crash: bool = False
+    attempt: int | None = None
 
 
 Ended = Finished | Found | Failure
@@ -97,7 +101,7 @@ async def _watch_time(most_seconds: int) -> Failure:
     await asyncio.sleep(most_seconds)
     return Failure(
         reason=Reason.TIME,
-        what=f"the worker ran longer than {most_seconds} s, the limit",
+        what=f"the worker ran longer than {most_seconds} s, all that it was given",
         remedy="submit the job again with a longer limit",
     )
 
@@ -141,7 +145,8 @@ async def _crashed(worker: WorkerProcess) -> Failure:
         async with asyncio.timeout(EXIT_SECONDS):
             ending = await worker.wait()
     except TimeoutError:
-        return Failure(reason=Reason.WORKER_CRASHED, what="the worker hung up on its agent")
+        what = "the worker hung up on its agent"
+        return Failure(reason=Reason.WORKER_CRASHED, what=what, is_crash=True)
     if ending.by_memory:
         what = "the worker held more memory than its systemd unit may"
         return Failure(reason=Reason.MEMORY, what=what, remedy="raise the unit's MemoryMax=")
@@ -152,4 +157,5 @@ async def _crashed(worker: WorkerProcess) -> Failure:
         reason=Reason.WORKER_CRASHED,
         what=str(ending),
         remedy="look into the job's worker.log and the kernel's log, then submit the job again",
+        is_crash=True,
     )

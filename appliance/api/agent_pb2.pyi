@@ -467,7 +467,7 @@ class JobEventView(_message.Message):
     def __init__(self, at_milliseconds: _Optional[int] = ..., state: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "service", "service_title", "adversary", "state", "ended", "parameters", "parties", "disclosure", "digest", "record", "cause", "remedy", "progress", "events", "summary", "created_milliseconds", "expires_milliseconds", "stages", "contract", "caution", "grace_seconds", "most_seconds")
+    __slots__ = ("id", "service", "service_title", "adversary", "state", "ended", "parameters", "parties", "disclosure", "digest", "record", "cause", "remedy", "progress", "events", "summary", "created_milliseconds", "expires_milliseconds", "stages", "contract", "caution", "grace_seconds", "most_seconds", "attempt")
     class SummaryEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -498,6 +498,7 @@ class Job(_message.Message):
     CAUTION_FIELD_NUMBER: _ClassVar[int]
     GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     MOST_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     id: str
     service: str
     service_title: str
@@ -521,7 +522,8 @@ class Job(_message.Message):
     caution: str
     grace_seconds: int
     most_seconds: int
-    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., service_title: _Optional[str] = ..., adversary: _Optional[str] = ..., state: _Optional[str] = ..., ended: _Optional[bool] = ..., parameters: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[JobParty, _Mapping]]] = ..., disclosure: _Optional[_Iterable[_Union[DisclosureLine, _Mapping]]] = ..., digest: _Optional[str] = ..., record: _Optional[str] = ..., cause: _Optional[str] = ..., remedy: _Optional[str] = ..., progress: _Optional[_Union[ProgressView, _Mapping]] = ..., events: _Optional[_Iterable[_Union[JobEventView, _Mapping]]] = ..., summary: _Optional[_Mapping[str, int]] = ..., created_milliseconds: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[StageView, _Mapping]]] = ..., contract: _Optional[str] = ..., caution: _Optional[str] = ..., grace_seconds: _Optional[int] = ..., most_seconds: _Optional[int] = ...) -> None: ...
+    attempt: int
+    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., service_title: _Optional[str] = ..., adversary: _Optional[str] = ..., state: _Optional[str] = ..., ended: _Optional[bool] = ..., parameters: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[JobParty, _Mapping]]] = ..., disclosure: _Optional[_Iterable[_Union[DisclosureLine, _Mapping]]] = ..., digest: _Optional[str] = ..., record: _Optional[str] = ..., cause: _Optional[str] = ..., remedy: _Optional[str] = ..., progress: _Optional[_Union[ProgressView, _Mapping]] = ..., events: _Optional[_Iterable[_Union[JobEventView, _Mapping]]] = ..., summary: _Optional[_Mapping[str, int]] = ..., created_milliseconds: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[StageView, _Mapping]]] = ..., contract: _Optional[str] = ..., caution: _Optional[str] = ..., grace_seconds: _Optional[int] = ..., most_seconds: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class JobResult(_message.Message):
     __slots__ = ("files", "row_counts")

@@ -50,6 +50,7 @@ def job(one: pb.Job) -> RenderableType:
                 ("service", f"{one.service}: {one.service_title}"),
                 ("adversary", one.adversary),
                 ("state", state(one.state)),
+                ("resumed", resumed(one)),
                 ("cause", one.cause),
                 ("remedy", one.remedy),
                 ("caution", one.caution),
@@ -156,6 +157,11 @@ def results(found: pb.JobResult) -> Table:
 def state(name: str) -> Text:
     """Return the name of a job's state or verdict in its colour, in words."""
     return Text(name.replace("_", " "), style=_STYLES.get(name, ""))
+
+
+def resumed(one: pb.Job) -> str:
+    """Say that a job goes on from a checkpoint, or did; empty if it was never interrupted."""
+    return f"from its last checkpoint, attempt {one.attempt + 1}" if one.attempt else ""
 
 
 def time_left(one: pb.Job) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
-from appliance.cli.job_views import party_name, state
+from appliance.cli.job_views import party_name, resumed, state
 from appliance.cli.terminal import clean, duration, listed
 
 _BAR_WIDTH = 30
@@ -40,7 +40,8 @@ def _follow_plainly(updates: Iterable[pb.Job], talk: Console) -> Iterator[pb.Job
 def _gist(one: pb.Job) -> str:
     """Return what must change for another plain line, among it each tenth of the way."""
     tenth = int(one.progress.fraction * 10)
-    return f"{one.state} {one.progress.stage} {tenth} {one.progress.reconnecting} {_signed(one)}"
+    link = f"{one.attempt} {one.progress.reconnecting}"
+    return f"{one.state} {one.progress.stage} {tenth} {link} {_signed(one)}"
 
 
 def plain_line(one: pb.Job) -> str:
@@ -53,6 +54,8 @@ def plain_line(one: pb.Job) -> str:
 def progress(one: pb.Job) -> RenderableType:
     """Draw how a job stands: one bar for each party, and the figures below."""
     first = Text.assemble(("job ", ""), (one.id, "bold"), "  ", state(one.state))
+    if one.attempt:
+        first.append(f"  resumed {resumed(one)}")
     if not one.HasField("progress"):
         return Group(first, clean(standing(one)))
     bars = Table.grid(padding=(0, 1))
@@ -104,6 +107,8 @@ def standing(one: pb.Job) -> str:
         "running": "running",
         "settling": "finished here, waiting for the peers' verdicts",
     }
+    if one.state in words and one.attempt:
+        return f"{words[one.state]} (resumed {resumed(one)})"
     if one.state in words:
         return words[one.state]
     return f"{one.state}: {one.cause}" if one.cause else one.state.replace("_", " ")

@@ -13,12 +13,13 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from appliance.contracts.contract import parse_contract
+from appliance.contracts.contract import Contract, parse_contract
 from appliance.contracts.envelope import require_signed_by_all
 from appliance.contracts.errors import ContractUnsigned
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
+from appliance.jobs.attempts import is_due
 from appliance.jobs.checks import Checks
 from appliance.jobs.docket import Docket
 from appliance.jobs.errors import Unfit
@@ -52,6 +53,8 @@ class Standing:
     data: bytes
     rank: int
     expires_milliseconds: int
+    began_milliseconds: int | None
+    attempt: int
     verdict: Verdict | None
 
 
@@ -95,7 +98,7 @@ class Attendant:
         self._docket.start()
         await self._store.run(self._docket.interrupt)
         waiting = await self._store.run(table.unended_ids)
-        for job_id in {*waiting, *self._folders.staged()}:
+        for job_id in {*waiting, *self._folders.unfinished()}:
             self.changed(job_id)
 
     async def run(self) -> None:
@@ -147,6 +150,8 @@ class Attendant:
                 if standing.verdict is not Verdict.SUCCEEDED:
                     await self._runner.stop(job_id)
                     await asyncio.to_thread(self._folders.discard, job_id)
+                elif is_due(standing.attempt, live.begun):
+                    await self._repeat(standing, live)
             case _:
                 await self._runner.stop(job_id)
                 if standing.state is JobState.SUCCEEDED:
@@ -201,10 +206,14 @@ class Attendant:
             await self._store.run(lambda session: self._require_signed(session, job_id))
             source = await self._checks.require_dataset(contract, rank)
             staging = await asyncio.to_thread(self._folders.make_staging, job_id)
+            seconds = self._seconds_left(standing, contract)
             await self._change(job_id, self._docket.begin)
             service = find_service(contract, self._services)
+            live.begun = standing.attempt
             live.course = Course.begin(service.stages if service else (), time.monotonic())
-            await self._runner.start(job_id, contract, rank, source, staging)
+            await self._runner.start(
+                job_id, contract, rank, source, staging, attempt=standing.attempt, seconds=seconds
+            )
         except ContractUnsigned as error:
             await self._fail(job_id, Reason.INTERNAL, error.what, error.remedy)
         except Unfit as unfit:
@@ -216,6 +225,32 @@ class Attendant:
         except (ServiceError, OSError) as error:
             remedy = error.remedy if isinstance(error, ServiceError) else ""
             await self._fail(job_id, Reason.UNSTARTABLE, str(error), remedy)
+
+    async def _repeat(self, standing: Standing, live: LiveJob) -> None:
+        """Do our part again for a peer that lost its own; what we have told and have stays."""
+        job_id, rank = standing.job_id, standing.rank
+        contract = parse_contract(standing.data)
+        try:
+            source = await self._checks.require_dataset(contract, rank)
+            folder = await asyncio.to_thread(self._folders.make_repeat, job_id)
+            seconds = self._seconds_left(standing, contract)
+            live.begun = standing.attempt
+            await self._runner.start(
+                job_id, contract, rank, source, folder, attempt=standing.attempt, seconds=seconds
+            )
+        except StoreError:
+            raise
+        except (ServiceError, OSError) as error:
+            log.warning("job %s is not run again for its peers: %s", job_id, error)
+
+    def _seconds_left(self, standing: Standing, contract: Contract) -> int:
+        """Return how long the job may run, all attempts together; Unfit if its time is over."""
+        began = standing.began_milliseconds
+        spent = 0 if began is None else max(0, self._now_milliseconds() - began) // 1000
+        if spent >= contract.limits.most_seconds:
+            what = f"all attempts together took longer than {contract.limits.most_seconds} s"
+            raise Unfit(Reason.TIME, what)
+        return contract.limits.most_seconds - spent
 
     def _require_signed(self, session: Session, job_id: str) -> None:
         row = table.find_job(session, job_id)
@@ -236,9 +271,7 @@ class Attendant:
     async def _fail(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
         def work(session: Session, row: JobRow) -> None:
             if row.job_state in (JobState.STARTING, JobState.RUNNING):
-                self._docket.give_verdict(
-                    session, row, Verdict.FAILED, reason, cause=what, remedy=remedy
-                )
+                self._docket.fail(session, row, reason, what, remedy)
 
         # Not to be left undone: with the state RUNNING, nobody would attend to the job again.
         await self.insist(job_id, work)
@@ -274,5 +307,7 @@ def _standing(session: Session, job_id: str) -> Standing | None:
         data=row.contract,
         rank=row.rank,
         expires_milliseconds=row.expires_milliseconds,
+        began_milliseconds=row.began_milliseconds,
+        attempt=row.attempt,
         verdict=None if own.verdict is None else Verdict(own.verdict),
     )

@@ -27,6 +27,7 @@ from appliance.identity.errors import SignatureInvalid
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
+from appliance.jobs.attempts import is_spent
 from appliance.jobs.errors import Unfit
 from appliance.jobs.needs import PeerBook
 from appliance.jobs.reasons import Reason, sentence_of
@@ -67,6 +68,7 @@ class Docket:
     """The facts about jobs, and the only code that changes them.
 
     ``require_terms`` raises Unfit on a contract that this node never signs, whatever its data.
+    ``resumes`` tells whether a contract's run goes on after a crash.
     ``changed`` is called in the event loop with the id of each job that a transaction has changed,
     once that is on disk, and even if whoever asked for the transaction was cancelled meanwhile.
     """
@@ -77,10 +79,12 @@ class Docket:
         key: IdentityKey,
         peers: PeerBook,
         require_terms: Callable[[Contract], None],
+        resumes: Callable[[Contract], bool],
         now_milliseconds: Callable[[], int],
         changed: Callable[[str], None],
     ) -> None:
         self._require_terms = require_terms
+        self._resumes = resumes
         self._changed = changed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbox = outbox
@@ -158,8 +162,42 @@ class Docket:
     def begin(self, session: Session, row: JobRow) -> None:
         """Note that the worker is about to be started; IllegalTransition unless all have signed."""
         row.state = row.job_state.after(JobEvent.BEGUN).value
-        row.began_milliseconds = self._now_milliseconds()
-        self._note(session, row, "the computation begins")
+        if row.began_milliseconds is None:
+            row.began_milliseconds = self._now_milliseconds()
+        goes_on = f"the computation goes on from its last checkpoint: attempt {row.attempt + 1}"
+        self._note(session, row, goes_on if row.attempt else "the computation begins")
+
+    def lose_attempt(self, session: Session, row: JobRow, following: int, what: str) -> None:
+        """Note that our run was broken off, and that the ``following`` attempt is due, if it is.
+
+        Once we have succeeded, our part is done again only as long as a peer may want it.
+        """
+        if following <= row.attempt or is_spent(row.attempt):
+            return
+        if row.job_state is JobState.RUNNING and not is_spent(following):
+            row.state = row.job_state.after(JobEvent.ATTEMPT_LOST).value
+        elif not self._is_done_early(session, row):
+            return
+        told = self._with_names(session, row, what)
+        self._note(session, row, f"attempt {row.attempt + 1} was broken off: {told}")
+        row.attempt = following
+
+    def fail(
+        self,
+        session: Session,
+        row: JobRow,
+        reason: Reason,
+        cause: str,
+        remedy: str,
+        *,
+        knows_result: bool = False,
+    ) -> None:
+        """Give the verdict FAILED; the others do not hear why once the run depends on its result.
+
+        As far as we know any but the first attempt does.
+        """
+        told = reason.beside_result if knows_result or row.attempt else reason
+        self.give_verdict(session, row, Verdict.FAILED, told, cause=cause, remedy=remedy)
 
     def take_signature(self, session: Session, sender: NodeId, body: JobSigned) -> None:
         """Take in a party's own signature; LetterRefused if it is none."""
@@ -255,9 +293,13 @@ class Docket:
         )
 
     def interrupt(self, session: Session) -> None:
-        """Give the verdict on jobs that the agent's death ended, at its next start."""
-        for row in table.all_jobs(session, JobState.RUNNING):
-            self.give_verdict(session, row, Verdict.FAILED, Reason.INTERRUPTED)
+        """Have jobs go on whose runs the agent's death cut short, or give the verdict on them."""
+        what = "this node's agent stopped while the job ran"
+        for row in table.all_jobs(session, JobState.RUNNING, JobState.SETTLING):
+            if row.contract and self._resumes(parse_contract(row.contract)):
+                self.lose_attempt(session, row, row.attempt + 1, what)
+            if row.job_state is JobState.RUNNING:
+                self.give_verdict(session, row, Verdict.FAILED, Reason.INTERRUPTED)
         for node_id in table.unended_parties(session):
             is_other = node_id != self._key.node_id
             if is_other and self._peers.find_paired(session, node_id) is None:
@@ -302,6 +344,7 @@ class Docket:
             expires_milliseconds=contract.expires,
             cause="",
             remedy="",
+            attempt=0,
             summary="{}",
             files="{}",
             row_counts="{}",
@@ -400,6 +443,12 @@ class Docket:
         if all(party.signature for party in table.parties_of(session, row.id)):
             row.state = row.job_state.after(JobEvent.ALL_SIGNED).value
             self._note(session, row, "signed by all parties")
+
+    def _is_done_early(self, session: Session, row: JobRow) -> bool:
+        """Tell whether we have succeeded and some party has not spoken yet."""
+        verdicts = [party.verdict for party in table.parties_of(session, row.id)]
+        is_settling = row.job_state is JobState.SETTLING
+        return is_settling and verdicts[row.rank] == Verdict.SUCCEEDED.value and None in verdicts
 
     def _settle(self, session: Session, row: JobRow) -> None:
         positions = table.positions_of(row, table.parties_of(session, row.id))

@@ -35,7 +35,7 @@ from appliance.jobs.results import ResultFolders
 from appliance.jobs.states import IllegalTransition, JobEvent, JobState
 from appliance.jobs.store import JobRow
 from appliance.jobs.verdicts import Verdict
-from appliance.jobs.views import JobView, brief_of, progress_of, view_of
+from appliance.jobs.views import JobView, brief_of, find_service, progress_of, view_of
 from appliance.mailbox.inbox import Handler
 from appliance.mailbox.letters import JobProposed, JobSigned, Kind, Refusal
 from appliance.mailbox.outbox import Outbox
@@ -111,7 +111,13 @@ class Jobs:
             now_milliseconds=now_milliseconds,
         )
         self._docket = Docket(
-            outbox, key, peers, self._require_terms, now_milliseconds, self._have_attended
+            outbox,
+            key,
+            peers,
+            self._require_terms,
+            self._resumes,
+            now_milliseconds,
+            self._have_attended,
         )
         self._attendant = Attendant(
             store=store,
@@ -323,16 +329,21 @@ class Jobs:
         Once the run depends on its result, the others do not hear even the reason.
         """
         course = self._live.course_of(job_id)
-        told = reason.beside_result if course is not None and course.knows_result else reason
+        knows_result = course is not None and course.knows_result
         cause, to_do = what or reason.sentence, remedy or reason.remedy
 
         def work(session: Session, row: JobRow) -> None:
             if row.job_state is JobState.RUNNING:
-                self._docket.give_verdict(
-                    session, row, Verdict.FAILED, told, cause=cause, remedy=to_do
-                )
+                self._docket.fail(session, row, reason, cause, to_do, knows_result=knows_result)
 
         await self._attendant.insist(job_id, work)
+
+    async def attempt_lost(self, job_id: str, following: int, what: str) -> None:
+        """Take in that our run was broken off, and why; the ``following`` attempt is due."""
+        await self._attendant.insist(
+            job_id,
+            lambda session, row: self._docket.lose_attempt(session, row, following, what),
+        )
 
     def _have_attended(self, job_id: str) -> None:
         self._attendant.changed(job_id)
@@ -341,6 +352,10 @@ class Jobs:
         rank = contract.rank_of(self._own.node_id)
         if rank is not None:
             self._checks.require_terms(contract, rank)
+
+    def _resumes(self, contract: Contract) -> bool:
+        service = find_service(contract, self._services)
+        return service is not None and service.resumes
 
     def _names(self, session: Session) -> Mapping[NodeId, str]:
         return {**self._peers.names(session), self._own.node_id: self._own.name}

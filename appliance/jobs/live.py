@@ -10,11 +10,15 @@ from appliance.jobs.progress import Course
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class LiveJob:
-    """The passing part of one job. ``version`` grows with each change of what is on disk."""
+    """The passing part of one job. ``version`` grows with each change of what is on disk.
+
+    begun: the last attempt that was begun since the agent started.
+    """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     version: int = 0
     course: Course | None = None
+    begun: int | None = None
     is_examined: bool = False
     timer: asyncio.TimerHandle | None = None
     watchers: set[asyncio.Event] = field(default_factory=set)

@@ -67,10 +67,20 @@ class Runner(Protocol):
     """Runs workers. Tells Jobs what becomes of each by its ``worker_…`` methods, and in order."""
 
     async def start(
-        self, job_id: str, contract: Contract, rank: int, source: Source | None, folder: Path
+        self,
+        job_id: str,
+        contract: Contract,
+        rank: int,
+        source: Source | None,
+        folder: Path,
+        *,
+        attempt: int,
+        seconds: int,
     ) -> None:
         """Start the worker of a job, with ``folder`` for its results, and connect it to its peers.
 
+        attempt: see :mod:`appliance.jobs.attempts`; files that the service kept lie beside folder.
+        seconds: how long it may run.
         Raises: a ServiceError if it cannot be started; then no ``worker_…`` method is called.
         """
 

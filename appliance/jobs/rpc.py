@@ -101,6 +101,7 @@ def to_proto(view: JobView) -> pb.Job:
         caution=view.caution,
         grace_seconds=view.grace_seconds,
         most_seconds=view.most_seconds,
+        attempt=view.attempt,
         progress=None if view.progress is None else _progress_to_proto(view.progress),
         events=[
             pb.JobEventView(

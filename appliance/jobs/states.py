@@ -11,7 +11,7 @@ class JobState(Enum):
 
     WAITING_APPROVAL = "waiting_approval"
     WAITING_PEERS = "waiting_peers"
-    # Signed by all; nothing has run yet, so that a restarted agent can still begin.
+    # Signed by all; nothing runs, so that a restarted agent can still begin, or begin again.
     STARTING = "starting"
     RUNNING = "running"
     # This node has given its verdict; the others' decide.
@@ -58,6 +58,7 @@ class JobEvent(Enum):
     APPROVED = "approved"
     ALL_SIGNED = "all signed"
     BEGUN = "begun"
+    ATTEMPT_LOST = "attempt lost"
     VERDICT_GIVEN = "verdict given"
     ALL_SUCCEEDED = "all succeeded"
     ONE_FAILED = "one failed"
@@ -70,6 +71,7 @@ TRANSITIONS: Final = {
     (JobState.WAITING_APPROVAL, JobEvent.APPROVED): JobState.WAITING_PEERS,
     (JobState.WAITING_PEERS, JobEvent.ALL_SIGNED): JobState.STARTING,
     (JobState.STARTING, JobEvent.BEGUN): JobState.RUNNING,
+    (JobState.RUNNING, JobEvent.ATTEMPT_LOST): JobState.STARTING,
     (JobState.WAITING_APPROVAL, JobEvent.VERDICT_GIVEN): JobState.SETTLING,
     (JobState.WAITING_PEERS, JobEvent.VERDICT_GIVEN): JobState.SETTLING,
     (JobState.STARTING, JobEvent.VERDICT_GIVEN): JobState.SETTLING,

@@ -32,7 +32,9 @@ class JobRow(Row):
     state: Mapped[str]
     opened_milliseconds: Mapped[int]
     expires_milliseconds: Mapped[int]
+    # When the first attempt began, and the present one's number; see attempts.py.
     began_milliseconds: Mapped[int | None]
+    attempt: Mapped[int]
     ended_milliseconds: Mapped[int | None]
     cause: Mapped[str]
     remedy: Mapped[str]

@@ -12,6 +12,7 @@ from appliance.contracts.errors import ServiceUnknown, ServiceVersionDiffers
 from appliance.contracts.terms import get_service, terms_of
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
+from appliance.jobs.attempts import LAST_ATTEMPT
 from appliance.jobs.progress import Course, ProgressReport
 from appliance.jobs.reasons import Reason, sentence_of
 from appliance.jobs.states import JobState
@@ -86,6 +87,7 @@ class JobView:
     """A job as it stands; in lists, and for one that was refused unasked, without its contract.
 
     record:  empty until every party's verdict is known.
+    attempt: how often the run was begun again here.
     caution: what to bear in mind of a job that ended without success, empty if nothing.
     """
 
@@ -103,6 +105,7 @@ class JobView:
     summary: Mapping[str, int]
     created_milliseconds: int
     expires_milliseconds: int
+    attempt: int
     parameters: str = ""
     grace_seconds: int = 0
     most_seconds: int = 0
@@ -182,6 +185,7 @@ def brief_of(
         summary=json.loads(row.summary),
         created_milliseconds=row.created_milliseconds,
         expires_milliseconds=row.expires_milliseconds,
+        attempt=min(row.attempt, LAST_ATTEMPT),
     )
 
 

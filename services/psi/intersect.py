@@ -294,5 +294,6 @@ SERVICE: Final = Service(
     disclose=disclose,
     run=run,
     memory=memory,
+    resumes=True,
     hardened=lambda terms: parameters_of(terms).security == "malicious",
 )

@@ -143,6 +143,8 @@ class Side:
         grace_seconds: float,
         job_id: str = JOB,
         stages: Set[str] = STAGES,
+        attempt: int = 0,
+        last_attempt: int = 0,
     ) -> None:
         pairs = {rank: channel_pair() for rank in ranks if rank != self.rank}
         self.workers = {rank: ends[1] for rank, ends in pairs.items()}
@@ -156,6 +158,8 @@ class Side:
             grace_seconds=grace_seconds,
             stages=stages,
             watcher=self.heard,
+            attempt=attempt,
+            last_attempt=last_attempt,
         )
 
     async def close(self) -> None:

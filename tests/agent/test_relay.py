@@ -195,7 +195,13 @@ def test_the_peer_hears_how_far_our_worker_is() -> None:
     asyncio.run(run())
 
 
-OPENING = frames.encode(Open(job_id=JOB, expected=0, window_bytes=frames.MIN_WINDOW_BYTES))
+def opening_of(attempt: int) -> bytes:
+    return frames.encode(
+        Open(job_id=JOB, attempt=attempt, expected=0, window_bytes=frames.MIN_WINDOW_BYTES)
+    )
+
+
+OPENING = opening_of(0)
 
 
 def data(offset: int, payload: bytes) -> bytes:
@@ -366,7 +372,7 @@ async def refusal(stream: Any) -> grpc.StatusCode:
 
 @pytest.mark.parametrize(
     "first",
-    [b"", b"\x01", data(0, b"x"), OPENING[:-1], OPENING.replace(b"\x01\x00\x10", b"\x02\x00\x10")],
+    [b"", b"\x01", data(0, b"x"), OPENING[:-1], OPENING.replace(b"\x02\x00\x10", b"\x01\x00\x10")],
     ids=["nothing", "cut short", "data", "another job", "another version"],
 )
 def test_a_stream_that_does_not_begin_as_it_must_is_refused_and_hurts_no_one(
@@ -428,7 +434,7 @@ def test_a_new_stream_of_the_peer_takes_the_place_of_a_stale_one() -> None:
             channel, stream = stream_to(right, as_rank=0)
             await stream.write(OPENING)
             assert frames.parse_frame(await stream.read(), require) == Open(
-                job_id=JOB, expected=4, window_bytes=frames.MAX_WINDOW_BYTES
+                job_id=JOB, attempt=0, expected=4, window_bytes=frames.MAX_WINDOW_BYTES
             )
             await stream.write(data(4, b"two"))
 

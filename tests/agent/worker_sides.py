@@ -40,6 +40,7 @@ class Told:
     links: list[tuple[int, bool]] = field(default_factory=list)
     finished: tuple[dict[str, int], dict[str, str], dict[str, int]] | None = None
     failed: tuple[Reason, str, str] | None = None
+    lost: list[tuple[int, str]] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     first_bytes_at: float = 0.0
 
@@ -67,6 +68,9 @@ class Told:
     async def worker_failed(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
         self.failed = (reason, what, remedy)
         self.over.set()
+
+    async def attempt_lost(self, job_id: str, following: int, what: str) -> None:
+        self.lost.append((following, what))
 
 
 class Bench:
@@ -96,9 +100,17 @@ class Bench:
             while not self.supervisor.confinement:
                 await asyncio.sleep(0.02)
 
-    async def start(self, contract: Contract) -> None:
+    async def start(self, contract: Contract, attempt: int = 0) -> None:
         self.staging.mkdir(parents=True, exist_ok=True)
-        await self.supervisor.start(JOB, contract, self.rank, self.source, self.staging)
+        await self.supervisor.start(
+            JOB,
+            contract,
+            self.rank,
+            self.source,
+            self.staging,
+            attempt=attempt,
+            seconds=contract.limits.most_seconds,
+        )
 
     async def over(self) -> Told:
         async with asyncio.timeout(30):

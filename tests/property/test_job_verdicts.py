@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from appliance.contracts.contract import Contract, parse_contract, write_contract
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
+from appliance.jobs.attempts import LAST_ATTEMPT
 from appliance.jobs.docket import Docket
 from appliance.jobs.errors import Unfit
 from appliance.jobs.needs import Pin
@@ -39,6 +40,7 @@ UNSENT = (JobState.WAITING_APPROVAL, JobState.WAITING_PEERS)
 # What may happen at one node; "read" is followed by whose letter it reads.
 STEPS = st.sampled_from(
     ["approve", "reject", "refuse", "cancel", "expire", "begin", "finish", "fail", "die", "repeat"]
+    + ["crash", "follow"]
     + ["finish"] * 2
     + ["read"] * 9
 )
@@ -58,8 +60,9 @@ def anything_goes(made: Contract) -> None:
 class HandNode:
     """A node whose every step a test takes by hand."""
 
-    def __init__(self, folder: Path, rank: int) -> None:
+    def __init__(self, folder: Path, rank: int, *, resumes: bool) -> None:
         self.key = KEYS[rank]
+        self.resumes = resumes
         self.store = Store.open(folder)
         peers = FakePeers()
         for other, key in enumerate(KEYS):
@@ -68,7 +71,15 @@ class HandNode:
                     node_id=key.node_id, name=f"node-{other}", public_der=key.public_der
                 )
         outbox = Outbox(self.store, no_mail, lambda: 0)
-        self.docket = Docket(outbox, self.key, peers, anything_goes, lambda: 0, lambda _: None)
+        self.docket = Docket(
+            outbox,
+            self.key,
+            peers,
+            anything_goes,
+            lambda made: resumes,
+            lambda: 0,
+            lambda _: None,
+        )
         self.inbox = Inbox(self.store, lambda session, sender, kind: True)
         self.inbox.register(Kind.JOB_PROPOSED, self.docket.admit)
         self.inbox.register(Kind.JOB_SIGNED, self.docket.take_signature)
@@ -112,13 +123,24 @@ class HandNode:
                     state is JobState.RUNNING,
                     self._giving(session, row, Verdict.SUCCEEDED, Reason.COMPLETED),
                 ),
+                "crash": (
+                    state is JobState.RUNNING and row.attempt < LAST_ATTEMPT,
+                    self._losing(session, row, row.attempt + 1),
+                ),
+                "follow": (
+                    state in (JobState.RUNNING, JobState.SETTLING),
+                    self._losing(session, row, min(row.attempt + 2, LAST_ATTEMPT)),
+                ),
                 "fail": (
                     state in (JobState.STARTING, JobState.RUNNING),
                     self._giving(session, row, Verdict.FAILED, Reason.WORKER_CRASHED),
                 ),
             }
-            if step in may and may[step][0]:
+            if step in may and may[step][0] and (self.resumes or step not in ("crash", "follow")):
                 may[step][1]()
+
+    def _losing(self, session: Session, row: JobRow, following: int) -> Callable[[], None]:
+        return lambda: self.docket.lose_attempt(session, row, following, "it broke off")
 
     def _giving(
         self, session: Session, row: JobRow, verdict: Verdict, reason: Reason
@@ -163,9 +185,11 @@ def propose() -> Contract:
     return contract([], parties=parties)
 
 
-async def walk(folder: Path, steps: list[tuple[str, int, int]], prepared: str) -> None:
+async def walk(
+    folder: Path, steps: list[tuple[str, int, int]], prepared: str, *, resumes: bool
+) -> None:
     """Walk from the proposal, or from where a job stands once all have signed or begun."""
-    nodes = [HandNode(folder / str(rank), rank) for rank in range(COUNT)]
+    nodes = [HandNode(folder / str(rank), rank, resumes=resumes) for rank in range(COUNT)]
     try:
         hands = Hands(nodes)
         made = propose()
@@ -190,8 +214,8 @@ async def walk(folder: Path, steps: list[tuple[str, int, int]], prepared: str) -
             else:
                 await nodes[node].change(step)
         await hands.read_all()
-        # Time passes: contracts expire, workers come to their end, and each tells the others.
-        for step in ("expire", "begin", "die"):
+        # Time passes: contracts expire, agents die as often as they may, and each tells the others.
+        for step in ("expire", *["begin", "die"] * (LAST_ATTEMPT + 1)):
             for one in nodes:
                 await one.change(step)
             await hands.read_all()
@@ -221,12 +245,12 @@ async def check(nodes: list[HandNode]) -> None:
 
 
 @settings(max_examples=40)
-@given(WALKS, st.sampled_from(["proposed", "signed", "running", "settling"]))
+@given(WALKS, st.sampled_from(["proposed", "signed", "running", "settling"]), st.booleans())
 def test_all_parties_end_alike_with_the_same_record(
-    steps: list[tuple[str, int, int]], prepared: str
+    steps: list[tuple[str, int, int]], prepared: str, resumes: bool
 ) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
-        asyncio.run(walk(folder, steps, prepared))
+        asyncio.run(walk(folder, steps, prepared, resumes=resumes))
     finally:
         shutil.rmtree(folder)

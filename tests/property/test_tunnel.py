@@ -17,7 +17,14 @@ JOB = "job1"
 
 
 def tunnel(peer: int = 1) -> Tunnel:
-    return Tunnel(job_id=JOB, peer=peer, window_bytes=WINDOW_BYTES, stages={"blind"})
+    return Tunnel(
+        job_id=JOB,
+        peer=peer,
+        window_bytes=WINDOW_BYTES,
+        stages={"blind"},
+        attempt=1,
+        last_attempt=2,
+    )
 
 
 @dataclass
@@ -153,8 +160,9 @@ hostile = st.one_of(
         st.binary(max_size=30),
     ),
     st.builds(
-        lambda n, w: frames.encode(Open(job_id=JOB, expected=n, window_bytes=w)),
+        lambda n, a, w: frames.encode(Open(job_id=JOB, attempt=a, expected=n, window_bytes=w)),
         st.integers(0, 50),
+        st.integers(0, 4),
         st.integers(0, 2**24),
     ),
     st.builds(

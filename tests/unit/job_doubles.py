@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,9 @@ LIMITS = JobLimits(
 )
 
 
+RESUMING = replace(JOIN, name="test.resuming", resumes=True)
+
+
 class Clock:
     """A clock that only a test moves."""
 
@@ -170,15 +173,27 @@ class FakeRunner:
     def __init__(self) -> None:
         self.started: list[str] = []
         self.stopped: list[str] = []
+        self.attempts: list[int] = []
+        self.seconds = 0
         self.folders: dict[str, Path] = {}
         self.trouble: ServiceError | None = None
 
     async def start(
-        self, job_id: str, contract: Contract, rank: int, source: Source | None, folder: Path
+        self,
+        job_id: str,
+        contract: Contract,
+        rank: int,
+        source: Source | None,
+        folder: Path,
+        *,
+        attempt: int,
+        seconds: int,
     ) -> None:
         if self.trouble is not None:
             raise self.trouble
         self.started.append(job_id)
+        self.attempts.append(attempt)
+        self.seconds = seconds
         self.folders[job_id] = folder
 
     async def stop(self, job_id: str) -> None:
@@ -242,7 +257,7 @@ class Node:
             own_name=self.name,
             peers=self.peers,
             datasets=self.datasets,
-            services={JOIN.name: JOIN},
+            services={JOIN.name: JOIN, RESUMING.name: RESUMING},
             runner=self.runner,
             folder=self.folder / "jobs",
             limits=self.limits,

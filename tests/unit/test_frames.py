@@ -15,7 +15,7 @@ def require(condition: bool, what: str) -> None:
         raise Blamed(what)
 
 
-OPENING = Open(job_id="a2", expected=7, window_bytes=frames.MAX_WINDOW_BYTES)
+OPENING = Open(job_id="a2", attempt=3, expected=7, window_bytes=frames.MAX_WINDOW_BYTES)
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def with_version(version: int) -> bytes:
         (b"\x05" + bytes(8) + b" " * 300, "malformed status"),
         (b"\x02" + b"\xff" * 8 + b"x", "offset is out of range"),
         (b"\x01" + bytes(8), "an opening of a wrong length"),
-        (with_version(2), "relay version 2, we speak 1"),
+        (with_version(1), "relay version 1, we speak 2"),
         (frames.encode(OPENING) + b"/", "a malformed job id"),
         (frames.encode(OPENING) + b"a" * 64, "an opening of a wrong length"),
         (
-            frames.encode(Open(job_id="a", expected=0, window_bytes=5)),
+            frames.encode(Open(job_id="a", attempt=0, expected=0, window_bytes=5)),
             "a window of 5 bytes",
         ),
     ],

@@ -196,14 +196,14 @@ def test_a_link_is_down_until_it_is_up() -> None:
 def test_results_are_released_once_and_kept(tmp_path: Path) -> None:
     folders = ResultFolders(tmp_path / "jobs")
     (folders.make_staging("a") / "out").write_bytes(b"1")
-    assert folders.staged() == ["a"]
+    assert folders.unfinished() == ["a"]
 
     folders.release("a")
     folders.release("a")
     folders.discard("a")
 
     assert folders.path_of("a", "out").read_bytes() == b"1"
-    assert folders.staged() == []
+    assert folders.unfinished() == []
 
 
 def test_discarded_results_leave_nothing(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def _make_jobs() -> None:
         sa.Column("opened_milliseconds", sa.Integer(), nullable=False),
         sa.Column("expires_milliseconds", sa.Integer(), nullable=False),
         sa.Column("began_milliseconds", sa.Integer(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("ended_milliseconds", sa.Integer(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("remedy", sa.Text(), nullable=False),

@@ -1,4 +1,4 @@
-"""Run benchmarks: ``python -m bench NAME [--quick] [--json] [--peers] [--case CASE]``."""
+"""Run benchmarks: ``python -m bench NAME [--quick] [--json] [--peers]``."""
 
 import argparse
 import json
@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import channel, psi
-from bench.psi_cases import CASES
 
 BENCHMARKS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
     "channel": channel.run,
@@ -29,14 +28,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="smaller, under a minute each")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--peers", action="store_true", help="run others' systems beside ours")
-    parser.add_argument("--case", action="append", choices=[*CASES], help="of psi; repeatable")
     asked = parser.parse_args()
     names = list(BENCHMARKS) if asked.name == "all" else [asked.name]
     where = machine()
-    found = {}
-    for name in names:
-        named = {"cases": asked.case} if asked.case and name == "psi" else {}
-        found[name] = BENCHMARKS[name](quick=asked.quick, peers=asked.peers, **named)
+    found = {name: BENCHMARKS[name](quick=asked.quick, peers=asked.peers) for name in names}
     if asked.json:
         print(json.dumps({"machine": where, "figures": found}, indent=2))
     else:
@@ -66,7 +61,7 @@ def show(where: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
     for name, figures in found.items():
         console.print(f"\n[bold]{name}[/bold]")
         for key, value in figures.items():
-            if isinstance(value, list) and value:
+            if isinstance(value, list):
                 console.print(_table(value))
             elif isinstance(value, dict):
                 console.print(f"{key.replace('_', ' ')}:")

@@ -18,7 +18,7 @@ from appliance.demo.nodes import Node
 KEYS: Final = 64
 REPEATS: Final = 5
 REQUIRED_SECONDS: Final = 1.0
-_REST_SECONDS: Final = 6.0  # in which a node has made another worker ready
+_REST_SECONDS: Final = 4.0  # in which a node has made another worker ready
 
 
 def run(nodes: Sequence[Node], propose: Callable[[], pb.Job]) -> dict[str, Any]:

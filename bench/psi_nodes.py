@@ -3,66 +3,58 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from appliance.api import agent_pb2 as pb
 from appliance.demo.nodes import Node, running_nodes, wait_for_answers, wait_until
-from bench import first_byte, wan
+from bench import first_byte
 from bench.parties import Measured, cpu_seconds, loopback_bytes
 from bench.psi_party import starts
-from bench.psi_tables import write_table
 
 _MIB: Final = 1 << 20
 _LOOK_SECONDS: Final = 0.2
 NUMBERS: Final = "numbers"
 FEW: Final = "few"
-WAN_MBIT: Final = 100
-WAN_DELAY_MS: Final = 10
-_REST_SECONDS: Final = 6.0  # in which the nodes have made a worker ready
-
-Link = Literal["direct", "100 Mbit/s and 10 ms"]
 
 
-def run(folder: Path, items: int, *, link: Link = "direct") -> Measured:
-    """Measure one job whose result goes to both sides, from the last approval to both results."""
-    tables = [write_table(folder / f"{start}.parquet", start, items) for start in starts(items)]
-    with paired_nodes(folder, link) as nodes:
+def run(folder: Path, items: int, common: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Measure registering both tables and running one job whose result goes to both sides.
+
+    Returns those two runs, and how long the first byte of a small job's protocol took.
+    """
+    tables = [_write(folder / f"{start}.parquet", start, items) for start in starts(items, common)]
+    with running_nodes(folder, "left", "right") as nodes:
+        wait_for_answers(nodes)
         left, right = nodes
-        _add(nodes, tables, NUMBERS)
+        _pair(left, right)
+        _add(nodes, [_write(folder / "few.parquet", 0, first_byte.KEYS)] * 2, FEW)
+        _publish(right, left, FEW)
+        waited = first_byte.run(nodes, lambda: _propose(left, right, FEW))
+        registered = _measure(
+            "registering both tables", items, nodes, lambda: _add(nodes, tables, NUMBERS)
+        )
         _publish(right, left, NUMBERS)
         job = _propose(left, right, NUMBERS)
-        time.sleep(_REST_SECONDS)
-        return _measure(f"coffer, two nodes, {link}", items, nodes, lambda: _run_job(nodes, job))
+        ran = _measure(
+            "coffer, two nodes, approval to both results",
+            items,
+            nodes,
+            lambda: _run_job(nodes, job),
+        )
+    return [registered.as_dict(), ran.as_dict()], waited
 
 
-def wait_for_first_byte(folder: Path) -> dict[str, Any]:
-    """Measure how long two nodes take from a small job's approval to its protocol's first byte."""
-    with paired_nodes(folder, "direct") as nodes:
-        left, right = nodes
-        table = write_table(folder / "few.parquet", 0, first_byte.KEYS)
-        _add(nodes, [table, table], FEW)
-        _publish(right, left, FEW)
-        return first_byte.run(nodes, lambda: _propose(left, right, FEW))
-
-
-@contextmanager
-def paired_nodes(folder: Path, link: Link) -> Iterator[list[Node]]:
-    """Give two nodes that have each other as peers, over such a link."""
-    with ExitStack() as relays:
-
-        def reached_by(port: int) -> int:
-            if link == "direct":
-                return port
-            return relays.enter_context(wan.slowed(port, mbit=WAN_MBIT, delay_ms=WAN_DELAY_MS))
-
-        with running_nodes(folder, "left", "right", reached_by=reached_by) as nodes:
-            wait_for_answers(nodes)
-            _pair(*nodes)
-            yield nodes
+def _write(path: Path, start: int, items: int) -> Path:
+    ids = pa.array([f"{number:016d}" for number in range(start, start + items)])
+    table = pa.table({"id": ids, "value": pa.array(list(range(items)))})
+    pq.write_table(table, path)
+    return path
 
 
 def _pair(left: Node, right: Node) -> None:
@@ -130,7 +122,7 @@ def _wait(nodes: Sequence[Node], is_so: Callable[[], bool]) -> None:
 
 def _measure(system: str, items: int, nodes: Sequence[Node], work: Callable[[], int]) -> Measured:
     agents = [psutil.Process(_agent_of(node)) for node in nodes]
-    spent, crossed = sum(map(_cpu_seconds, agents)), loopback_bytes()
+    spent, crossed = sum(map(cpu_seconds, agents)), loopback_bytes()
     with _peaks(agents) as peaks:
         began = time.perf_counter()
         rows = work()
@@ -140,7 +132,7 @@ def _measure(system: str, items: int, nodes: Sequence[Node], work: Callable[[], 
         system=system,
         items=items,
         wall_seconds=wall_seconds,
-        cpu_seconds=sum(map(_cpu_seconds, agents)) - spent,
+        cpu_seconds=sum(map(cpu_seconds, agents)) - spent,
         traffic_mib=(loopback_bytes() - crossed) / _MIB,
         peak_mib=tuple(peaks),
         result_rows=rows,
@@ -170,15 +162,6 @@ def _peaks(agents: Sequence[psutil.Process]) -> Iterator[list[float]]:
     finally:
         is_over.set()
         looking.join()
-
-
-def _cpu_seconds(agent: psutil.Process) -> float:
-    """Return the CPU time of an agent and all its processes: the ready worker's start is over."""
-    total = cpu_seconds(agent)
-    for process in agent.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            total += cpu_seconds(process)
-    return total
 
 
 def _memory_bytes(agent: psutil.Process) -> int:

@@ -1,7 +1,4 @@
-"""One party of a PSI service, no agent: ``python -m bench.psi_party RANK PORT ITEMS SERVICE JSON``.
-
-JSON are the service's parameters. Half of the items are common.
-"""
+"""One party of psi.intersect, no agent: ``python -m bench.psi_party RANK PORT ITEMS COMMON``."""
 
 import asyncio
 import hashlib
@@ -9,31 +6,19 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from appliance.agent.allocator import keep_large_buffers
 from appliance.agent.scratch import FolderScratch
 from services.channel import Channel
 from services.progress import Silent
 from services.randomness import System
 from services.registry import SERVICES
-from services.service import (
-    Column,
-    DatasetTerms,
-    Keys,
-    Numbers,
-    PartyTerms,
-    Service,
-    Task,
-    Terms,
-    Texts,
-)
+from services.service import Column, DatasetTerms, Keys, PartyTerms, Task, Terms
 from services.session import Party, Session
 from services.transport.stream import Stream
 
@@ -56,16 +41,6 @@ class Numbered:
         """Give the keys, which were made before."""
         yield self.keys
 
-    def read_texts(
-        self, columns: Sequence[str], rows: NDArray[np.int64]
-    ) -> Iterator[tuple[Texts, ...]]:
-        """Refuse: there are no columns but the key."""
-        raise LookupError(f"no columns {columns}")
-
-    def read_numbers(self, columns: Sequence[str], digits: int) -> Iterator[Numbers]:
-        """Refuse: there are no columns but the key."""
-        raise LookupError(f"no columns {columns}")
-
 
 def numbered_keys(start: int, count: int) -> Keys:
     """Return the keys numbered from ``start`` on."""
@@ -76,13 +51,14 @@ def numbered_keys(start: int, count: int) -> Keys:
     return Keys(offsets, np.ascontiguousarray(digits).reshape(-1))
 
 
-def starts(items: int) -> tuple[int, int]:
-    """Return where each party's numbers begin, so that half of them are common."""
-    return 0, items - items // 2
+def starts(items: int, common: int) -> tuple[int, int]:
+    """Return where each party's numbers begin, so that ``common`` of them are common."""
+    return 0, items - common
 
 
-def terms(items: int, service: Service, parameters: str) -> Terms:
-    """Return what a contract would ask: the receiver alone learns the outcome."""
+def terms(items: int) -> Terms:
+    """Return what a contract would ask: the receiver alone learns the intersection."""
+    service = SERVICES["psi.intersect"]
     dataset = DatasetTerms(
         name="numbers",
         columns=(Column(name="id", type="VARCHAR"),),
@@ -99,7 +75,7 @@ def terms(items: int, service: Service, parameters: str) -> Terms:
         )
         for name in NAMES
     )
-    return Terms(parties=parties, parameters=service.parameters.model_validate_json(parameters))
+    return Terms(parties=parties, parameters=service.parameters())
 
 
 def connected(rank: int, port: int) -> socket.socket:
@@ -115,10 +91,9 @@ def connected(rank: int, port: int) -> socket.socket:
     raise TimeoutError("the other party does not listen")
 
 
-async def run(rank: int, port: int, items: int, name: str, parameters: str) -> int:
-    """Run our role; return how many keys were found to be common."""
-    service = SERVICES[name]
-    inputs = Numbered(starts(items)[rank], items)
+async def run(rank: int, port: int, items: int, common: int) -> int:
+    """Run our role; return how many rows the result has."""
+    inputs = Numbered(starts(items, common)[rank], items)
     with connected(rank, port) as link:
         print("ready", flush=True)
         sys.stdin.readline()
@@ -132,18 +107,16 @@ async def run(rank: int, port: int, items: int, name: str, parameters: str) -> i
         with tempfile.TemporaryDirectory() as folder:
             task = Task(
                 session=session,
-                terms=terms(items, service, parameters),
+                terms=terms(items),
                 inputs=inputs,
                 scratch=FolderScratch(Path(folder)),
                 rng=System(),
                 progress=Silent(),
             )
-            outcome = await service.run(task)
+            outcome = await SERVICES["psi.intersect"].run(task)
         return outcome.summary.get("intersection_rows", 0)
 
 
 if __name__ == "__main__":
-    keep_large_buffers(until_end=True)  # as a worker does
-    rank, port, items = map(int, sys.argv[1:4])
-    print("done", asyncio.run(run(rank, port, items, *sys.argv[4:])), flush=True)
+    print("done", asyncio.run(run(*map(int, sys.argv[1:]))), flush=True)
     sys.stdin.read()

@@ -1,6 +1,6 @@
-"""Benchmarks, each beside what others reach: ``python -m bench NAME [--quick] [--json] [--peers]``.
+"""Benchmarks, each beside what others reach: ``python -m bench NAME [--quick] [--peers]``.
 
-Each module has ``run(*, quick: bool, peers: bool) -> dict[str, Any]``, a plain table of figures.
+Each has ``run(asked: Asked) -> dict[str, Any]``, plain figures and tables of them.
 """
 
 import appliance as _appliance  # before gRPC is loaded: it settles which TLS gRPC speaks

@@ -1,42 +1,72 @@
-"""Run benchmarks: ``python -m bench NAME [--quick] [--json] [--peers]``."""
+"""Run benchmarks: ``python -m bench NAME [--quick] [--peers] [--case CASE]… [--huge]``."""
 
 import argparse
 import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
-
 from bench import channel, psi
+from bench.asked import Asked
+from bench.report import markdown, show
 
-BENCHMARKS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
+BENCHMARKS: Final[dict[str, Callable[[Asked], dict[str, Any]]]] = {
     "channel": channel.run,
     "psi": psi.run,
 }
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Run what the command line names; 1 if a benchmark found a wrong result or a missed bound."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("name", choices=[*BENCHMARKS, "all"])
-    parser.add_argument("--quick", action="store_true", help="smaller, under a minute each")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--peers", action="store_true", help="run others' systems beside ours")
-    asked = parser.parse_args()
-    names = list(BENCHMARKS) if asked.name == "all" else [asked.name]
+    options = parser().parse_args(words)
+    asked = Asked(
+        is_quick=options.quick,
+        has_peers=options.peers,
+        is_huge=options.huge,
+        cases=tuple(options.case),
+    )
+    names = list(BENCHMARKS) if options.name == "all" else [options.name]
     where = machine()
-    found = {name: BENCHMARKS[name](quick=asked.quick, peers=asked.peers) for name in names}
-    if asked.json:
-        print(json.dumps({"machine": where, "figures": found}, indent=2))
+    found = {name: BENCHMARKS[name](asked) for name in names}
+    command = f"python -m bench NAME{asked.words}"
+    as_json = json.dumps({"machine": where, "command": command, "figures": found}, indent=2)
+    if options.save:
+        options.save.mkdir(parents=True, exist_ok=True)
+        (options.save / "figures.json").write_text(as_json + "\n")
+        (options.save / "results.md").write_text(markdown(command, where, found) + "\n")
+    if options.json:
+        print(as_json)
     else:
         show(where, found)
     return 0 if all(figures.get("passed", True) for figures in found.values()) else 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    made = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    made.add_argument("name", choices=[*BENCHMARKS, "all"])
+    made.add_argument("--quick", action="store_true", help="smaller, a minute or two each")
+    made.add_argument("--peers", action="store_true", help="run others' systems beside ours")
+    made.add_argument("--huge", action="store_true", help="also what takes 20 GB of disk")
+    made.add_argument(
+        "--case",
+        action="append",
+        default=[],
+        choices=[case.name for case in psi.CASES],
+        help="of psi, only this; may come several times",
+    )
+    made.add_argument("--json", action="store_true", help="print the figures as JSON")
+    made.add_argument(
+        "--save",
+        type=Path,
+        metavar="FOLDER",
+        help="write figures.json there, and results.md, an entry for bench/RESULTS.md",
+    )
+    return made
 
 
 def machine() -> dict[str, Any]:
@@ -47,43 +77,12 @@ def machine() -> dict[str, Any]:
         "cpu": models[0] if models else platform.processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "python": platform.python_version(),
         "load_before": round(os.getloadavg()[0], 1),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def show(where: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
-    """Print the figures for people."""
-    console = Console()
-    console.print("  ".join(f"{key} {value}" for key, value in where.items()))
-    for name, figures in found.items():
-        console.print(f"\n[bold]{name}[/bold]")
-        for key, value in figures.items():
-            if isinstance(value, list):
-                console.print(_table(value))
-            elif isinstance(value, dict):
-                console.print(f"{key.replace('_', ' ')}:")
-                for inner, figure in value.items():
-                    console.print(f"  {inner.replace('_', ' ')}: {figure}")
-            else:
-                console.print(f"{key.replace('_', ' ')}: {value}")
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
-    """Return one line for each row of figures; all rows have the same keys."""
-    table = Table(*(key.replace("_", " ") for key in rows[0]))
-    for row in rows:
-        table.add_row(*(_shown(value) for value in row.values()))
-    return table
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list):
-        return " / ".join(map(str, value))
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -28,6 +28,7 @@ from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
 from appliance.identity.node_id import NodeId
 from appliance.peering import tls
+from bench.asked import Asked
 from services.errors import PeerLost, ServiceError
 from services.transport.stream import Stream
 
@@ -69,10 +70,10 @@ class Node:
         )
 
 
-def run(*, quick: bool, peers: bool) -> dict[str, Any]:
-    """Measure both in turn, several times; gRPC itself is measured even without ``peers``."""
-    count = 512 if quick else 2048
-    repeats = 3 if quick else 7
+def run(asked: Asked) -> dict[str, Any]:
+    """Measure both in turn, several times; gRPC itself is measured even without peers."""
+    count = 512 if asked.is_quick else 2048
+    repeats = 3 if asked.is_quick else 7
     theirs, ours = [], []
     with tempfile.TemporaryDirectory() as folder:
         nodes = _make_nodes(Path(folder))

@@ -1,4 +1,4 @@
-"""One party of OpenMined's PSI: ``peers_openmined.py RANK PORT ITEMS START``.
+"""One party of OpenMined's PSI: ``peers_openmined.py RANK PORT IN.csv``.
 
 Runs in an environment that has OpenMined's package and nothing of ours. Rank 0 is its client and
 learns the intersection; the server's set goes as a Golomb-compressed set, its default.
@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 
 import private_set_intersection.python as psi
 
@@ -64,15 +65,15 @@ def be_server(link: socket.socket, items: list[str]) -> int:
     return 0
 
 
-def main(rank: int, port: int, count: int, start: int) -> int:
-    """Run one party; return how many items the result has."""
-    items = [f"{number:016d}" for number in range(start, start + count)]
+def main(rank: int, port: int, source: str) -> None:
+    """Run one party."""
+    items = Path(source).read_text().split()[1:]  # behind the column's name
     with connected(rank, port) as link:
         print("ready", flush=True)
         sys.stdin.readline()
-        return (be_server if rank else be_client)(link, items)
+        print("done", (be_server if rank else be_client)(link, items), flush=True)
+        sys.stdin.read()
 
 
 if __name__ == "__main__":
-    print("done", main(*map(int, sys.argv[1:])), flush=True)
-    sys.stdin.read()
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

@@ -1,0 +1,160 @@
+"""Two real nodes over TLS: what is done at them, and what it takes, agents and workers together."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.api import agent_pb2 as pb
+from appliance.demo.nodes import Node, running_nodes, wait_for_answers, wait_until
+from bench.parties import Measured
+from bench.processes import cpu_seconds, family, held_mib, peak_mib, sent_mib
+from bench.shaping import Link
+
+_LOOK_SECONDS: Final = 0.1
+_LEAVE_SECONDS: Final = 0.4  # in which an agent takes leave of the worker of a job that has ended
+_QUIET_SECONDS: Final = 1.0
+_QUIET_CPU_SECONDS: Final = 0.05
+_MOST_REST_SECONDS: Final = 60.0
+_NAMES: Final = ("left", "right")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two paired nodes: the left one proposes, the right one approves."""
+
+    left: Node
+    right: Node
+
+    @property
+    def nodes(self) -> tuple[Node, Node]:
+        """Both, by rank."""
+        return self.left, self.right
+
+    def add(self, name: str, tables: Sequence[Path]) -> None:
+        """Register a table at each node."""
+        for node, path in zip(self.nodes, tables, strict=True):
+            node.client.add_dataset(name, path=str(path), key=["id"])
+
+    def publish(self, name: str) -> None:
+        """Have the left node know of the right one's table."""
+        self.right.client.publish_dataset(name, [self.left.name])
+        self._wait(
+            lambda: any(
+                one.peer_id and one.name == name
+                for one in self.left.client.list_datasets(peers=True)
+            )
+        )
+
+    def propose(
+        self, service: str, dataset: str, *, parameters: str, receives: Sequence[str]
+    ) -> pb.Job:
+        """Propose a job whose result goes to both; return it once it waits for approval."""
+        job = self.left.client.submit_job(
+            service,
+            parties=[
+                pb.SubmitParty(dataset=dataset, receives=receives),
+                pb.SubmitParty(node=self.right.name, dataset=dataset, receives=receives),
+            ],
+            parameters=parameters,
+        )
+        waiting = self.right.client.list_jobs
+        self._wait(lambda: any(one.id == job.id for one in waiting(waiting=True).jobs))
+        return job
+
+    def finish(self, job: pb.Job) -> pb.JobResult:
+        """Approve a job, wait until both sides have its result on disk, and return it."""
+        self.right.client.approve_job(job.id, job.digest)
+        results = []
+        for node in self.nodes:
+            *_, ended = node.client.watch_job(job.id)
+            if ended.state != "succeeded":
+                raise RuntimeError(f"at {node.name} the job {ended.state}: {ended.cause}")
+            results.append(node.client.get_result(job.id))
+        if results[0].row_counts != results[1].row_counts:
+            raise RuntimeError(
+                f"the two sides got {results[0].row_counts} and {results[1].row_counts} rows"
+            )
+        return results[0]
+
+    def rest(self) -> None:
+        """Wait until both nodes are quiet: each has another worker ready, as in quiet times."""
+        deadline = time.monotonic() + _MOST_REST_SECONDS
+        spent, was = self._cpu_seconds(), -_QUIET_CPU_SECONDS
+        while spent - was >= _QUIET_CPU_SECONDS and time.monotonic() < deadline:
+            time.sleep(_QUIET_SECONDS)
+            spent, was = self._cpu_seconds(), spent
+
+    def _cpu_seconds(self) -> float:
+        return sum(cpu_seconds(node.process.pid) for node in self.nodes)
+
+    def measure(self, system: str, keys: int, work: Callable[[], int | None]) -> Measured:
+        """Measure at both nodes what ``work`` takes there; it returns how many rows came out."""
+        agents = [node.process.pid for node in self.nodes]
+        spent = self._cpu_seconds()
+        sent = [sent_mib(agent) for agent in agents]
+        with _watched(agents) as (peaks, held):
+            began = time.perf_counter()
+            rows = work()
+            wall_seconds = time.perf_counter() - began
+            time.sleep(_LEAVE_SECONDS)
+        return Measured(
+            system=system,
+            keys=keys,
+            wall_seconds=wall_seconds,
+            cpu_seconds=self._cpu_seconds() - spent,
+            sent_mib=tuple(sent_mib(agent) - was for agent, was in zip(agents, sent, strict=True)),
+            peak_mib=tuple(peaks),
+            held_mib=tuple(held),
+            result_rows=rows,
+        )
+
+    def _wait(self, is_so: Callable[[], bool]) -> None:
+        wait_until("the nodes agree", lambda: is_so() or None, self.nodes)
+
+
+@contextmanager
+def paired(folder: Path, link: Link | None = None) -> Iterator[Pair]:
+    """Start two nodes, pair them, and stop them at the end; ``link`` lies between them if given."""
+
+    def reached_at(name: str, address: str) -> str:
+        return link.relay_to(_NAMES.index(name), address) if link else address
+
+    with running_nodes(folder, *_NAMES, reached_at=reached_at) as nodes:
+        wait_for_answers(nodes)
+        left, right = nodes
+        right.client.accept(left.client.invite().text)
+        wait_until("they know each other", lambda: left.client.list_peers() or None, nodes)
+        for node in nodes:
+            node.client.confirm(node.client.list_peers()[0].node_id)
+        wait_until("they are paired", lambda: all(map(_is_paired, nodes)) or None, nodes)
+        yield Pair(left, right)
+
+
+def _is_paired(node: Node) -> bool:
+    return node.client.list_peers()[0].state == "paired"
+
+
+@contextmanager
+def _watched(agents: Sequence[int]) -> Iterator[tuple[list[float], list[float]]]:
+    """Watch memory in MiB: the most of one worker of each agent, and of each agent with all."""
+    peaks, held = [0.0 for _ in agents], [0.0 for _ in agents]
+    is_over = threading.Event()
+
+    def look() -> None:
+        while not is_over.wait(_LOOK_SECONDS):
+            for place, agent in enumerate(agents):
+                _, *workers = running = family(agent)
+                peaks[place] = max(peaks[place], *map(peak_mib, workers), 0.0)
+                held[place] = max(held[place], sum(map(held_mib, running)))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield peaks, held
+    finally:
+        is_over.set()
+        looking.join()

@@ -234,6 +234,8 @@ def _open(relay: Relay, own_rank: int, node: Node, end: socket.socket) -> None:
         grace_seconds=10,
         stages=frozenset(),
         watcher=_Unwatched(),
+        attempt=0,
+        last_attempt=0,
     )
 
 

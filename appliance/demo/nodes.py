@@ -60,14 +60,20 @@ def _how(code: int) -> str:
 
 
 @contextmanager
-def running_nodes(folder: Path, *names: str) -> Iterator[list[Node]]:
-    """Start a node for each name; stop them all at the end, whatever happens."""
+def running_nodes(
+    folder: Path, *names: str, reached_by: Callable[[int], int] = int
+) -> Iterator[list[Node]]:
+    """Start a node for each name; stop them all at the end, whatever happens.
+
+    reached_by: from the port that a node listens at to the one at which others reach it.
+    """
     die_with_us = ctypes.CDLL(None).prctl
     processes: list[subprocess.Popen[bytes]] = []
     clients: list[Client] = []
     try:
         for name in names:
-            processes.append(_start(folder, name, lambda: die_with_us(_PR_SET_PDEATHSIG, 15)))
+            prepare = partial(die_with_us, _PR_SET_PDEATHSIG, 15)
+            processes.append(_start(folder, name, prepare, reached_by))
         clients += [Client(folder / name) for name in names]
         nodes = [
             Node(
@@ -86,12 +92,14 @@ def running_nodes(folder: Path, *names: str) -> Iterator[list[Node]]:
         _stop(processes)
 
 
-def _start(folder: Path, name: str, prepare: Callable[[], object]) -> subprocess.Popen[bytes]:
+def _start(
+    folder: Path, name: str, prepare: Callable[[], object], reached_by: Callable[[int], int]
+) -> subprocess.Popen[bytes]:
     port, pairing_port = free_ports(2)
-    address = f"127.0.0.1:{port}"
+    here, there = f"127.0.0.1:{port}", f"127.0.0.1:{reached_by(port)}"
     command = [
         *(sys.executable, "-m", "appliance.cli", "--state", str(folder / name)),
-        *("up", "--name", name, "--listen", address, "--advertise", address),
+        *("up", "--name", name, "--listen", here, "--advertise", there),
         *("--pairing-port", str(pairing_port)),
     ]
     with (folder / f"{name}.log").open("ab") as log:

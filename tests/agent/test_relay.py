@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from appliance.agent import frames
-from appliance.agent.conversation import STATUSES_AT_ONCE, PeerAborted
+from appliance.agent.conversation import STATUSES_AT_ONCE, PeerAborted, PeerResumed
 from appliance.agent.frames import Abort, AbortCode, Ack, Fin, Open, Status
 from appliance.agent.relay import MAX_WAITING_STREAMS
 from services.errors import PeerLost, PeerProtocolError
@@ -358,6 +358,116 @@ def test_a_peer_that_sends_more_than_the_window_is_blamed() -> None:
 
             assert isinstance(error, PeerProtocolError)
             assert "more data than the window admits" in error.what
+
+    asyncio.run(run())
+
+
+async def begin_again(side: Side, attempt: int, grace_seconds: float = 5) -> None:
+    """Give an attempt up, as after a crash, and begin another."""
+    await side.relay.leave(JOB)
+    for end in side.workers.values():
+        end.close()
+    side.open([0, 1], grace_seconds, attempt=attempt, last_attempt=3)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_side_that_begins_again_takes_the_other_along_and_bytes_do_not_mix(first: int) -> None:
+    async def run() -> None:
+        async with sides(opens=False) as both:
+            here, there = both[first], both[1 - first]
+            for side in both:
+                side.open([0, 1], 5, last_attempt=3)
+            await write(here.workers[there.rank], b"old")
+            assert await read(there.workers[here.rank], 3) == b"old"
+            await write(here.workers[there.rank], b"lost")
+            await write(there.workers[here.rank], b"lost too")
+
+            await begin_again(here, 2)
+            await write(here.workers[there.rank], b"new")
+            error = await there.heard.failure()
+            assert isinstance(error, PeerResumed)
+            assert (error.rank, error.attempt) == (first, 2)
+            assert not here.heard.failures
+            await begin_again(there, 2)
+            await write(there.workers[here.rank], b"new too")
+
+            assert await read(there.workers[here.rank], 3) == b"new"
+            assert await read(here.workers[there.rank], 7) == b"new too"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("attempt", [4, 5, 255])
+def test_a_peer_that_calls_with_an_attempt_beyond_the_last_is_blamed(attempt: int) -> None:
+    async def run() -> None:
+        async with sides(opens=False) as (_, right):
+            right.open([0, 1], grace_seconds=5, attempt=1, last_attempt=3)
+            channel, stream = stream_to(right, as_rank=0)
+            await stream.write(opening_of(attempt))
+            error = await right.heard.failure()
+            last = [raw async for raw in stream][-1]
+            await channel.close()
+
+            assert type(error) is PeerProtocolError
+            assert f"begins attempt {attempt + 1} of at most 4" in error.what
+            assert last == frames.encode(Abort(AbortCode.BROKE_RULES))
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_answers_with_an_attempt_of_a_service_without_any_is_blamed() -> None:
+    async def run() -> None:
+        async with sides(opens=False) as (left, right):
+            right.open([0, 1], grace_seconds=5, attempt=1, last_attempt=3)
+            left.open([0, 1], grace_seconds=5)
+
+            error = await left.heard.failure()
+
+            assert type(error) is PeerProtocolError
+            assert "begins attempt 2 of at most 1" in error.what
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_calls_with_an_earlier_attempt_hears_ours_and_is_given_nothing() -> None:
+    async def run() -> None:
+        async with sides(opens=False) as (_, right):
+            right.open([0, 1], grace_seconds=1, attempt=2, last_attempt=3)
+            await write(right.workers[0], b"for attempt 3 alone")
+            channel, stream = stream_to(right, as_rank=0)
+            for raw in (opening_of(1), data(0, b"late"), opening_of(2), data(0, b"later")):
+                with contextlib.suppress(asyncio.InvalidStateError, grpc.RpcError):
+                    await stream.write(raw)
+            heard = [raw async for raw in stream]
+            await channel.close()
+
+            assert heard == [
+                frames.encode(
+                    Open(job_id=JOB, attempt=2, expected=0, window_bytes=frames.MAX_WINDOW_BYTES)
+                )
+            ]
+            assert not right.heard.links
+            # It may call as long as it likes: the grace time ends all the same.
+            assert type(await right.heard.failure()) is PeerLost
+
+    asyncio.run(run())
+
+
+def test_a_stale_stream_does_not_disturb_the_present_attempt() -> None:
+    async def run() -> None:
+        async with sides(opens=False) as (left, right):
+            for side in (left, right):
+                side.open([0, 1], grace_seconds=5, attempt=1, last_attempt=3)
+            await write(left.workers[1], b"x")
+            assert await read(right.workers[0], 1) == b"x"
+
+            channel, stream = stream_to(right, as_rank=0)
+            await stream.write(opening_of(0))
+            assert len([raw async for raw in stream]) == 1
+            await channel.close()
+
+            assert right.heard.links == [(0, True)]
+            assert not right.heard.failures
 
     asyncio.run(run())
 

@@ -13,6 +13,7 @@ import pytest
 from appliance.agent.frames import AbortCode
 from appliance.datasets.errors import BadRow, FileOfTheNode, FileVanished
 from appliance.datasets.source import Kind, Wanted
+from appliance.jobs.attempts import LAST_ATTEMPT
 from appliance.jobs.progress import ProgressReport
 from appliance.jobs.reasons import Reason
 from tests.agent.worker_sides import JOB, Bench, Told, benches, contract_of, workers
@@ -116,7 +117,7 @@ class KillsAt(Told):
 
 
 @pytest.mark.parametrize("stage", ["keys", "match", "join"])
-def test_a_worker_killed_at_any_stage_is_a_failure_with_its_cause(
+def test_a_worker_killed_in_its_last_attempt_is_a_failure_with_its_cause(
     stage: str, tmp_path: Path
 ) -> None:
     async def play(both: Both) -> None:
@@ -128,7 +129,7 @@ def test_a_worker_killed_at_any_stage_is_a_failure_with_its_cause(
         left.supervisor.tell(told)
         contract = contract_of(both)
         for bench in both:
-            await bench.start(contract)
+            await bench.start(contract, LAST_ATTEMPT)
         async with asyncio.timeout(20):
             await told.over.wait()
 
@@ -150,13 +151,13 @@ def test_a_worker_that_crashes_leaves_its_signal_and_no_data_in_the_log(tmp_path
         told.victim, _ = workers()
         both[0].supervisor.tell(told)
         for bench in both:
-            await bench.start(contract_of(both))
+            await bench.start(contract_of(both), LAST_ATTEMPT)
         async with asyncio.timeout(20):
             await told.over.wait()
         await both[0].supervisor.stop(JOB)
 
         assert failure(told) == (Reason.WORKER_CRASHED, "the worker crashed (SIGSEGV)")
-        log = (both[0].staging.parent / "worker.log").read_text()
+        log = (both[0].staging.parent / f"worker-{LAST_ATTEMPT + 1}.log").read_text()
         assert "Segmentation fault" in log
         assert "patient" not in log
 

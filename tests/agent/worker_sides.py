@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -84,10 +87,10 @@ class Bench:
         self.side = Side(rank)
         self.told = Told()
         # Built without its checks: a test may grant less memory than an operator may.
-        config = ApplianceConfig.model_construct(
+        self.config = ApplianceConfig.model_construct(
             state=self.state, worker_memory_bytes=memory_bytes, worker_threads=2
         )
-        self.supervisor = Supervisor(config, self.side.relay)
+        self.supervisor = Supervisor(self.config, self.side.relay)
         self.supervisor.tell(self.told)
         self.source = make_table(folder, keys)
         self.staging = self.state / "jobs" / JOB / "staging"
@@ -111,6 +114,15 @@ class Bench:
             attempt=attempt,
             seconds=contract.limits.most_seconds,
         )
+
+    def kill_worker(self) -> None:
+        """Kill the worker of the job that runs."""
+        os.kill(self.supervisor._runs[JOB].worker.pid, signal.SIGKILL)
+
+    async def reborn(self) -> None:
+        """Have the supervisor die, as far as others can tell, and begin anew."""
+        await self.supervisor.close()
+        self.supervisor = Supervisor(self.config, self.side.relay)
 
     async def over(self) -> Told:
         async with asyncio.timeout(30):
@@ -139,7 +151,11 @@ def make_table(folder: Path, keys: list[str]) -> Source:
 
 
 def contract_of(
-    benches: list[Bench], *, grace_seconds: int = 10, most_seconds: int = 60
+    benches: list[Bench],
+    *,
+    grace_seconds: int = 10,
+    most_seconds: int = 60,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Contract:
     service = SERVICES["psi.intersect"]
     roles = service.assign((1,), 2)
@@ -166,7 +182,7 @@ def contract_of(
     return Contract(
         id=JOB,
         service=ServiceRef(name=service.name, version=service.version),
-        parameters={},
+        parameters=dict(parameters or {}),
         parties=parties,
         proposer=0,
         created=NOW,

@@ -86,11 +86,8 @@ class Jobs:
         limits: JobLimits,
         now_milliseconds: Callable[[], int],
     ) -> None:
-        own = Named(node_id=key.node_id, name=own_name)
-        self._store = store
-        self._own = own
-        self._peers = peers
-        self._services = services
+        self._own = Named(node_id=key.node_id, name=own_name)
+        self._store, self._peers, self._services = store, peers, services
         self._now_milliseconds = now_milliseconds
         self._live = LiveJobs()
         self._folders = ResultFolders(folder)
@@ -103,7 +100,7 @@ class Jobs:
             now_milliseconds=now_milliseconds,
         )
         self._composer = Composer(
-            own=own,
+            own=self._own,
             store=store,
             services=services,
             peers=peers,

@@ -412,6 +412,24 @@ def test_watch_without_a_terminal_tells_plain_lines_and_not_each_update(
     assert "succeeded" in out
 
 
+def test_a_job_that_goes_on_from_a_checkpoint_says_so(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = progressing("running", 0.4)
+    again.attempt = 1
+    agent.lay("Jobs/WatchJob", progressing("running", 0.45), again, progressing("succeeded", 1.0))
+    agent.lay("Jobs/GetJob", again)
+
+    coffer(agent, "jobs", "watch", JOB_ID)
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[1]
+        .startswith("running (resumed from its last checkpoint, attempt 2): blinding 40%")
+    )
+    coffer(agent, "jobs", "show", JOB_ID)
+    assert "from its last checkpoint, attempt 2" in capsys.readouterr().out
+
+
 def test_watch_as_json_is_one_line_for_each_change(
     agent: FakeAgent, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,10 @@ from appliance.api import agent_pb2_grpc as stubs
 T = TypeVar("T")
 PATIENCE_SECONDS: Final = 90.0
 
+LONG: Final = 60_000
+"""Ids whose intersection by SLOW lasts some seconds, in partitions of which some are done soon."""
+SLOW: Final = '{"protocol": "ecdh", "partitions": 12}'
+
 
 def free_port_pair() -> int:
     """Return a port that is free on loopback together with the next one, the pairing port."""

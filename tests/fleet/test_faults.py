@@ -11,6 +11,8 @@ import pytest
 
 from appliance.api import agent_pb2 as pb
 from tests.fleet.nodes import (
+    LONG,
+    SLOW,
     Node,
     approve,
     arrived,
@@ -25,10 +27,6 @@ from tests.fleet.nodes import (
 )
 from tests.fleet.test_jobs import ids_in_result
 from tests.fleet.wire import Wire, wire_to
-
-LONG = 60_000
-# Some seconds, in partitions of which the first are finished soon.
-SLOW = '{"protocol": "ecdh", "partitions": 12}'
 
 
 @pytest.fixture

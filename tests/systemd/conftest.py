@@ -3,10 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.nodes import Node, pair, publish, write_ids
+from tests.fleet.nodes import LONG, Node, pair, publish, write_ids
 from tests.systemd.machine import DATASETS, BoxedNode, Machine, machine
-
-LONG = 24_000
 
 
 @pytest.fixture(scope="session")

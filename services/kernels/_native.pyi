@@ -89,7 +89,11 @@ def compress_two(
     left: NDArray[np.uint64], right: NDArray[np.uint64], scratch: NDArray[np.uint64], threads: int
 ) -> None: ...
 def ggm_expand(
-    leaves: NDArray[np.uint64], sums: NDArray[np.uint64], roots: NDArray[np.uint64], threads: int
+    leaves: NDArray[np.uint64],
+    sums: NDArray[np.uint64],
+    totals: NDArray[np.uint64],
+    roots: NDArray[np.uint64],
+    threads: int,
 ) -> None: ...
 def ggm_evaluate(
     leaves: NDArray[np.uint64],

@@ -20,22 +20,27 @@ def depth_of(leaves: int) -> int:
     return (leaves - 1).bit_length()
 
 
-def expand(roots: Blocks, leaves: int) -> tuple[Blocks, Blocks]:
-    """Return the leaves of trees, and for each level the sums of its left and of its right nodes.
+def expand(roots: Blocks, leaves: int) -> tuple[Blocks, Blocks, Blocks]:
+    """Return the leaves of trees, each level's sums of left and of right nodes, and the total.
 
-    Nodes without a leaf below them are left out.
-    Shapes: roots (t, 2); leaves (t, leaves, 2); sums (t, depth, 2, 2), left before right.
+    Nodes without a leaf below them are left out, but for those whose sibling has one. From such a
+    stump nothing grows, and it counts in its level's sum and in the total, as a leaf does: else
+    whoever asks for the way to a place behind the last leaf would learn all leaves, and the total.
+    Shapes: roots (t, 2); leaves (t, leaves, 2); sums (t, depth, 2, 2), left before right; totals
+            (t, 2), of all leaves and stumps of each tree.
     """
     trees, depth = len(flat(roots, "roots")), depth_of(leaves)
     if not trees:
         raise ValueError("there are no roots")
-    grown, sums = empty(trees, leaves), empty(trees, depth, 2)
-    _native.ggm_expand(flat(grown, ""), flat(sums, ""), flat(roots, "roots"), thread_count())
-    return grown, sums
+    grown, sums, totals = empty(trees, leaves), empty(trees, depth, 2), empty(trees)
+    _native.ggm_expand(
+        flat(grown, ""), flat(sums, ""), totals, flat(roots, "roots"), thread_count()
+    )
+    return grown, sums, totals
 
 
 def evaluate(points: NDArray[np.int64], siblings: Blocks, rests: Blocks, leaves: int) -> Blocks:
-    """Return trees' leaves but for one each; in its place the sum of all others and of the rest.
+    """Return trees' leaves but for one each; in its place the sum of all else and of the rest.
 
     Shapes: points (t,), the missing leaves; siblings (t, depth, 2), of each level the sum of the
             nodes on the side where the way to the leaf does not go; rests (t, 2); the result

@@ -105,7 +105,7 @@ async def receiver(channel: Channel, length: int, domain: bytes, rng: Rng) -> Re
     """
     keys = await base_ot.sender(channel, BITS, domain, rng)
     total = length + HASHES
-    leaves, sums = ggm.expand(blocks.from_bytes(rng.draw(16 * TREES)), LEAVES)
+    leaves, sums, _ = ggm.expand(blocks.from_bytes(rng.draw(16 * TREES)), LEAVES)
     totals, rows = await asyncio.to_thread(correlation.fold, leaves, total)
     await channel.send(prove(draft(keys, sums, leaves, totals), totals, rows, domain))
     return ReceiverRows(

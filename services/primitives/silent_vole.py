@@ -30,12 +30,13 @@ class Places:
     differences: Column128 = secret()
 
 
-@message("silent_vole/trees")
+@message("silent_vole/trees", version=2)
 class Trees:
     """What the receiver fills in its trees with.
 
     siblings: of each part and level two sums of nodes, of which the receiver can read one.
-    rests:    of each part the sum of its leaves and of the sender's share of the noise there.
+    rests:    of each part the sum of its leaves and stumps, and of the sender's share of the noise
+              there: who can name a place behind the last leaf, and may lie, still lacks a stump.
     """
 
     siblings: Column128 = secret()
@@ -100,8 +101,8 @@ async def sender(
     channel.require(len(came) == shape.path_blocks, "its places are not as many as agreed")
     shares = correlation.combine(np.ascontiguousarray(ours.rows[:, shape.path_blocks :]))
     roots = blocks.from_bytes(rng.draw(16 * WEIGHT))
-    leaves, sums = await asyncio.to_thread(ggm.expand, roots, shape.places)
-    rests = sums[:, -1, 0] ^ sums[:, -1, 1] ^ shares[:WEIGHT]
+    leaves, sums, totals = await asyncio.to_thread(ggm.expand, roots, shape.places)
+    rests = totals ^ shares[:WEIGHT]
     await channel.send(Trees(hide_siblings(shape, ours, sums, came), rests))
     if adversary is Adversary.MALICIOUS:
         await answer(channel, ours.delta, leaves, shares[WEIGHT])

@@ -45,11 +45,12 @@ def siblings_of(sums: Blocks, points: list[int]) -> Blocks:
 def test_trees_grow_as_in_the_twin(seed: int, leaves: int) -> None:
     roots = drawn(seed, 3)
 
-    grown, sums = ggm.expand(roots, leaves)
+    grown, sums, totals = ggm.expand(roots, leaves)
 
     for i, root in enumerate(to_ints(roots)):
-        expected, expected_sums = twin.expand(root, leaves)
+        expected, expected_sums, total = twin.expand(root, leaves)
         assert to_ints(grown[i]) == expected
+        assert to_ints(totals[i]) == [total]
         assert to_ints(sums[i]) == [each for pair in expected_sums for each in pair]
 
 
@@ -59,15 +60,45 @@ def test_all_leaves_but_one_come_from_the_sums_beside_the_way(
     seed: int, leaves: int, data: st.DataObject
 ) -> None:
     points = [data.draw(st.integers(0, leaves - 1)), 0, leaves - 1]
-    grown, sums = ggm.expand(drawn(seed, 3), leaves)
-    rests = drawn(seed + 1, 3)
+    grown, sums, totals = ggm.expand(drawn(seed, 3), leaves)
+    added = drawn(seed + 1, 3)
 
-    known = ggm.evaluate(np.array(points, np.int64), siblings_of(sums, points), rests, leaves)
+    known = ggm.evaluate(
+        np.array(points, np.int64), siblings_of(sums, points), totals ^ added, leaves
+    )
 
-    for i, point in enumerate(points):
-        grown[i, point] = 0
-        grown[i, point] = np.bitwise_xor.reduce(grown[i]) ^ rests[i]
+    grown[np.arange(3), points] ^= added
     assert np.array_equal(known, grown)
+
+
+@pytest.mark.parametrize("leaves", [3, 5, 11, 20])
+def test_a_way_to_no_leaf_does_not_give_the_total(leaves: int) -> None:
+    grown, sums, totals = ggm.expand(drawn(1, 1), leaves)
+    depth = ggm.depth_of(leaves)
+    for point in range(leaves, 2**depth):
+        siblings = to_ints(siblings_of(sums, [point])[0])
+
+        found, stumps = leaves_beside(point, siblings, leaves)
+
+        assert found == to_ints(grown[0])  # who went there has all leaves …
+        assert to_ints(totals)[0] not in (twin.total(found), twin.total(found) ^ twin.total(stumps))
+
+
+def leaves_beside(point: int, siblings: list[int], leaves: int) -> tuple[list[int], list[int]]:
+    """Return the leaves and the stumps that a way tells, though it may lead to no leaf."""
+    depth = len(siblings)
+    nodes: dict[int, int] = {}
+    stumps = []
+    for level, sibling in enumerate(siblings, 1):
+        way, width = point >> (depth - level), -(-leaves // 2 ** (depth - level))
+        grown = {2 * place: twin.children([node]) for place, node in nodes.items()}
+        nodes = {first + side: pair[side] for first, pair in grown.items() for side in (0, 1)}
+        beside = [node for place, node in nodes.items() if place % 2 != way % 2]
+        if way // 2 < -(-width // 2):  # else it goes on below a stump, where nothing grows
+            nodes[way ^ 1] = sibling ^ twin.total(beside)
+        stumps += [node for place, node in nodes.items() if place >= width]
+        nodes = {place: node for place, node in sorted(nodes.items()) if place < width}
+    return list(nodes.values()), stumps
 
 
 @given(seed=seeds, leaves=st.integers(2, 40), data=st.data())

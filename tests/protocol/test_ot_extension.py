@@ -68,7 +68,7 @@ async def cheat(channel: Channel, seed: int, change: Change) -> None:
     """Do as the receiver, but change what is sent before it is proven."""
     rng = Seeded(seed)
     keys = await base_ot.sender(channel, 128, DOMAIN, rng)
-    leaves, sums = ggm.expand(blocks.from_bytes(rng.draw(16 * 16)), 256)
+    leaves, sums, _ = ggm.expand(blocks.from_bytes(rng.draw(16 * 16)), 256)
     totals, rows = correlation.fold(leaves, TOTAL)
     drafted = change(ot_extension.draft(keys, sums, leaves, totals))
     await channel.send(ot_extension.prove(drafted, totals, rows, DOMAIN))

@@ -10,7 +10,9 @@ namespace coffer {
 namespace {
 
 // How a tree with a given count of leaves, at least 2, is cut: level d has width(d) nodes, the
-// first ones of 2^d, as many as have leaves below them.
+// first ones of 2^d, as many as have leaves below them. Where that is an odd number the last has a
+// sibling with none below, a stump: it is a node as any, from which nothing grows. So each way that
+// bits can name, also one that leads to no leaf, misses a leaf or a stump.
 struct Shape {
   std::size_t leaves;
   unsigned depth;
@@ -20,9 +22,9 @@ struct Shape {
   std::size_t width(unsigned level) const { return ((leaves - 1) >> (depth - level)) + 1; }
 };
 
-// Replaces the nodes of a level by those of the next, both at the end of `tree`;
-// sums[b] = the sum of the left (b = 0) and of the right ones.
-void double_level(Block128* tree, const Shape& shape, unsigned level, Block128* sums) {
+// Replaces the nodes of a level by those of the next, both at the end of `tree`; sums[b] = the sum
+// of the left (b = 0) and of the right ones; returns the stump among the latter, zero if none.
+Block128 double_level(Block128* tree, const Shape& shape, unsigned level, Block128* sums) {
   const std::size_t parents = shape.width(level), children = shape.width(level + 1);
   const Block128* from = tree + shape.leaves - parents;
   Block128* to = tree + shape.leaves - children;
@@ -37,13 +39,13 @@ void double_level(Block128* tree, const Shape& shape, unsigned level, Block128* 
       const std::size_t child = 2 * (first + i);
       const Block128 even = left[i] ^ taken[i], odd = right[i] ^ taken[i];
       sums[0] ^= even;
+      sums[1] ^= odd;
       to[child] = even;
-      if (child + 1 < children) {  // public: only the last node of a level may have one child
-        sums[1] ^= odd;
-        to[child + 1] = odd;
-      }
+      if (child + 1 == children) return odd;  // public: only the last one can be a stump
+      to[child + 1] = odd;
     }
   }
+  return zero128();
 }
 
 // All ones if a = b, else zeros.
@@ -70,7 +72,7 @@ void place_pair(Block128* nodes, std::size_t count, std::uint64_t pair, Block128
 }
 
 // Fills in a tree from the sums of the siblings on the way to the leaf `point`, which becomes the
-// sum of all others and of `rest`.
+// sum of all others, of the stumps and of `rest`.
 void evaluate_tree(Block128* tree, std::size_t leaves, std::uint64_t point,
                    const Block128* siblings, Block128 rest) {
   // Where a node is unknown stands zero; its children are these constants, to be left out.
@@ -79,37 +81,41 @@ void evaluate_tree(Block128* tree, std::size_t leaves, std::uint64_t point,
   encrypt(right_key, of_zero + 1, of_zero + 1, 1);
   const Shape shape(leaves);
   tree[leaves - 1] = zero128();
+  Block128 stumps = rest;
   for (unsigned level = 0; level < shape.depth; ++level) {
     Block128 sums[2];
-    double_level(tree, shape, level, sums);
+    const Block128 stump = double_level(tree, shape, level, sums);
     const std::size_t width = shape.width(level + 1);
     const std::uint64_t node = point >> (shape.depth - 1 - level), is_odd = 0 - (node & 1);
-    // The last node of a level may have no right child.
-    const std::uint64_t is_lone = equal(node, width - 1) & (0 - (width & 1));
-    const Block128 lefts = sums[0] ^ of_zero[0];
-    const Block128 rights = sums[1] ^ select(is_lone, zero128(), of_zero[1]);
+    const Block128 lefts = sums[0] ^ of_zero[0], rights = sums[1] ^ of_zero[1];
     const Block128 sibling = siblings[level] ^ select(is_odd, lefts, rights);
     Block128 missing = zero128();
-    if (level + 1 == shape.depth)
-      missing = lefts ^ rights ^ select(is_lone, zero128(), sibling) ^ rest;
+    if (level + 1 == shape.depth) missing = lefts ^ rights ^ sibling ^ stumps;
+    if (width & 1) stumps ^= select(equal(node, width - 1), sibling, stump);
     place_pair(tree + leaves - width, width, node >> 1, select(is_odd, sibling, missing),
                select(is_odd, missing, sibling));
   }
 }
 
-// tree = the leaves below the root; sums[2 l + b] = that of the left or right nodes of level l + 1
-void expand_tree(Block128* tree, std::size_t leaves, Block128 root, Block128* sums) {
+// tree = the leaves below the root; sums[2 l + b] = that of the left or right nodes of level l + 1;
+// returns the sum of all leaves and stumps.
+Block128 expand_tree(Block128* tree, std::size_t leaves, Block128 root, Block128* sums) {
   const Shape shape(leaves);
   tree[leaves - 1] = root;
-  for (unsigned level = 0; level < shape.depth; ++level)
-    double_level(tree, shape, level, sums + 2 * level);
+  Block128 total = zero128();
+  for (unsigned level = 0; level + 1 < shape.depth; ++level)
+    total ^= double_level(tree, shape, level, sums + 2 * level);
+  Block128* const last = sums + 2 * (shape.depth - 1);
+  double_level(tree, shape, shape.depth - 1, last);
+  return total ^ last[0] ^ last[1];
 }
 
-void expand(OutBlocks leaves, OutBlocks sums, Blocks roots, unsigned threads) {
+void expand(OutBlocks leaves, OutBlocks sums, OutBlocks totals, Blocks roots, unsigned threads) {
   const std::size_t trees = roots.shape(0);
   const std::size_t size = leaves.shape(0) / trees, width = sums.shape(0) / trees;
   for_each_row(trees, threads, [&](std::size_t i) {
-    expand_tree(blocks(leaves) + i * size, size, blocks(roots)[i], blocks(sums) + i * width);
+    blocks(totals)[i] =
+        expand_tree(blocks(leaves) + i * size, size, blocks(roots)[i], blocks(sums) + i * width);
   });
 }
 
@@ -138,7 +144,7 @@ void scatter(OutBlocks out, Indices points, Blocks values) {
 void add_ggm(nb::module_& m) {
   const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
   m.def("ggm_expand", &expand, nb::arg("leaves").noconvert(), nb::arg("sums").noconvert(),
-        nb::arg("roots").noconvert(), nb::arg("threads"), unlocked);
+        nb::arg("totals").noconvert(), nb::arg("roots").noconvert(), nb::arg("threads"), unlocked);
   m.def("ggm_evaluate", &evaluate, nb::arg("leaves").noconvert(), nb::arg("points").noconvert(),
         nb::arg("siblings").noconvert(), nb::arg("rests").noconvert(), nb::arg("threads"),
         unlocked);

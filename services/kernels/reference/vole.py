@@ -41,14 +41,16 @@ def total(blocks: Sequence[int]) -> int:
     return found
 
 
-def expand(root: int, leaves: int) -> tuple[list[int], list[tuple[int, int]]]:
+def expand(root: int, leaves: int) -> tuple[list[int], list[tuple[int, int]], int]:
     """Do as :func:`services.kernels.ggm.expand`, for one tree."""
     depth = (leaves - 1).bit_length()
-    nodes, sums = [root], []
+    nodes, sums, stumps = [root], [], 0
     for level in range(1, depth + 1):
-        nodes = children(nodes)[: -(-leaves // 2 ** (depth - level))]
-        sums.append((total(nodes[::2]), total(nodes[1::2])))
-    return nodes, sums
+        grown = children(nodes)
+        sums.append((total(grown[::2]), total(grown[1::2])))
+        width = -(-leaves // 2 ** (depth - level))
+        nodes, stumps = grown[:width], stumps ^ total(grown[width:])
+    return nodes, sums, stumps ^ total(nodes)
 
 
 def compress(vector: Sequence[int]) -> list[int]:

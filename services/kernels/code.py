@@ -17,7 +17,10 @@ The choice of t, the noise's weight, is argued in :mod:`services.primitives.nois
 
 from typing import Final
 
-from services.kernels import _native, thread_count
+import numpy as np
+from numpy.typing import NDArray
+
+from services.kernels import _native, ggm, thread_count
 from services.kernels.blocks import Blocks, empty, flat
 
 SHORTEST: Final = 64
@@ -35,14 +38,22 @@ def compress(vector: Blocks) -> Blocks:
     return column[: len(column) // 2]
 
 
-def compress_two(left: Blocks, right: Blocks) -> tuple[Blocks, Blocks]:
-    """Do as :func:`compress` for two vectors of one length, in less time than one by one."""
-    first, second = _require_fit(left), _require_fit(right)
-    if len(first) != len(second):
-        raise ValueError(f"vectors of {len(first)} and {len(second)} blocks")
-    half = len(first) // 2
-    _native.compress_two(first, second, empty(2 * half), thread_count())
-    return first[:half], second[:half]
+def compress_two(
+    vector: Blocks, points: NDArray[np.int64], values: Blocks
+) -> tuple[Blocks, Blocks]:
+    """Do as :func:`compress`, and for a sparse vector too, in less time than one by one.
+
+    The sparse vector is of the same length, in equal parts: zero but for values[i] at place
+    points[i] of its i-th part. Its product is laid over the second half of the other.
+    Shapes: vector (2 n, 2), points (t,), values (t, 2), each result (n, 2).
+    """
+    column = _require_fit(vector)
+    if len(points) != len(flat(values, "values")) or not len(points) or len(column) % len(points):
+        raise ValueError(f"{len(points)} points, {len(values)} values in {len(column)} blocks")
+    ggm.require_points(points, len(column) // len(points))
+    half = len(column) // 2
+    _native.compress_two(column, empty(2 * half), points, values, thread_count())
+    return column[:half], column[half:]
 
 
 def _require_fit(vector: Blocks) -> Blocks:

@@ -49,7 +49,7 @@ def evaluate(points: NDArray[np.int64], siblings: Blocks, rests: Blocks, leaves:
     trees, depth = len(points), depth_of(leaves)
     if siblings.shape != (trees, depth, 2) or rests.shape != (trees, 2):
         raise ValueError(f"{trees} points, siblings {siblings.shape}, rests {rests.shape}")
-    _require_points(points, leaves)
+    require_points(points, leaves)
     grown = empty(trees, leaves)
     _native.ggm_evaluate(
         flat(grown, ""), points, flat(siblings, "siblings"), flat(rests, "rests"), thread_count()
@@ -57,19 +57,7 @@ def evaluate(points: NDArray[np.int64], siblings: Blocks, rests: Blocks, leaves:
     return grown
 
 
-def scatter(points: NDArray[np.int64], values: Blocks, leaves: int) -> Blocks:
-    """Return for each point a row of zeros with its value there.
-
-    Shapes: points (t,); values (t, 2); the result (t, leaves, 2).
-    """
-    if values.shape != (len(points), 2):
-        raise ValueError(f"{len(points)} points, values {values.shape}")
-    _require_points(points, leaves)
-    out = empty(len(points), leaves)
-    _native.scatter(flat(out, ""), points, flat(values, "values"))
-    return out
-
-
-def _require_points(points: NDArray[np.int64], leaves: int) -> None:
+def require_points(points: NDArray[np.int64], leaves: int) -> None:
+    """Raise ValueError unless each point is one of 0…leaves-1, and there are some."""
     if not len(points) or not 0 <= points.min() <= points.max() < leaves:
         raise ValueError(f"points are not among {leaves} leaves")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.channel import Channel
-from services.kernels import blocks, code, correlation, ggm
+from services.kernels import blocks, code, correlation, field128, ggm
 from services.kernels.blocks import Blocks
 from services.primitives import noise, ot_extension
 from services.primitives.noise import WEIGHT, Noise
@@ -135,11 +135,11 @@ async def receiver(
     siblings = read_siblings(shape, ours, came.siblings)
     rests = came.rests ^ shares[:WEIGHT]
     c = await asyncio.to_thread(ggm.evaluate, places, siblings, rests, shape.places)
-    a = await asyncio.to_thread(ggm.scatter, places, values[:WEIGHT], shape.places)
     if adversary is Adversary.MALICIOUS:
         point = blocks.from_bytes(rng.draw(16))[0]
-        await challenge(channel, point, a, c, values[WEIGHT], shares[WEIGHT])
-    a, c = await asyncio.to_thread(code.compress_two, a, c)
+        mask = values[WEIGHT] ^ sparse_hash(shape, places, values[:WEIGHT], point)
+        await challenge(channel, point, mask, c, shares[WEIGHT])
+    c, a = await asyncio.to_thread(code.compress_two, c, places, values[:WEIGHT])
     return ReceiverVole(a=a[:count], c=c[:count])
 
 
@@ -211,13 +211,12 @@ async def answer(channel: Channel, delta: Blocks, b: Blocks, share: Blocks) -> N
 
 
 async def challenge(
-    channel: Channel, point: Blocks, a: Blocks, c: Blocks, value: Blocks, share: Blocks
+    channel: Channel, point: Blocks, mask: Blocks, c: Blocks, share: Blocks
 ) -> None:
     """Ask the sender for the linear hash of C = A·Δ + B; hold it to be cheating if it is another.
 
     The hash of A would tell of the noise, so an element of it that nothing else uses masks it.
     """
-    mask = value ^ await asyncio.to_thread(total_hash, a, point)
     await channel.send(Challenge(point.astype("<u8").tobytes(), mask.astype("<u8").tobytes()))
     expected = digest(share ^ await asyncio.to_thread(total_hash, c, point))
     came = await channel.receive(Answer)
@@ -228,6 +227,17 @@ def total_hash(vector: Blocks, point: Blocks) -> Blocks:
     """Return the linear hash of a whole vector."""
     hashed_rows = correlation.linear_hash(vector.reshape(1, -1, 2), point)
     return hashed_rows.reshape(2)
+
+
+def sparse_hash(shape: Noise, places: NDArray[np.int64], values: Blocks, point: Blocks) -> Blocks:
+    """Return the linear hash of the vector that is zero but for a value at a place of each part."""
+    exponents = (places + np.arange(len(places)) * shape.places).astype(np.uint64)
+    powers = np.tile(np.array([1, 0], np.uint64), (len(places), 1))
+    for bit in range((len(places) * shape.places).bit_length() - 1, -1, -1):
+        powers = field128.multiply(powers, powers)
+        chosen = np.uint64(0) - (exponents >> np.uint64(bit) & np.uint64(1))  # a mask, no branch
+        powers ^= (powers ^ field128.multiply(powers, point)) & chosen[:, None]
+    return field128.inner_product(values, powers)
 
 
 def digest(block: Blocks) -> bytes:

@@ -101,30 +101,20 @@ def leaves_beside(point: int, siblings: list[int], leaves: int) -> tuple[list[in
     return list(nodes.values()), stumps
 
 
-@given(seed=seeds, leaves=st.integers(2, 40), data=st.data())
-@few
-def test_values_are_scattered_to_their_points(seed: int, leaves: int, data: st.DataObject) -> None:
-    points = data.draw(st.lists(st.integers(0, leaves - 1), min_size=1, max_size=5))
-    values = drawn(seed, len(points))
-
-    scattered = ggm.scatter(np.array(points, np.int64), values, leaves)
-
-    expected = np.zeros((len(points), leaves, 2), np.uint64)
-    expected[np.arange(len(points)), points] = values
-    assert np.array_equal(scattered, expected)
-
-
 @settings(few, max_examples=6)
 @given(seed=seeds, half=st.one_of(st.integers(32, 700), st.sampled_from([255, 256, 282, 538])))
 def test_vectors_are_compressed_as_in_the_twin(seed: int, half: int) -> None:
-    left, right = drawn(seed, 2 * half), drawn(seed + 1, 2 * half)
-    expected = twin.compress(to_ints(left))
+    vector, sparse = drawn(seed, 2 * half), np.zeros((2 * half, 2), np.uint64)
+    parts = next(count for count in (5, 4, 3, 2) if 2 * half % count == 0)
+    points, values = np.arange(parts) * seed % (2 * half // parts), drawn(seed + 1, parts)
+    sparse[np.arange(parts) * (2 * half // parts) + points] = values
+    expected = twin.compress(to_ints(vector))
 
-    alone = code.compress(left.copy())
-    both = code.compress_two(left.copy(), right.copy())
+    alone = code.compress(vector.copy())
+    both = code.compress_two(vector.copy(), points, values)
 
     assert to_ints(alone) == to_ints(both[0]) == expected
-    assert np.array_equal(both[1], code.compress(right.copy()))
+    assert np.array_equal(both[1], code.compress(sparse))
 
 
 def test_compression_is_linear() -> None:
@@ -246,19 +236,18 @@ def test_a_point_outside_of_its_tree_is_refused(point: int) -> None:
     with pytest.raises(ValueError, match="points"):
         ggm.evaluate(points, drawn(1, 1, 3), drawn(1, 1), 7)
     with pytest.raises(ValueError, match="points"):
-        ggm.scatter(points, drawn(1, 1), 7)
+        code.compress_two(drawn(1, 70), np.repeat(points, 10), drawn(1, 10))
 
 
 def test_columns_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="siblings"):
         ggm.evaluate(np.zeros(1, np.int64), drawn(1, 1, 2), drawn(1, 1), 7)
-    with pytest.raises(ValueError, match="values"):
-        ggm.scatter(np.zeros(1, np.int64), drawn(1, 2), 7)
+    for count in (2, 3):
+        with pytest.raises(ValueError, match="values"):
+            code.compress_two(drawn(1, 70), np.zeros(count, np.int64), drawn(1, 3))
     for length in (63, 62, 0):
         with pytest.raises(ValueError, match="not compressed"):
             code.compress(drawn(1, 64)[:length])
-    with pytest.raises(ValueError, match="vectors"):
-        code.compress_two(drawn(1, 64), drawn(1, 66))
     with pytest.raises(ValueError, match="no blocks"):
         code.compress(drawn(1, 128)[::2])
     with pytest.raises(ValueError, match="leaves"):

@@ -17,6 +17,12 @@ inline Block128 zero128() { return Block128{0, 0}; }
 // All ones if the bit is 1, all zeros if it is 0.
 inline Block128 mask128(std::uint64_t bit) { return Block128{0 - bit, 0 - bit}; }
 
+// All ones if a = b, else all zeros.
+inline Block128 equal128(std::uint64_t a, std::uint64_t b) {
+  const std::uint64_t differs = a ^ b;
+  return mask128(1 ^ (differs | (0 - differs)) >> 63);
+}
+
 // a times x modulo x^128 + x^7 + x^2 + x + 1
 inline Block128 times_x(Block128 a) {
   const std::uint64_t low = a[0], high = a[1];

@@ -119,13 +119,31 @@ void compress(OutBlocks vector, unsigned threads) {
   expand(x, size, threads, [&](std::size_t i, Block128 sum) { out[i] ^= sum; });
 }
 
-// The same for two vectors. Their second halves are laid side by side into `scratch`, as the
-// expander reads places all over memory: a place of both costs no more than one of either.
-void compress_two(OutBlocks left, OutBlocks right, OutBlocks scratch, unsigned threads) {
-  const std::size_t size = left.shape(0) / 2;
-  Block128 *const first = blocks(left), *const second = blocks(right);
+// Calls take(i, entry) for the entries first…last-1 of a vector that is zero but for a value at a
+// point of each of its parts. The points are secret.
+template <typename Take>
+void for_each_entry(const Indices& points, const Blocks& values, std::size_t part,
+                    std::size_t first, std::size_t last, const Take& take) {
+  for (std::size_t i = first; i < last;) {
+    const std::size_t number = i / part, end = std::min(last, (number + 1) * part);
+    const std::uint64_t point = number * part + static_cast<std::uint64_t>(points(number));
+    const Block128 value = blocks(values)[number];
+    for (; i < end; ++i) take(i, value & equal128(i, point));
+  }
+}
+
+// The same for `vector` and for one of that length which is zero but for a value at a point of each
+// part, whose product takes the place of the second half. Both are laid side by side into
+// `scratch`, as the expander reads places all over memory: a place of both costs no more than one.
+void compress_two(OutBlocks vector, OutBlocks scratch, Indices points, Blocks values,
+                  unsigned threads) {
+  const std::size_t size = vector.shape(0) / 2, part = vector.shape(0) / points.shape(0);
+  Block128 *const first = blocks(vector), *const second = first + size;
   Pair128* const x = reinterpret_cast<Pair128*>(scratch.data());
-  for (std::size_t i = 0; i < size; ++i) x[i] = {first[size + i], second[size + i]};
+  for_each_entry(points, values, part, size, 2 * size,
+                 [&](std::size_t i, Block128 entry) { x[i - size] = {first[i], entry}; });
+  for_each_entry(points, values, part, 0, size,
+                 [&](std::size_t i, Block128 entry) { second[i] = entry; });
   convolve(x, size, 0);
   convolve(x, size, 1);
   expand(x, size, threads, [&](std::size_t i, const Pair128& sum) {
@@ -139,8 +157,9 @@ void compress_two(OutBlocks left, OutBlocks right, OutBlocks scratch, unsigned t
 void add_code(nb::module_& m) {
   m.def("compress", &compress, nb::arg("vector").noconvert(), nb::arg("threads"),
         nb::call_guard<nb::gil_scoped_release>());
-  m.def("compress_two", &compress_two, nb::arg("left").noconvert(), nb::arg("right").noconvert(),
-        nb::arg("scratch").noconvert(), nb::arg("threads"),
+  m.def("compress_two", &compress_two, nb::arg("vector").noconvert(),
+        nb::arg("scratch").noconvert(), nb::arg("points").noconvert(),
+        nb::arg("values").noconvert(), nb::arg("threads"),
         nb::call_guard<nb::gil_scoped_release>());
 }
 

@@ -128,17 +128,6 @@ void evaluate(OutBlocks leaves, Indices points, Blocks siblings, Blocks rests, u
   });
 }
 
-// out = for each point a row of zeros but for the value there
-void scatter(OutBlocks out, Indices points, Blocks values) {
-  const std::size_t trees = points.shape(0), size = out.shape(0) / trees;
-  for (std::size_t i = 0; i < trees; ++i) {
-    Block128* const row = blocks(out) + i * size;
-    const std::uint64_t point = static_cast<std::uint64_t>(points(i));
-    const Block128 value = blocks(values)[i];
-    for (std::size_t j = 0; j < size; ++j) row[j] = select(equal(j, point), value, zero128());
-  }
-}
-
 }  // namespace
 
 void add_ggm(nb::module_& m) {
@@ -148,8 +137,6 @@ void add_ggm(nb::module_& m) {
   m.def("ggm_evaluate", &evaluate, nb::arg("leaves").noconvert(), nb::arg("points").noconvert(),
         nb::arg("siblings").noconvert(), nb::arg("rests").noconvert(), nb::arg("threads"),
         unlocked);
-  m.def("scatter", &scatter, nb::arg("out").noconvert(), nb::arg("points").noconvert(),
-        nb::arg("values").noconvert(), unlocked);
 }
 
 }  // namespace coffer

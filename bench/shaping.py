@@ -79,28 +79,27 @@ class Link:
         self.towards: Final = (line.pacer(), line.pacer())  # what goes to end 0, to end 1
         self._loop = loop
 
-    def relay_to(self, end: int, address: str) -> str:
-        """Return the address of a relay to ``address``, which is at one end."""
-        opened = asyncio.run_coroutine_threadsafe(self._listen(end, address), self._loop)
+    def relay_to(self, end: int, port: int) -> int:
+        """Return a port that leads over the link to ``port``, which is at one end."""
+        opened = asyncio.run_coroutine_threadsafe(self._listen(end, port), self._loop)
         return opened.result()
 
-    async def _listen(self, end: int, address: str) -> str:
+    async def _listen(self, end: int, port: int) -> int:
         listening = socket.create_server(("127.0.0.1", 0))
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)
-        await asyncio.start_server(partial(self._carry, end, address), sock=listening)
-        return f"127.0.0.1:{listening.getsockname()[1]}"
+        await asyncio.start_server(partial(self._carry, end, port), sock=listening)
+        return int(listening.getsockname()[1])
 
     async def _carry(
         self,
         end: int,
-        address: str,
+        port: int,
         near_reader: asyncio.StreamReader,
         near_writer: asyncio.StreamWriter,
     ) -> None:
         """Carry one connection until both directions have ended."""
-        host, _, port = address.rpartition(":")
         try:
-            far_reader, far_writer = await asyncio.open_connection(host, int(port))
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             near_writer.close()
             return

@@ -33,6 +33,8 @@ _QUICK: Final = (
     Trial(protocol="ecdh", keys=1 << 12, partitions=(1, 3), seeds=1),
 )
 _FULL: Final = (
+    Trial(protocol="rr22", keys=1, partitions=(1, 4), seeds=10),
+    Trial(protocol="rr22", keys=100, partitions=(1, 4, 64), seeds=20),
     Trial(protocol="rr22", keys=1 << 12, partitions=(1, 3, 16), seeds=20),
     Trial(protocol="rr22", keys=1 << 16, partitions=(1, 2, 7, 64), seeds=5),
     Trial(protocol="rr22", keys=1 << 20, partitions=(1, 4, 13), seeds=3),
@@ -99,7 +101,7 @@ async def _run(trial: Trial, partitions: int, seed: int) -> tuple[Rows, Rows]:
 def _numbers(count: int, seed: int) -> list[NDArray[np.uint64]]:
     """Return two sets in no order, of unlike sizes, of which a share by chance is common."""
     rng = np.random.default_rng(seed)
-    sizes = (count, count - int(rng.integers(count // 2)))
+    sizes = (count, count - int(rng.integers(count // 2 + 1)))
     pool = rng.permutation(2 * count).astype(np.uint64) + np.uint64(seed << 32)
     start = int(rng.integers(count))
     return [pool[: sizes[0]], rng.permutation(pool[start : start + sizes[1]])]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -83,10 +84,12 @@ class Pair:
     def rest(self) -> None:
         """Wait until both nodes are quiet: each has another worker ready, as in quiet times."""
         deadline = time.monotonic() + _MOST_REST_SECONDS
-        spent, was = self._cpu_seconds(), -_QUIET_CPU_SECONDS
-        while spent - was >= _QUIET_CPU_SECONDS and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            spent = self._cpu_seconds()
             time.sleep(_QUIET_SECONDS)
-            spent, was = self._cpu_seconds(), spent
+            is_quiet = self._cpu_seconds() - spent < _QUIET_CPU_SECONDS
+            if is_quiet and all(len(family(node.process.pid)) > 1 for node in self.nodes):
+                return
 
     def _cpu_seconds(self) -> float:
         return sum(cpu_seconds(node.process.pid) for node in self.nodes)
@@ -119,11 +122,12 @@ class Pair:
 @contextmanager
 def paired(folder: Path, link: Link | None = None) -> Iterator[Pair]:
     """Start two nodes, pair them, and stop them at the end; ``link`` lies between them if given."""
+    ends = count()  # nodes are started by rank
 
-    def reached_at(name: str, address: str) -> str:
-        return link.relay_to(_NAMES.index(name), address) if link else address
+    def reached_by(port: int) -> int:
+        return link.relay_to(next(ends), port) if link else port
 
-    with running_nodes(folder, *_NAMES, reached_at=reached_at) as nodes:
+    with running_nodes(folder, *_NAMES, reached_by=reached_by) as nodes:
         wait_for_answers(nodes)
         left, right = nodes
         right.client.accept(left.client.invite().text)

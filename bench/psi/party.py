@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.agent.allocator import keep_large_buffers
 from appliance.agent.scratch import FolderScratch
 from bench.psi.tables import held_by
 from services.channel import Channel
@@ -123,6 +124,7 @@ def connected(rank: int, port: int) -> socket.socket:
 
 def main(rank: int, port: int, count: int, parameters: str) -> None:
     """Be one party, as :mod:`bench.parties` wants it."""
+    keep_large_buffers(until_end=True)  # as a worker does
     keys = held_by(rank, count)
     with connected(rank, port) as link:
         print("ready", flush=True)

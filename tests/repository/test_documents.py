@@ -13,7 +13,9 @@ from tests.repository import diagrams, tree
 
 DOCUMENTS: Final = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md")
 MOST_ARCHITECTURE_LINES: Final = 200
-RESULT_HEADING: Final = re.compile(r"\d{4}-\d\d-\d\d, `python -m bench ([a-z_]+)(?: --[a-z]+)*`")
+RESULT_HEADING: Final = re.compile(
+    r"\d{4}-\d\d-\d\d, `python -m bench ([a-z_]+)(?: --[a-z]+| --case [a-z0-9-]+)*`"
+)
 WITHOUT_COMMAND: Final = "Figures without a command"
 
 

@@ -28,6 +28,7 @@ from services.service import (
     Column,
     DatasetTerms,
     Keys,
+    Numbers,
     Outcome,
     PartyTerms,
     Selection,
@@ -56,6 +57,10 @@ class Held:
         self, columns: Sequence[str], rows: NDArray[np.int64]
     ) -> Iterator[tuple[Texts, ...]]:
         """Refuse: these benchmarks ask for no other column."""
+        raise LookupError(f"there are no columns {columns}")
+
+    def read_numbers(self, columns: Sequence[str], digits: int) -> Iterator[Numbers]:
+        """Refuse, likewise."""
         raise LookupError(f"there are no columns {columns}")
 
 

@@ -46,7 +46,7 @@ def held_by(rank: int, count: int) -> Keys:
 
 
 def write_parquet(path: Path, rank: int, count: int) -> Path:
-    """Write a party's table with the columns ``id`` and ``value``, of which 7 is the most."""
+    """Write a party's table with the columns ``id`` and ``value``, a number from 0 to 7."""
     schema = pa.table({"id": pa.array([], pa.string()), "value": pa.array([], pa.int64())}).schema
     with pq.ParquetWriter(path, schema) as writer:
         for numbers in _pieces(rank, count):

@@ -6,6 +6,17 @@ The papers that docstrings cite:
            of a continuously available third party", IEEE S&P 1986.
 [HFH99]    B. Huberman, M. Franklin, T. Hogg, "Enhancing privacy and trust in electronic
            communities", ACM EC 1999.
+[GRS09]    A. Ghosh, T. Roughgarden, M. Sundararajan, "Universally utility-maximizing privacy
+           mechanisms", STOC 2009.
+[ALSZ13]   G. Asharov, Y. Lindell, T. Schneider, M. Zohner, "More efficient oblivious transfer and
+           extensions for faster secure computation", CCS 2013.
+[IKN20]    M. Ion, B. Kreuter, A. Nergiz, S. Patel, S. Saxena, K. Seth, M. Raykova, D. Shanahan,
+           M. Yung, "On deploying secure computation: private intersection-sum-with-cardinality",
+           IEEE EuroS&P 2020.
+[CKS20]    C. Canonne, G. Kamath, T. Steinke, "The discrete Gaussian for differential privacy",
+           NeurIPS 2020.
+[MPRSY20]  P. Miao, S. Patel, M. Raykova, K. Seth, M. Yung, "Two-sided malicious security for
+           private intersection-sum with cardinality", CRYPTO 2020.
 [RFC7748]  "Elliptic curves for security", 2016.
 [Ber08]    D. Bernstein, "ChaCha, a variant of Salsa20", SASC 2008.
 [RS21]     P. Rindal, P. Schoppmann, "VOLE-PSI: fast OPRF and circuit-PSI from vector-OLE",

@@ -5,6 +5,7 @@ A node turns a signed contract into :class:`Terms`, asks the service to ``check`
 :class:`Outcome`.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +19,10 @@ from services.errors import ConfigError
 from services.progress import Progress
 from services.randomness import Rng
 from services.session import Session
+
+_NUMBER: Final = re.compile(
+    r"U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|DECIMAL\(\d+,\d+\)|FLOAT|DOUBLE"
+)
 
 
 class Adversary(Enum):
@@ -39,6 +44,11 @@ class Column:
 
     name: str
     type: str
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values add up."""
+        return _NUMBER.fullmatch(self.type) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,10 @@ ME: Final = "me"
 
 
 def compose_parameters(settings: Sequence[str]) -> str:
-    """Return KEY=VALUE words as one JSON object; a value that is no JSON is a string."""
+    """Return KEY=VALUE words as one JSON object; a value that is no JSON is a string.
+
+    So is one with a decimal point: contracts hold no binary fractions.
+    """
     parameters: dict[str, object] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -26,7 +29,7 @@ def compose_parameters(settings: Sequence[str]) -> str:
 
 
 def _value(text: str) -> object:
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_float=str)
     try:
         return decoder.decode(text)
     except json.JSONDecodeError:

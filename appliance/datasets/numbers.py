@@ -1,6 +1,5 @@
 """Columns of a table as whole numbers at a fixed scale: what parties add up."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -17,7 +16,6 @@ from services.service import Numbers
 BATCH_ROWS: Final = 131072
 MOST_DIGITS: Final = 18
 
-_EXACT: Final = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|DECIMAL\(\d+,\d+\)")
 # How far the decimals of a scale are further apart than a type's own values, with room to round.
 _FLOATS: Final = {"FLOAT": 2**22, "DOUBLE": 2**50}
 
@@ -42,10 +40,11 @@ def read_numbers(
     """
     if not 0 <= digits <= MOST_DIGITS:
         raise ValueError(f"{digits} digits")
-    kinds = [source.columns[place].type for place in places_of(source, columns)]
-    for name, kind in zip(columns, kinds, strict=True):
-        if kind not in _FLOATS and not _EXACT.fullmatch(kind):
-            raise NumbersUnsuitable(name, kind)
+    asked = [source.columns[place] for place in places_of(source, columns)]
+    for column in asked:
+        if not column.is_number:
+            raise NumbersUnsuitable(column.name, column.type)
+    kinds = [column.type for column in asked]
     done = 0
     query = _numbers_sql(source, columns, digits)
     with database.sql(query).to_arrow_reader(BATCH_ROWS) as batches:

@@ -1,7 +1,7 @@
-"""Private set intersection: which of a party's rows have keys that the other holds too."""
+"""Private set intersection: what two parties may find out over the keys that both hold."""
 
 from typing import Final
 
-from services.psi import intersect
+from services.psi import cardinality, intersect, sums
 
-SERVICES: Final = (intersect.SERVICE,)
+SERVICES: Final = (intersect.SERVICE, cardinality.SERVICE, sums.SERVICE)

@@ -1,9 +1,11 @@
 """What each party of psi.intersect learns, in sentences: read off the contract's terms alone."""
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from services.psi.gifts import gift_of, takes_labels
-from services.psi.parameters import dataset_of, parameters_of
+from services.psi.keyed import dataset_of
+from services.psi.parameters import parameters_of
 from services.service import PartyTerms, Statement, Terms
 
 Template = tuple[str, str, str]
@@ -81,6 +83,24 @@ TELLS_MATCHES: Final = (
 
 def disclose(terms: Terms) -> tuple[Statement, ...]:
     """Return what each party learns of the other's data."""
+    given = [", ".join(gift_of(terms, rank).columns) for rank in (0, 1)]
+    return statements(
+        terms,
+        lambda learner: _templates(terms, learner, 1 - learner),
+        lambda about: {"columns": given[about]},
+    )
+
+
+def statements(
+    terms: Terms,
+    templates: Callable[[int], tuple[Template, ...]],
+    values: Callable[[int], Mapping[str, str | int]],
+) -> tuple[Statement, ...]:
+    """Return what each of two parties learns of the other.
+
+    templates: by the rank of who learns.
+    values:    what these may use beside names and row counts, by the rank whose data it is.
+    """
     return tuple(
         Statement(
             learner=learner,
@@ -93,11 +113,11 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
                 "about": terms.parties[about].name,
                 "own_rows": dataset_of(terms.parties[learner]).row_count,
                 "their_rows": dataset_of(terms.parties[about]).row_count,
-                "columns": ", ".join(gift_of(terms, about).columns),
+                **values(about),
             },
         )
         for learner, about in ((0, 1), (1, 0))
-        for template, to_us, of_us in _templates(terms, learner, about)
+        for template, to_us, of_us in templates(learner)
     )
 
 

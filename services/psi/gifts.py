@@ -2,7 +2,8 @@
 
 from services.errors import ConfigError
 from services.psi.join import Gift
-from services.psi.parameters import dataset_of, parameters_of
+from services.psi.keyed import dataset_of
+from services.psi.parameters import parameters_of
 from services.service import Column, Terms
 
 _KEEPS_LEFT = ("left", "full")

@@ -8,7 +8,6 @@ Leaks:  to each party how many rows the other brings, as its publication says; t
 """
 
 import asyncio
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,13 +19,14 @@ from services.errors import ConfigError
 from services.kernels.blocks import Blocks
 from services.primitives.group import Curve25519
 from services.psi import checkpoint, ecdh, rr22
+from services.psi.agreement import agree
 from services.psi.checkpoint import Matched
 from services.psi.disclosure import disclose
 from services.psi.gifts import check_gifts, gift_of, takes_labels
 from services.psi.join import grouped, in_common_order
-from services.psi.messages import Agreement
+from services.psi.keyed import check_keys, dataset_of
 from services.psi.outcome import conclude
-from services.psi.parameters import IntersectParameters, dataset_of, parameters_of
+from services.psi.parameters import IntersectParameters, parameters_of
 from services.psi.partition import Distinct, distinct_of, read_partitions, salt_of
 from services.psi.plan import PROCESS_BYTES, Plan, bytes_of_partition, plan_of, result_bytes
 from services.psi.texts import pack
@@ -40,14 +40,10 @@ from services.service import (
     Task,
     Terms,
 )
-from services.session import Session
 
 NAME: Final = "psi.intersect"
 VERSION: Final = 3
 INTERSECTION: Final = "intersection"
-
-MOST_ROWS: Final = 2**31
-"""More would not fit into the memory of any machine that we know."""
 
 
 def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
@@ -59,21 +55,12 @@ def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
 def check(terms: Terms) -> None:
     """Raise ConfigError unless both parties bring comparable keys and the receiver receives."""
     receiver = terms.parties[terms.rank_of("receiver")]
-    sender = terms.parties[terms.rank_of("sender")]
     parameters = parameters_of(terms)
-    for party in terms.parties:
-        _check_party(party)
+    check_keys(terms)
     if INTERSECTION not in receiver.receives:
         raise ConfigError(
             f"{receiver.name} has the role receiver but receives nothing",
             remedy="let it receive the intersection, or let the parties change roles",
-        )
-    ours, theirs = dataset_of(receiver), dataset_of(sender)
-    if len(ours.key) != len(theirs.key):
-        raise ConfigError(
-            f"the keys do not match: {receiver.name} has {_listed(ours.key)}, "
-            f"{sender.name} has {_listed(theirs.key)}",
-            remedy="use datasets whose keys have as many columns",
         )
     if parameters.security == "malicious" and parameters.protocol == "ecdh":
         raise ConfigError(
@@ -81,22 +68,6 @@ def check(terms: Terms) -> None:
         )
     check_gifts(terms)
     plan_of(terms, gives_labels=takes_labels(terms))
-
-
-def _check_party(party: PartyTerms) -> None:
-    row_count = dataset_of(party).row_count
-    if not 0 < row_count <= MOST_ROWS:
-        raise ConfigError(
-            f"the dataset of {party.name} has {row_count} rows, {NAME} takes 1 to {MOST_ROWS}"
-        )
-    if not dataset_of(party).key:
-        raise ConfigError(
-            f"the dataset of {party.name} has no key", remedy="register it again with --key"
-        )
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(words) or "none"
 
 
 def memory(terms: Terms, rank: int) -> int:
@@ -137,19 +108,23 @@ class Turn:
 async def run(task: Task) -> Outcome:
     """Run our role against the peer's; the intersection goes to those whom the contract names."""
     session, terms = task.session, task.terms
-    own, peer = session.rank, 1 - session.rank
+    own = session.rank
     counts = [dataset_of(party).row_count for party in terms.parties]
     plan = plan_of(terms, gives_labels=takes_labels(terms))
     task.progress.stage("keys", counts[own])
-    channel = session.channels[peer]
+    channel = session.channels[1 - own]
     finished = checkpoint.count_finished(task.scratch, plan.partitions)
-    nonce = task.rng.draw(16)
-    theirs = await agree(channel, session, counts, finished, nonce)
+    agreed = await agree(
+        *(channel, session, task.rng),
+        service=NAME,
+        version=VERSION,
+        counts=counts,
+        finished=finished,
+    )
     if task.inputs is None:
         raise ConfigError("this party was given no dataset")
-    domain = domain_of(session, *((nonce, theirs.nonce) if own == 0 else (theirs.nonce, nonce)))
-    turn = Turn(task=task, plan=plan, channel=channel, inputs=task.inputs, domain=domain)
-    row_count = await match(turn, min(finished, theirs.finished))
+    turn = Turn(task=task, plan=plan, channel=channel, inputs=task.inputs, domain=agreed.domain)
+    row_count = await match(turn, agreed.finished)
     return await conclude(turn.task, plan, channel, task.inputs, row_count)
 
 
@@ -243,31 +218,6 @@ async def labels_for(turn: Turn, distinct: Distinct, count: int) -> NDArray[np.u
         labels[done : done + size] = pack(batch, rows[done : done + size], label_bytes)
         done += size
     return labels
-
-
-async def agree(
-    channel: Channel, session: Session, counts: list[int], finished: int, nonce: bytes
-) -> Agreement:
-    """Exchange what each party believes is being run, and blame the peer if it differs."""
-    marker = hashlib.sha256(b"coffer agreement/2" + session.session_id).digest()
-    rows = counts[session.rank]
-    await channel.send(Agreement(marker, VERSION, rows, finished, nonce))
-    theirs = await channel.receive(Agreement)
-    channel.require(theirs.session == marker, "it runs another contract")
-    channel.require(theirs.version == VERSION, f"it runs version {theirs.version} of {NAME}")
-    channel.require(
-        theirs.rows == counts[channel.peer],
-        f"it brings {theirs.rows} rows, the contract says {counts[channel.peer]}",
-    )
-    return theirs
-
-
-def domain_of(session: Session, *nonces: bytes) -> bytes:
-    """Return what separates the hashes of this attempt from those of all others."""
-    hashed = hashlib.blake2b(session.session_id, digest_size=32, person=b"coffer psi run")
-    for nonce in nonces:
-        hashed.update(nonce)
-    return hashed.digest()
 
 
 def bears_duplicates(terms: Terms) -> bool:

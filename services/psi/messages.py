@@ -6,25 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.primitives.group import Elements
-from services.wire import Column, Size, message, secret
-
-
-@message("psi.intersect/agreement", version=2)
-class Agreement:
-    """What a party believes is being run; each sends one before anything else.
-
-    session:  a hash of the session id.
-    version:  of the service.
-    rows:     how many rows the party brings at most, as the contract says.
-    finished: how many partitions it has finished in earlier attempts.
-    nonce:    a random word of this attempt.
-    """
-
-    session: Annotated[bytes, Size(32)]
-    version: int
-    rows: int
-    finished: int
-    nonce: Annotated[bytes, Size(16)] = secret()
+from services.wire import Column, message, secret
 
 
 @message("psi.ecdh/blinded", version=2)
@@ -89,3 +71,24 @@ class Values:
     """The values that Lengths announced, as text, column by column."""
 
     data: Annotated[NDArray[np.uint8], Column(np.uint8)] = secret()
+
+
+@message("psi.shuffled/size")
+class MatchCount:
+    """How many keys both parties hold, perhaps with noise, plus 2^62."""
+
+    shifted: int
+
+
+@message("psi.sum/enough")
+class Enough:
+    """Whether as many keys match, or as many rows have a value in each column, as is asked for."""
+
+    is_enough: Annotated[NDArray[np.bool_], Column(np.bool_)] = secret()
+
+
+@message("psi.sum/shares")
+class SumShares:
+    """One party's shares of some sums, with noise where the contract asks for it."""
+
+    shares: Annotated[NDArray[np.uint64], Column(np.uint64)] = secret()

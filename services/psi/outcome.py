@@ -11,7 +11,8 @@ from services.psi import checkpoint
 from services.psi.checkpoint import Matched
 from services.psi.gifts import columns_of, gift_of, keeps, takes_labels
 from services.psi.join import exchange, joined
-from services.psi.parameters import dataset_of, parameters_of
+from services.psi.keyed import dataset_of
+from services.psi.parameters import parameters_of
 from services.psi.plan import Plan
 from services.psi.texts import pieces, unpack
 from services.service import Inputs, Joined, JoinedRows, Outcome, Selection, Task, Terms

@@ -4,8 +4,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from services.errors import ConfigError
-from services.service import DatasetTerms, Parameters, PartyTerms, Terms
+from services.service import Parameters, Terms
 
 MOST_PARTITIONS: Final = 4096
 LEAST_MEMORY_MIB: Final = 768
@@ -72,10 +71,3 @@ def parameters_of(terms: Terms) -> IntersectParameters:
     if not isinstance(terms.parameters, IntersectParameters):
         raise TypeError(f"{type(terms.parameters).__name__} are not for psi.intersect")
     return terms.parameters
-
-
-def dataset_of(party: PartyTerms) -> DatasetTerms:
-    """Return the dataset that a party brings; ConfigError if it brings none."""
-    if party.dataset is None:
-        raise ConfigError(f"{party.name} brings no dataset: psi.intersect needs one of each party")
-    return party.dataset

@@ -6,7 +6,8 @@ from typing import Final, Literal
 
 from services.errors import ConfigError
 from services.kernels.okvs import Shape
-from services.psi.parameters import IntersectParameters, dataset_of, parameters_of
+from services.psi.keyed import dataset_of
+from services.psi.parameters import IntersectParameters, parameters_of
 from services.service import Adversary, Terms
 
 Protocol = Literal["ecdh", "rr22"]

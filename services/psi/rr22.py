@@ -117,8 +117,8 @@ async def receiver(
     Leaks:  |X| to the sender; |Y| to the receiver. X are the receiver's items, Y the sender's. A
             malicious receiver may bring 1.3 times as many items as it says.
     Cost:   as :func:`sender`.
-    Raises: PeerProtocolError if images or labels are too few or many, or hold one of ours twice;
-            CheatingDetected as the function.
+    Raises: PeerProtocolError if images or labels are too few or many, or if semi-honest parties'
+            hold one of ours twice; CheatingDetected as the function.
     """
     values = await oprf.receiver(channel, items, domain, rng, progress, adversary=variant.adversary)
     ours = await asyncio.to_thread(images, values, items, variant)
@@ -132,6 +132,9 @@ async def receiver(
 
     places = await asyncio.to_thread(match, ours, theirs)
     found = np.flatnonzero(places >= 0)
+    if variant.adversary is Adversary.MALICIOUS:
+        # Blame would tell a liar whether an item that it sent twice is one of ours.
+        found = found[first_of_each(places[found])]
     mine = places[found]
     channel.require(not has_repeat(mine, len(items)), "its set holds an item twice")
     if variant.is_shared:
@@ -161,6 +164,11 @@ def has_repeat(places: NDArray[np.int64], count: int) -> bool:
     seen = np.zeros(count, np.bool_)
     seen[places] = True
     return int(np.count_nonzero(seen)) < len(places)
+
+
+def first_of_each(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each place comes for the first time, in their order."""
+    return np.sort(np.unique(places, return_index=True)[1])
 
 
 def chunks(count: int, row_bytes: int) -> list[slice]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from services.errors import PeerProtocolError
 from services.psi import messages
+from services.psi.agreement import Agreement
 from services.wire import Column, Size, decode, encode, join, message, most_bytes, secret
 
 MOST_ROWS = 20
@@ -110,9 +111,7 @@ json_like = st.recursive(
 
 
 @given(fields=json_like)
-@pytest.mark.parametrize(
-    "message_type", [Sample, messages.Agreement, messages.Blinded, messages.Matches]
-)
+@pytest.mark.parametrize("message_type", [Sample, Agreement, messages.Blinded, messages.Matches])
 def test_well_formed_messagepack_of_other_shapes_is_blamed_or_reads(
     message_type: type[Any], fields: Any
 ) -> None:
@@ -127,7 +126,7 @@ SPECIMENS: dict[type[Any], Any] = {
     Sample: Sample(
         1, b"abcd", np.zeros(1, bool), np.zeros(1, np.uint64), np.zeros((1, 2), np.int16)
     ),
-    messages.Agreement: messages.Agreement(bytes(32), 1, 2, 0, bytes(16)),
+    Agreement: Agreement(bytes(32), 1, 2, 0, bytes(16)),
     messages.Blinded: messages.Blinded(np.zeros((1, 32), np.uint8)),
     messages.Matches: messages.Matches(np.zeros(1, np.bool_)),
 }

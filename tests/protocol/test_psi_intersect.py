@@ -6,8 +6,8 @@ import pytest
 
 from services.channel import Channel
 from services.errors import ConfigError, PeerProtocolError
+from services.psi.agreement import Agreement
 from services.psi.intersect import SERVICE
-from services.psi.messages import Agreement
 from services.service import Outcome, Selection, Task, Terms
 from services.session import Party, Session
 from services.transport.loopback import Loopback, pair

@@ -93,7 +93,7 @@ def test_fit_terms_are_accepted_in_either_order(receives: tuple[str, ...]) -> No
         ((HOSPITAL, replace(LABORATORY, dataset=None)), "laboratory brings no dataset"),
         ((HOSPITAL, replace(LABORATORY, dataset=dataset(0))), "laboratory has 0 rows"),
         ((HOSPITAL, replace(LABORATORY, dataset=dataset(key=()))), "laboratory has no key"),
-        ((HOSPITAL, replace(LABORATORY, dataset=dataset(2**31 + 1))), "takes 1 to 2147483648"),
+        ((HOSPITAL, replace(LABORATORY, dataset=dataset(2**31 + 1))), "1 to 2147483648 are needed"),
         ((HOSPITAL, replace(LABORATORY, receives=("sum",))), "no output sum"),
         ((replace(HOSPITAL, receives=()), LABORATORY), "hospital .* receives nothing"),
         (

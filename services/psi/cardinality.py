@@ -1,0 +1,139 @@
+"""The service psi.cardinality: how many keys two parties share, and nothing of which.
+
+Model:  two parties, semi-honest; see :mod:`services.psi.shuffled`.
+Leaks:  to each party how many rows the other brings; to the receiver how many keys match, and to
+        the sender if it receives.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+from pydantic import Field
+
+from services.errors import ConfigError
+from services.psi.counting import (
+    KEYS,
+    LEARNS_COUNT,
+    MATCH,
+    assign,
+    count,
+    hear_count,
+    memory,
+    tell_count,
+)
+from services.psi.disclosure import LEARNS_SIZE, Template, statements
+from services.psi.keyed import check_keys
+from services.service import (
+    Adversary,
+    Column,
+    Figures,
+    Outcome,
+    Parameters,
+    Service,
+    Stage,
+    Statement,
+    Task,
+    Terms,
+)
+
+NAME: Final = "psi.cardinality"
+VERSION: Final = 1
+CARDINALITY: Final = "cardinality"
+
+LEARNS_NOISY_COUNT: Final[Template] = (
+    "%(learner)s learns how many keys match, with noise (ε = %(epsilon)s)",
+    "you learn how many keys match, with noise (ε = %(epsilon)s)",
+    "%(learner)s learns how many keys match, with noise (ε = %(epsilon)s)",
+)
+LEARNS_NO_COUNT: Final[Template] = (
+    "%(learner)s learns neither which keys match nor how many",
+    "you learn neither which keys match nor how many",
+    "%(learner)s learns neither which keys match nor how many",
+)
+
+
+class CardinalityParameters(Parameters):
+    """How the count is told."""
+
+    epsilon: Decimal | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        description="of the differentially private noise on what the other party is told; the "
+        "party that counts learns the exact number",
+    )
+
+
+def check(terms: Terms) -> None:
+    """Raise ConfigError unless both bring comparable keys and somebody receives."""
+    check_keys(terms)
+    if not any(party.receives for party in terms.parties):
+        raise ConfigError(
+            "nobody receives the number", remedy="name who receives it when you propose"
+        )
+
+
+def disclose(terms: Terms) -> tuple[Statement, ...]:
+    """Return what each party learns of the other's data."""
+    epsilon = _epsilon(terms)
+    told = LEARNS_NOISY_COUNT if epsilon else LEARNS_COUNT
+
+    def templates(learner: int) -> tuple[Template, ...]:
+        party = terms.parties[learner]
+        if party.role == "receiver":
+            return LEARNS_SIZE, LEARNS_COUNT
+        return LEARNS_SIZE, told if party.receives else LEARNS_NO_COUNT
+
+    return statements(terms, templates, lambda about: {"epsilon": str(epsilon)})
+
+
+async def run(task: Task) -> Outcome:
+    """Count; the number goes to those whom the contract names, and to the receiver anyway."""
+    if task.inputs is None:
+        raise ConfigError("this party was given no dataset")
+    counted = await count(task, task.inputs, service=NAME, version=VERSION)
+    own = task.terms.parties[task.session.rank]
+    task.progress.stage("tell", 1)
+    if own.role == "receiver":
+        found = int(counted.selected.sum())
+        if task.terms.parties[1 - task.session.rank].receives:
+            epsilon = _epsilon(task.terms)
+            await tell_count(counted.channel, found, float(1 / epsilon) if epsilon else None)
+    elif own.receives:
+        found = await hear_count(counted.channel)
+    task.progress.advance(1)
+    if not own.receives:
+        return Outcome()
+    columns = (Column(name="matches", type="BIGINT"),)
+    return Outcome(
+        outputs={CARDINALITY: Figures(columns=columns, rows=((found,),))},
+        summary={"own_rows": counted.row_count},
+    )
+
+
+def _epsilon(terms: Terms) -> Decimal | None:
+    if not isinstance(terms.parameters, CardinalityParameters):
+        raise TypeError(f"{type(terms.parameters).__name__} are not for {NAME}")
+    return terms.parameters.epsilon
+
+
+SERVICE: Final = Service(
+    name=NAME,
+    version=VERSION,
+    title="How many keys two parties share",
+    adversary=Adversary.SEMI_HONEST,
+    party_counts=range(2, 3),
+    roles=("sender", "receiver"),
+    parameters=CardinalityParameters,
+    outputs=(CARDINALITY,),
+    stages=(
+        KEYS,
+        MATCH,
+        Stage(name="tell", title="Tell the number", weight=0.05, knows_result=True),
+    ),
+    assign=assign,
+    check=check,
+    disclose=disclose,
+    run=run,
+    memory=memory,
+)

@@ -1,0 +1,121 @@
+"""What psi.cardinality and psi.sum have in common: a count that names no key."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.channel import Channel
+from services.errors import ConfigError
+from services.primitives import laplace
+from services.primitives.group import Curve25519
+from services.progress import Silent
+from services.psi import shuffled
+from services.psi.agreement import agree
+from services.psi.disclosure import Template
+from services.psi.ecdh import keys_of
+from services.psi.keyed import counts_of, dataset_of
+from services.psi.messages import MatchCount
+from services.psi.partition import distinct_of, read_partitions, salt_of
+from services.service import Inputs, PartyTerms, Stage, Task, Terms
+
+KEYS = Stage(name="keys", title="Read the keys", weight=0.05)
+MATCH = Stage(name="match", title="Match blindly", weight=0.9, knows_result=True)
+
+_BYTES_A_ROW = 160
+_PROCESS_BYTES = 512 << 20
+_SHIFT = 1 << 62
+
+LEARNS_COUNT: Final[Template] = (
+    "%(learner)s learns how many keys match, and of none which it is",
+    "you learn how many keys match, and of none which it is",
+    "%(learner)s learns how many keys match, and of none which it is",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a party has once the matches are counted.
+
+    order:    as the sender, its rows in the order that the receiver sees, others for padding.
+    selected: as the receiver, which of these match.
+    """
+
+    channel: Channel
+    domain: bytes
+    row_count: int
+    order: NDArray[np.int64]
+    selected: NDArray[np.bool_]
+
+
+def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
+    """Return the role of each rank: the proposer counts, the other is the sender."""
+    del receivers
+    return tuple("receiver" if rank == 0 else "sender" for rank in range(party_count))
+
+
+def memory(terms: Terms, rank: int) -> int:
+    """Return how many bytes both parties' elements take, and the process itself."""
+    del rank
+    return _PROCESS_BYTES + _BYTES_A_ROW * sum(counts_of(terms))
+
+
+async def count(task: Task, inputs: Inputs, *, service: str, version: int) -> Counted:
+    """Read our keys and find out, together, how many both hold.
+
+    Raises: ConfigError if two of our rows have one key, or if there are more or fewer rows than
+            the contract says.
+    """
+    session, terms, own = task.session, task.terms, task.session.rank
+    channel, counts = session.channels[1 - own], counts_of(terms)
+    task.progress.stage(KEYS.name, counts[own])
+    agreed = await agree(
+        *(channel, session, task.rng), service=service, version=version, counts=counts
+    )
+    salt = salt_of(session.session_id)
+    # Peers see how far we are, which beside a bound would tell how many rows there are.
+    is_bound = dataset_of(terms.parties[own]).is_bound
+    told = Silent() if is_bound else task.progress
+    parts, row_count = await read_partitions(inputs, 1, salt, task.scratch, told)
+    task.progress.advance(counts[own] if is_bound else 0)
+    require_count(terms.parties[own], row_count)
+    distinct = await asyncio.to_thread(distinct_of, parts.part(0), refuses_repeats=True)
+    keys = keys_of(distinct.filled(counts[own], task.rng))
+
+    task.progress.stage(MATCH.name, sum(counts))
+    group = Curve25519(b"coffer psi shuffled/1 curve25519_XMD:SHA-512_ELL2_NU_ " + agreed.domain)
+    talk = (channel, keys, counts[1 - own], group, task.rng, task.progress)
+    order, selected = np.empty(0, np.int64), np.empty(0, np.bool_)
+    if terms.parties[own].role == "sender":
+        order = await shuffled.sender(*talk)
+    else:
+        selected = await shuffled.receiver(*talk)
+    return Counted(
+        channel=channel,
+        domain=agreed.domain,
+        row_count=row_count,
+        order=order,
+        selected=selected,
+    )
+
+
+def require_count(party: PartyTerms, row_count: int) -> None:
+    """Raise ConfigError unless our table has as many rows as the contract says."""
+    dataset = dataset_of(party)
+    if row_count > dataset.row_count or (row_count < dataset.row_count and not dataset.is_bound):
+        raise ConfigError(
+            f"the dataset has {row_count} rows, the contract says {dataset.row_count}"
+        )
+
+
+async def tell_count(channel: Channel, found: int, noise_scale: float | None) -> None:
+    """Tell the sender how many keys match, with noise if there is a scale."""
+    shown = found + (laplace.draw(noise_scale) if noise_scale else 0)
+    await channel.send(MatchCount(shown + _SHIFT))
+
+
+async def hear_count(channel: Channel) -> int:
+    """Return how many keys match, as the receiver tells."""
+    return (await channel.receive(MatchCount)).shifted - _SHIFT

@@ -1,0 +1,52 @@
+"""Terms of two parties that bring a table with a key each."""
+
+from typing import Final
+
+from services.errors import ConfigError
+from services.service import DatasetTerms, PartyTerms, Terms
+
+MOST_ROWS: Final = 2**31
+"""More would not fit into the memory of any machine that we know."""
+
+
+def dataset_of(party: PartyTerms) -> DatasetTerms:
+    """Return the dataset that a party brings; ConfigError if it brings none."""
+    if party.dataset is None:
+        raise ConfigError(f"{party.name} brings no dataset: one of each party is needed")
+    return party.dataset
+
+
+def counts_of(terms: Terms) -> list[int]:
+    """Return how many rows each party brings at most, by rank."""
+    return [dataset_of(party).row_count for party in terms.parties]
+
+
+def check_keys(terms: Terms) -> None:
+    """Raise ConfigError unless both parties bring rows with comparable keys."""
+    for party in terms.parties:
+        _check_party(party)
+    receiver = terms.parties[terms.rank_of("receiver")]
+    sender = terms.parties[terms.rank_of("sender")]
+    ours, theirs = dataset_of(receiver), dataset_of(sender)
+    if len(ours.key) != len(theirs.key):
+        raise ConfigError(
+            f"the keys do not match: {receiver.name} has {_listed(ours.key)}, "
+            f"{sender.name} has {_listed(theirs.key)}",
+            remedy="use datasets whose keys have as many columns",
+        )
+
+
+def _check_party(party: PartyTerms) -> None:
+    row_count = dataset_of(party).row_count
+    if not 0 < row_count <= MOST_ROWS:
+        raise ConfigError(
+            f"the dataset of {party.name} has {row_count} rows, 1 to {MOST_ROWS} are needed"
+        )
+    if not dataset_of(party).key:
+        raise ConfigError(
+            f"the dataset of {party.name} has no key", remedy="register it again with --key"
+        )
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(words) or "none"

@@ -297,7 +297,7 @@ def _no_memory(terms: Terms, rank: int) -> int:
     return 0
 
 
-def _not_hardened(terms: Terms) -> bool:
+def _never(terms: Terms) -> bool:
     return False
 
 
@@ -331,8 +331,8 @@ class Service:
     disclose: Callable[[Terms], tuple[Statement, ...]]
     run: Callable[[Task], Awaitable[Outcome]]
     memory: Callable[[Terms, int], int] = _no_memory
-    hardened: Callable[[Terms], bool] = _not_hardened
-    resumes: bool = False
+    hardened: Callable[[Terms], bool] = _never
+    resumes: Callable[[Terms], bool] = _never
 
     def adversary_of(self, terms: Terms) -> Adversary:
         """Return what a corrupt party may do in a run of these terms."""

@@ -24,6 +24,7 @@ from appliance.agent.spares import Spares
 from appliance.agent.watch import Failure, leave, watch
 from appliance.agent.worker_process import WorkerProcess, WorkerUnstartable
 from appliance.contracts.contract import Contract, write_contract
+from appliance.contracts.terms import terms_of
 from appliance.datasets.errors import DatasetError, revive
 from appliance.datasets.source import Inspected, Source, Wanted, require_outside
 from appliance.jobs.attempts import last_attempt, pause_seconds
@@ -94,7 +95,7 @@ class Run:
     @property
     def last_attempt(self) -> int:
         """The last attempt that any party may begin."""
-        return last_attempt(resumes=self.service.resumes)
+        return last_attempt(resumes=self.service.resumes(terms_of(self.contract, self.service)))
 
     def following(self, failure: Failure) -> int | None:
         """Return the attempt to go on with after a failure, None if it is the job's."""

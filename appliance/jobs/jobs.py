@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from appliance.contracts.contract import Contract, parse_contract, write_contract
+from appliance.contracts.terms import terms_of
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
@@ -352,7 +353,7 @@ class Jobs:
 
     def _resumes(self, contract: Contract) -> bool:
         service = find_service(contract, self._services)
-        return service is not None and service.resumes
+        return service is not None and service.resumes(terms_of(contract, service))
 
     def _names(self, session: Session) -> Mapping[NodeId, str]:
         return {**self._peers.names(session), self._own.node_id: self._own.name}

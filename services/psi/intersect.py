@@ -225,6 +225,11 @@ def bears_duplicates(terms: Terms) -> bool:
     return parameters_of(terms).duplicates != "refuse"
 
 
+def is_hardened(terms: Terms) -> bool:
+    """Return whether parties may do anything without learning more than stated."""
+    return parameters_of(terms).security == "malicious"
+
+
 SERVICE: Final = Service(
     name=NAME,
     version=VERSION,
@@ -244,6 +249,7 @@ SERVICE: Final = Service(
     disclose=disclose,
     run=run,
     memory=memory,
-    resumes=True,
-    hardened=lambda terms: parameters_of(terms).security == "malicious",
+    # A party that lies could bring another set each time that a run is started again.
+    resumes=lambda terms: not is_hardened(terms),
+    hardened=is_hardened,
 )

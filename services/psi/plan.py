@@ -72,15 +72,16 @@ def plan_of(terms: Terms, *, gives_labels: bool) -> Plan:
         protocol = "rr22" if is_bound else fastest(counts, parameters.network)
     label_bytes = parameters.payload_bytes if gives_labels else 0
     partitions = partitions_for(max(counts), protocol, label_bytes, parameters)
+    bounds = tuple(bound_of(count, partitions) for count in counts)
     receiver = terms.rank_of("receiver")
     return Plan(
         protocol=protocol,
         adversary=adversary,
         partitions=partitions,
-        bounds=tuple(bound_of(count, partitions) for count in counts),
+        bounds=bounds,
         receiver=receiver,
         is_shared=bool(terms.parties[1 - receiver].receives),
-        image_bytes=image_bytes_for(counts, partitions, adversary),
+        image_bytes=image_bytes_for(bounds, partitions, adversary),
         label_bytes=label_bytes,
     )
 
@@ -138,12 +139,12 @@ def bound_of(count: int, partitions: int) -> int:
     return min(count, mean + excess)
 
 
-def image_bytes_for(counts: list[int], partitions: int, adversary: Adversary) -> int:
+def image_bytes_for(bounds: tuple[int, ...], partitions: int, adversary: Adversary) -> int:
     """Return how long images must be so that no two unlike keys are taken for equal, but for 2^-40.
 
     In the malicious model the images must also bind the sender to its keys [RR22]: 16 bytes.
     """
     if adversary is Adversary.MALICIOUS:
         return 16
-    pairs = counts[0] * counts[1] // partitions
+    pairs = partitions * bounds[0] * bounds[1]
     return min(16, max(8, -(-(STATISTICAL_BITS + max(pairs - 1, 1).bit_length()) // 8)))

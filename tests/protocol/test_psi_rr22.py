@@ -208,6 +208,14 @@ def test_receiver_blames_a_sender_that_holds_an_item_twice() -> None:
         converse([b"a", b"b"], [b"b", b"c", b"b"])
 
 
+def test_a_liar_that_sends_an_item_twice_hears_nothing_of_whether_it_matches() -> None:
+    variant = rr22.Variant(adversary=Adversary.MALICIOUS, image_bytes=16, is_shared=False)
+
+    for doubled in (b"b", b"c"):
+        found, _, _, _ = converse([b"a", b"b"], [b"b", b"c", doubled], variant=variant)
+        assert found == [1]
+
+
 @pytest.mark.parametrize("lacks", [1, 140])
 def test_sender_blames_a_receiver_whose_table_has_another_size(lacks: int) -> None:
     rows = Shape.of(4).rows

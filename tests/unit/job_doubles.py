@@ -95,7 +95,7 @@ LIMITS = JobLimits(
 )
 
 
-RESUMING = replace(JOIN, name="test.resuming", resumes=True)
+RESUMING = replace(JOIN, name="test.resuming", resumes=lambda terms: True)
 
 
 class Clock:

@@ -235,9 +235,10 @@ class Chance:
             await node.jobs.worker_failed(self.job_id, Reason.WORKER_CRASHED, "", "")
 
     async def lose_peer(self, node: Node) -> None:
-        """The grace time ends, if a peer will never hold a stream again."""
-        states = [await other.state(self.job_id) for other in self.fleet.nodes]
-        if self.done.get(node.name) is None and not {"starting", "running"} >= set(states):
+        """The grace time ends, if a peer has failed and so will never hold a stream again."""
+        views = [await other.jobs.get(self.job_id) for other in self.fleet.nodes]
+        verdicts = [party.verdict for view in views for party in view.parties if party.is_here]
+        if "failed" in verdicts and self.done.get(node.name) is None:
             await node.jobs.worker_failed(self.job_id, Reason.PEER_LOST, "", "")
 
 

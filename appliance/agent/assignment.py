@@ -34,7 +34,7 @@ from appliance.datasets.inspect import inspect
 from appliance.datasets.outputs import write_figures, write_joined, write_rows
 from appliance.datasets.reader import TableInputs
 from appliance.datasets.source import Source
-from appliance.datasets.table import Reading, clear_spill
+from appliance.datasets.table import Reading
 from services.channel import Channel
 from services.errors import LocalProtocolError
 from services.randomness import System
@@ -113,7 +113,6 @@ def serve(agent: socket.socket, applied: tuple[str, ...]) -> int:
     order, descriptors = received
     try:
         reporter.report(Confined(applied=sandbox.confine_files(_grant(order))))
-        clear_spill(Path(order.scratch))
         if isinstance(order, RunJob):
             channels = zip(order.ranks, descriptors, strict=True)
             sockets = {rank: socket.socket(fileno=descriptor) for rank, descriptor in channels}

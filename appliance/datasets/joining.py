@@ -3,10 +3,10 @@
 What a peer gave is sorted first, by DuckDB; our own rows never are.
 """
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +20,6 @@ from appliance.datasets.texts import is_unfit_sql, value_sql
 from services.errors import LocalProtocolError, PeerProtocolError
 from services.service import Column, Joined, JoinedRows
 
-FOLDER: Final = "joining"
 BATCH_ROWS: Final = 65536
 
 
@@ -33,13 +32,10 @@ def sorted_parts(
     A row that is the peer's alone has the number ``row_count``.
     Raises: PeerProtocolError, naming the column, of a text that is no value of the column's type.
     """
-    folder = reading.scratch / FOLDER
-    shutil.rmtree(folder, ignore_errors=True)  # an attempt that crashed may have left it
-    folder.mkdir()
-    path = folder / "parts.parquet"
     values = [value_sql(f"t{n}", column.type) for n, column in enumerate(joined.columns)]
     shown = ", ".join(["row", *(f"{value} AS v{n}" for n, value in enumerate(values))])
-    try:
+    with TemporaryDirectory(prefix="join-", dir=reading.scratch) as folder:
+        path = Path(folder) / "parts.parquet"
         _write_parts(joined, row_count, giver, path)
         with confined([path], reading, threads=reading.threads) as database:
             _require_values(joined.columns, shown, giver, path, database)
@@ -47,8 +43,6 @@ def sorted_parts(
             query = f"SELECT {shown} FROM {rows} ORDER BY row, file_row_number"  # noqa: S608
             with database.sql(query).to_arrow_reader(BATCH_ROWS) as batches:
                 yield batches
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def joined_rows(

@@ -1,7 +1,6 @@
 """A source's rows as a SELECT for DuckDB, in a database that can read the source's files only."""
 
 import errno
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from services.errors import LocalProtocolError
 from services.service import Column
 
 VARCHAR: Final = "VARCHAR"
-SPILL: Final = "spill-"
 BATCH_ROWS: Final = 65536
 BATCH_VALUES: Final = 1 << 20
 
@@ -54,7 +52,7 @@ def confined(paths: Iterable[Path], reading: Reading, *, threads: int) -> Iterat
     """
     # Two databases that are open at a time would take each other's files for their own.
     with (
-        TemporaryDirectory(prefix=SPILL, dir=reading.scratch) as spill,
+        TemporaryDirectory(prefix="spill-", dir=reading.scratch) as spill,
         _connected(reading, threads, spill) as database,
     ):
         database.execute("SET allowed_paths = ?", [[str(path) for path in paths]])
@@ -67,12 +65,6 @@ def confined(paths: Iterable[Path], reading: Reading, *, threads: int) -> Iterat
             if shortage is None:
                 raise
             raise shortage from None  # what it stems from may hold values
-
-
-def clear_spill(scratch: Path) -> None:
-    """Remove what databases that were never closed have left in a folder."""
-    for folder in scratch.glob(f"{SPILL}*"):
-        shutil.rmtree(folder)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from appliance.datasets.outputs import write_rows
 from appliance.datasets.reader import TableInputs
 from appliance.datasets.result_file import GROUP_ROWS
 from appliance.datasets.source import Kind, Source
-from appliance.datasets.table import SPILL, Reading, clear_spill
+from appliance.datasets.table import Reading
 from services.service import Keys
 from tests.unit.dataset_doubles import csv_file, inspected, parquet_file, wanted_query
 
@@ -120,8 +120,6 @@ def test_keys_may_repeat(tmp_path: Path) -> None:
 
 def test_nothing_of_what_was_read_stays_in_scratch(tmp_path: Path) -> None:
     source = inspected(csv_file(tmp_path, "id\nx\n")).source
-    (tmp_path / f"{SPILL}of-a-crash").mkdir()
-    clear_spill(tmp_path)
 
     assert keys_in(source, tmp_path) == ["x"]
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
@@ -205,7 +203,7 @@ import numpy as np
 from appliance.datasets.errors import DiskFull
 from appliance.datasets.outputs import write_rows
 from appliance.datasets.keys import BATCH_ROWS
-from appliance.datasets.table import SPILL, Reading, clear_spill
+from appliance.datasets.table import Reading
 from tests.unit.dataset_doubles import inspected
 path, folder = Path({str(path)!r}), Path({str(folder)!r})
 source = inspected(path).source
@@ -229,7 +227,7 @@ from pathlib import Path
 from appliance.datasets.errors import DiskFull
 from appliance.datasets.inspect import inspect
 from appliance.datasets.keys import BATCH_ROWS
-from appliance.datasets.table import SPILL, Reading, clear_spill
+from appliance.datasets.table import Reading
 from tests.unit.dataset_doubles import wanted
 path = Path({str(path)!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))

@@ -312,6 +312,7 @@ class Service:
     check:    raises ConfigError on terms of the right shape that the service cannot run.
     disclose: what each party will learn, beyond and including its output.
     memory:   (terms, rank) -> bytes that the run takes there at the least.
+    bears_duplicates: whether several rows of a dataset may have one key.
     hardened: whether a run of these terms is for malicious parties.
     resumes:  whether a run that is started again with the same scratch, after a crash of any party,
               goes on where it stopped; then parties do so, a bounded number of times.
@@ -331,6 +332,7 @@ class Service:
     disclose: Callable[[Terms], tuple[Statement, ...]]
     run: Callable[[Task], Awaitable[Outcome]]
     memory: Callable[[Terms, int], int] = _no_memory
+    bears_duplicates: Callable[[Terms], bool] = _never
     hardened: Callable[[Terms], bool] = _never
     resumes: Callable[[Terms], bool] = _never
 

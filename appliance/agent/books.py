@@ -1,6 +1,6 @@
 """What jobs ask about peers and datasets, answered by those nouns."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -51,11 +51,11 @@ class DescribedDatasets:
     def __init__(self, datasets: Datasets) -> None:
         self._datasets = datasets
 
-    async def describe_own(self, name: str) -> DescribedDataset:
-        """Return one of our datasets. Raises: DatasetNotFound."""
+    async def describe_own(self, name: str, toward: Collection[NodeId]) -> DescribedDataset:
+        """Return one of our datasets as all of these peers may know it. Raises: DatasetNotFound."""
         own = await self._datasets.get_own(name)
         return DescribedDataset(
-            terms=_terms(own.description),
+            terms=_terms(own.described_to(toward)),
             null_key_count=own.figures.null_key_count,
             duplicate_key_count=own.figures.duplicate_key_count,
         )
@@ -83,5 +83,7 @@ def _terms(description: Description) -> ContractDataset:
         key=description.key,
         normal_form=description.normal_form,
         row_count=description.row_count,
+        is_bound=description.is_bound,
+        payload=description.payload,
         fingerprint=description.fingerprint,
     )

@@ -80,13 +80,19 @@ class ContractColumn(_Part):
 
 
 class ContractDataset(_Part):
-    """One party's dataset as the peers know it; the fingerprint commits to its content."""
+    """One party's dataset as the peers know it; the fingerprint commits to its content.
+
+    is_bound: whether ``row_count`` is a bound that hides how many rows there are.
+    payload:  the columns whose values its owner lets the others have where rows match.
+    """
 
     name: Label
     columns: tuple[ContractColumn, ...]
     key: tuple[Label, ...]
     normal_form: tuple[Name, ...]
     row_count: Count
+    is_bound: bool = False
+    payload: tuple[Label, ...] = ()
     fingerprint: Label
 
 

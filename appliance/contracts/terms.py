@@ -92,4 +92,6 @@ def _dataset_terms(dataset: ContractDataset | None) -> DatasetTerms | None:
         key=dataset.key,
         normal_form=dataset.normal_form,
         row_count=dataset.row_count,
+        is_bound=dataset.is_bound,
+        payload=dataset.payload,
     )

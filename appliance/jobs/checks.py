@@ -9,16 +9,28 @@ from pydantic import ValidationError
 from appliance.contracts.contract import Contract, ContractDataset
 from appliance.contracts.errors import ServiceUnknown, ServiceVersionDiffers
 from appliance.contracts.terms import get_service, terms_of
-from appliance.datasets.errors import DatasetError, DatasetNotFound
+from appliance.datasets.errors import DatasetError, DatasetNotFound, PayloadUnsuitable
 from appliance.datasets.source import Source
+from appliance.datasets.texts import require_payload
 from appliance.jobs.errors import Unfit
 from appliance.jobs.needs import DatasetBook, PeerBook
 from appliance.jobs.reasons import Reason
 from appliance.store.database import Store
 from services.errors import ConfigError
-from services.service import NormalFormsDiffer, Service
+from services.service import Column, NormalFormsDiffer, Service
 
 MOST_CLOCK_SKEW_MILLISECONDS: Final = 300 * 1000
+
+# What is compared of a dataset, and what people call it.
+_COMPARED: Final = {
+    "columns": "columns",
+    "key": "key",
+    "normal_form": "normal form",
+    "row_count": "row count",
+    "is_bound": "row count, or that it is a bound,",
+    "payload": "payload",
+    "fingerprint": "content",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,7 @@ class Checks:
         Raises: Unfit.
         """
         require_service(contract, self.services)
+        require_payloads(contract)
         require_timely(contract, self.now_milliseconds())
         require_within(contract, self.limits)
         require_memory(contract, rank, self.services, self.limits)
@@ -77,7 +90,8 @@ class Checks:
         if asked is None:
             return None
         try:
-            here = await self.datasets.describe_own(asked.name)
+            others = [party.node_id for party in contract.parties if party.dataset is not asked]
+            here = await self.datasets.describe_own(asked.name, others)
         except DatasetNotFound as error:
             raise Unfit(Reason.DATASET_UNKNOWN, error.what, remedy=error.remedy) from None
         except ValidationError:
@@ -89,7 +103,8 @@ class Checks:
         if rank != contract.proposer:
             await self._require_published(asked.name, contract)
         _require_equal(asked, here.terms)
-        if here.null_key_count or here.duplicate_key_count:
+        bears_duplicates = self._bears_duplicates(contract)
+        if here.null_key_count or (here.duplicate_key_count and not bears_duplicates):
             raise Unfit(
                 Reason.DATASET_KEYS,
                 f"the key of {asked.name} is null in {here.null_key_count} rows and repeated in"
@@ -100,6 +115,10 @@ class Checks:
             return await self.datasets.require_unchanged(asked.name, explains=explains)
         except DatasetError as error:
             raise Unfit(Reason.DATASET_CHANGED, error.what, remedy=error.remedy) from None
+
+    def _bears_duplicates(self, contract: Contract) -> bool:
+        service = self.services.get(contract.service.name)
+        return service is not None and service.bears_duplicates(terms_of(contract, service))
 
     async def _require_published(self, name: str, contract: Contract) -> None:
         proposer = contract.parties[contract.proposer]
@@ -138,6 +157,18 @@ def require_service(contract: Contract, services: Mapping[str, Service]) -> None
         raise Unfit(Reason.NORMAL_FORMS, error.what, remedy=error.remedy) from None
     except ConfigError as error:
         raise Unfit(Reason.TERMS, error.what, remedy=error.remedy) from None
+
+
+def require_payloads(contract: Contract) -> None:
+    """Return if the columns that parties may be given are there, and of plain types."""
+    for party in contract.parties:
+        if party.dataset is not None:
+            columns = [Column(name=one.name, type=one.type) for one in party.dataset.columns]
+            try:
+                require_payload(columns, party.dataset.payload)
+            except PayloadUnsuitable as error:
+                what = f"the payload of {party.dataset.name} of {party.name} is unfit: {error.what}"
+                raise Unfit(Reason.TERMS, what, remedy=error.remedy) from None
 
 
 def require_within(contract: Contract, limits: JobLimits) -> None:
@@ -184,12 +215,11 @@ def require_timely(contract: Contract, now_milliseconds: int) -> None:
 
 
 def _require_equal(asked: ContractDataset, here: ContractDataset) -> None:
-    """Refuse a dataset that was registered again since, naming the first difference."""
-    for what in ("columns", "key", "normal_form", "row_count", "fingerprint"):
+    """Refuse a dataset that was registered or published again since, naming what differs first."""
+    for what, name in _COMPARED.items():
         if getattr(asked, what) != getattr(here, what):
-            shown = "content" if what == "fingerprint" else what.replace("_", " ")
             raise Unfit(
                 Reason.DATASET_DIFFERS,
-                f"the {shown} of {asked.name} is not what the contract says",
-                remedy="register it as it was, or have another job proposed",
+                f"the {name} of {asked.name} is not what the contract says",
+                remedy="register and publish it as it was, or have another job proposed",
             )

@@ -84,7 +84,7 @@ class Composer:
         now = self.now_milliseconds()
         try:
             described = [
-                await self._describe(who, asked.dataset)
+                await self._describe(who, asked.dataset, [one.node_id for one in found])
                 for who, asked in zip(found, submission.parties, strict=True)
             ]
             parties = tuple(
@@ -121,11 +121,14 @@ class Composer:
         pin = await self.store.run(lambda session: self.peers.get_paired(session, node))
         return Named(node_id=pin.node_id, name=pin.name)
 
-    async def _describe(self, who: Named, dataset: str) -> ContractDataset | None:
+    async def _describe(
+        self, who: Named, dataset: str, parties: Sequence[NodeId]
+    ) -> ContractDataset | None:
         if not dataset:
             return None
         if who == self.own:
-            return (await self.datasets.describe_own(dataset)).terms
+            others = [node for node in parties if node != who.node_id]
+            return (await self.datasets.describe_own(dataset, others)).terms
         return (await self.datasets.describe_published(who.node_id, dataset)).terms
 
 

@@ -1,6 +1,6 @@
 """What jobs need of the other nouns and of the agent, as narrow protocols."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -46,8 +46,8 @@ class DescribedDataset:
 class DatasetBook(Protocol):
     """Our datasets, and those that peers published to us."""
 
-    async def describe_own(self, name: str) -> DescribedDataset:
-        """Return one of our datasets; DatasetNotFound."""
+    async def describe_own(self, name: str, toward: Collection[NodeId]) -> DescribedDataset:
+        """Return one of our datasets as all of these peers may know it; DatasetNotFound."""
 
     async def describe_published(self, owner: NodeId, name: str) -> DescribedDataset:
         """Return a dataset that a peer published to us; DatasetNotFound."""

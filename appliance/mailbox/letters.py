@@ -127,13 +127,19 @@ class ColumnBody(Body):
 
 
 class DatasetPublished(Body):
-    """A dataset that may be named in contracts from now on, or its new state."""
+    """A dataset that may be named in contracts from now on, or its new state.
+
+    is_bound: whether ``row_count`` is a bound that hides how many rows there are.
+    payload:  the columns whose values the sender lets the receiver have where rows match.
+    """
 
     name: Text
     columns: tuple[ColumnBody, ...]
     key: tuple[Text, ...]
     normal_form: tuple[Word, ...]
     row_count: int
+    is_bound: bool = False
+    payload: tuple[Text, ...] = ()
     fingerprint: Word
 
 

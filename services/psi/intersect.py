@@ -132,10 +132,14 @@ async def match(turn: Turn, start: int) -> int:
     """Finish the partitions from ``start`` on; return how many rows our dataset has."""
     task, plan = turn.task, turn.plan
     salt = salt_of(task.session.session_id)
-    parts, row_count = await read_partitions(
-        turn.inputs, plan.partitions, salt, task.scratch, task.progress
-    )
     dataset = dataset_of(turn.party)
+    # Peers see how far we are, which beside a bound would tell how many rows there are.
+    told = Silent() if dataset.is_bound else task.progress
+    parts, row_count = await read_partitions(
+        turn.inputs, plan.partitions, salt, task.scratch, told
+    )
+    if dataset.is_bound:
+        task.progress.advance(dataset.row_count)
     if row_count > dataset.row_count or (row_count < dataset.row_count and not dataset.is_bound):
         raise ConfigError(
             f"the dataset has {row_count} rows, the contract says {dataset.row_count}"
@@ -249,6 +253,7 @@ SERVICE: Final = Service(
     disclose=disclose,
     run=run,
     memory=memory,
+    bears_duplicates=bears_duplicates,
     # A party that lies could bring another set each time that a run is started again.
     resumes=lambda terms: not is_hardened(terms),
     hardened=is_hardened,

@@ -248,6 +248,8 @@ class Joined:
     columns: of the peer, as the output names them, with the types that their texts are cast to.
     parts:   the rows, gone through once; a row of ours may come many times.
     is_outer: whether rows of ours that do not come are in the output too, with nulls.
+    is_lenient: whether a text that is no value of its column's type is written as null; else it is
+               an error, which tells the peer that the row is in the join.
     indicator: the name of a BOOLEAN column that tells whether both sides have the row, empty for
                none.
     """
@@ -255,6 +257,7 @@ class Joined:
     columns: tuple[Column, ...]
     parts: Iterable[JoinedRows]
     is_outer: bool = False
+    is_lenient: bool = False
     indicator: str = ""
 
 

@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy.orm import Session
 
 from appliance.contracts.contract import ContractColumn, ContractDataset
-from appliance.datasets.datasets import Datasets, Description
+from appliance.datasets.datasets import Datasets
+from appliance.datasets.publication import Description
 from appliance.datasets.source import Source
 from appliance.identity.node_id import NodeId
 from appliance.jobs.needs import DescribedDataset, Pin

@@ -219,7 +219,7 @@ class ColumnView(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., null_count: _Optional[int] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = ("name", "peer_id", "peer_name", "source", "columns", "key", "normal_form", "row_count", "null_key_count", "duplicate_key_count", "fingerprint", "published_to", "added_milliseconds")
+    __slots__ = ("name", "peer_id", "peer_name", "source", "columns", "key", "normal_form", "row_count", "null_key_count", "duplicate_key_count", "fingerprint", "publications", "added_milliseconds", "is_bound", "payload")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PEER_ID_FIELD_NUMBER: _ClassVar[int]
     PEER_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -231,8 +231,10 @@ class Dataset(_message.Message):
     NULL_KEY_COUNT_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_KEY_COUNT_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
-    PUBLISHED_TO_FIELD_NUMBER: _ClassVar[int]
+    PUBLICATIONS_FIELD_NUMBER: _ClassVar[int]
     ADDED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    IS_BOUND_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     name: str
     peer_id: str
     peer_name: str
@@ -244,9 +246,21 @@ class Dataset(_message.Message):
     null_key_count: int
     duplicate_key_count: int
     fingerprint: str
-    published_to: _containers.RepeatedScalarFieldContainer[str]
+    publications: _containers.RepeatedCompositeFieldContainer[Publication]
     added_milliseconds: int
-    def __init__(self, name: _Optional[str] = ..., peer_id: _Optional[str] = ..., peer_name: _Optional[str] = ..., source: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[ColumnView, _Mapping]]] = ..., key: _Optional[_Iterable[str]] = ..., normal_form: _Optional[_Iterable[str]] = ..., row_count: _Optional[int] = ..., null_key_count: _Optional[int] = ..., duplicate_key_count: _Optional[int] = ..., fingerprint: _Optional[str] = ..., published_to: _Optional[_Iterable[str]] = ..., added_milliseconds: _Optional[int] = ...) -> None: ...
+    is_bound: bool
+    payload: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., peer_id: _Optional[str] = ..., peer_name: _Optional[str] = ..., source: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[ColumnView, _Mapping]]] = ..., key: _Optional[_Iterable[str]] = ..., normal_form: _Optional[_Iterable[str]] = ..., row_count: _Optional[int] = ..., null_key_count: _Optional[int] = ..., duplicate_key_count: _Optional[int] = ..., fingerprint: _Optional[str] = ..., publications: _Optional[_Iterable[_Union[Publication, _Mapping]]] = ..., added_milliseconds: _Optional[int] = ..., is_bound: _Optional[bool] = ..., payload: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Publication(_message.Message):
+    __slots__ = ("peer", "payload", "rows_up_to")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ROWS_UP_TO_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    payload: _containers.RepeatedScalarFieldContainer[str]
+    rows_up_to: int
+    def __init__(self, peer: _Optional[str] = ..., payload: _Optional[_Iterable[str]] = ..., rows_up_to: _Optional[int] = ...) -> None: ...
 
 class ListDatasetsRequest(_message.Message):
     __slots__ = ("peers",)
@@ -267,12 +281,16 @@ class GetDatasetRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class PublishDatasetRequest(_message.Message):
-    __slots__ = ("name", "peers")
+    __slots__ = ("name", "peers", "payload", "rows_up_to")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PEERS_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ROWS_UP_TO_FIELD_NUMBER: _ClassVar[int]
     name: str
     peers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., peers: _Optional[_Iterable[str]] = ...) -> None: ...
+    payload: _containers.RepeatedScalarFieldContainer[str]
+    rows_up_to: int
+    def __init__(self, name: _Optional[str] = ..., peers: _Optional[_Iterable[str]] = ..., payload: _Optional[_Iterable[str]] = ..., rows_up_to: _Optional[int] = ...) -> None: ...
 
 class WithdrawDatasetRequest(_message.Message):
     __slots__ = ("name", "peers")
@@ -377,7 +395,7 @@ class GetResultRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class JobParty(_message.Message):
-    __slots__ = ("rank", "name", "node_id", "role", "dataset", "row_count", "receives", "signed", "verdict", "reason", "here")
+    __slots__ = ("rank", "name", "node_id", "role", "dataset", "row_count", "receives", "signed", "verdict", "reason", "here", "is_bound")
     RANK_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -389,6 +407,7 @@ class JobParty(_message.Message):
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     HERE_FIELD_NUMBER: _ClassVar[int]
+    IS_BOUND_FIELD_NUMBER: _ClassVar[int]
     rank: int
     name: str
     node_id: str
@@ -400,7 +419,8 @@ class JobParty(_message.Message):
     verdict: str
     reason: str
     here: bool
-    def __init__(self, rank: _Optional[int] = ..., name: _Optional[str] = ..., node_id: _Optional[str] = ..., role: _Optional[str] = ..., dataset: _Optional[str] = ..., row_count: _Optional[int] = ..., receives: _Optional[_Iterable[str]] = ..., signed: _Optional[bool] = ..., verdict: _Optional[str] = ..., reason: _Optional[str] = ..., here: _Optional[bool] = ...) -> None: ...
+    is_bound: bool
+    def __init__(self, rank: _Optional[int] = ..., name: _Optional[str] = ..., node_id: _Optional[str] = ..., role: _Optional[str] = ..., dataset: _Optional[str] = ..., row_count: _Optional[int] = ..., receives: _Optional[_Iterable[str]] = ..., signed: _Optional[bool] = ..., verdict: _Optional[str] = ..., reason: _Optional[str] = ..., here: _Optional[bool] = ..., is_bound: _Optional[bool] = ...) -> None: ...
 
 class DisclosureLine(_message.Message):
     __slots__ = ("learner", "text")

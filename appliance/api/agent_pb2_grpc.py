@@ -722,7 +722,7 @@ class DatasetsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PublishDataset(self, request, context):
-        """Tells named peers the dataset's name, schema and row count.
+        """Tells named peers the dataset's name, schema and row count, and on which terms they may use it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -159,9 +159,17 @@ class Client:
         """Get one dataset by NAME, or PEER/NAME."""
         return self._ask("Datasets/GetDataset", pb.GetDatasetRequest(name=name), pb.Dataset)
 
-    def publish_dataset(self, name: str, peers: Sequence[str]) -> pb.Dataset:
-        """Tell peers the name, schema and row count of a dataset; never a row."""
-        request = pb.PublishDatasetRequest(name=name, peers=peers)
+    def publish_dataset(
+        self, name: str, peers: Sequence[str], *, payload: Sequence[str] = (), rows_up_to: int = 0
+    ) -> pb.Dataset:
+        """Tell peers the name, schema and row count of a dataset; never a row.
+
+        payload:    columns whose values they may be given where rows match.
+        rows_up_to: what they are told instead of the row count; 0: that itself.
+        """
+        request = pb.PublishDatasetRequest(
+            name=name, peers=peers, payload=payload, rows_up_to=rows_up_to
+        )
         return self._ask("Datasets/PublishDataset", request, pb.Dataset)
 
     def withdraw_dataset(self, name: str, peers: Sequence[str]) -> pb.Dataset:

@@ -8,6 +8,7 @@ import typer
 
 from appliance.api.client import Client
 from appliance.cli.terminal import state_of
+from appliance.cli.views import row_count
 from services.errors import ServiceError
 
 # (word, what it is) as typer shows it beside the completion.
@@ -39,13 +40,13 @@ def _services(client: Client) -> Iterator[tuple[str, str]]:
 
 def _own_datasets(client: Client) -> Iterator[tuple[str, str]]:
     for dataset in client.list_datasets():
-        yield dataset.name, f"{dataset.row_count} rows"
+        yield dataset.name, f"{row_count(dataset)} rows"
 
 
 def _peer_datasets(client: Client) -> Iterator[tuple[str, str]]:
     for dataset in client.list_datasets(peers=True):
         if dataset.peer_id:
-            yield f"{dataset.peer_name}/{dataset.name}", f"{dataset.row_count} rows"
+            yield f"{dataset.peer_name}/{dataset.name}", f"{row_count(dataset)} rows"
 
 
 def _datasets(client: Client) -> Iterator[tuple[str, str]]:

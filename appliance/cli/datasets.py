@@ -1,7 +1,7 @@
 """``coffer datasets …``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,9 @@ from appliance.cli.terminal import listed, terminal_of
 datasets = typer.Typer(
     no_args_is_help=True, help="Tables that this node registered, and those that peers published."
 )
+
+# As many as a contract can name.
+_MOST_ROWS: Final = 2**53 - 1
 
 OwnDataset = Annotated[str, typer.Argument(metavar="NAME", autocompletion=completion.own_datasets)]
 SomePeers = Annotated[list[str], typer.Argument(metavar="PEER...", autocompletion=completion.peers)]
@@ -83,13 +86,37 @@ def show(
 
 
 @datasets.command("publish")
-def publish(ctx: typer.Context, name: OwnDataset, peers: SomePeers) -> None:
-    """Tell peers a dataset's name, schema and row count; never a row."""
+def publish(
+    ctx: typer.Context,
+    name: OwnDataset,
+    peers: SomePeers,
+    payload: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="A column whose values they may be given where rows match; may come again.",
+        ),
+    ] = None,
+    rows_up_to: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=_MOST_ROWS,
+            show_default=False,
+            help="Tell them this bound instead of the row count.",
+        ),
+    ] = 0,
+) -> None:
+    """Tell peers a dataset's name, schema and row count; never a row.
+
+    What is said here of columns and bounds takes the place of what was said before.
+    """
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        made = client.publish_dataset(name, peers)
+        made = client.publish_dataset(name, peers, payload=payload or (), rows_up_to=rows_up_to)
         terminal.answer(made, _published(made))
-        tell_undelivered(terminal, client, made.published_to)
+        tell_undelivered(terminal, client, views.publication_peers(made))
 
 
 @datasets.command("withdraw")
@@ -123,13 +150,18 @@ def _caution(made: pb.Dataset) -> str:
         form = listed(made.normal_form)
         fits = f"the normal form {form} does not fit the key" if form else "the key is empty"
         return f"no row has a key: {fits}; look at the column and add the table again"
-    if nulls or repeats:
+    if nulls:
         return (
-            f"{nulls:,} rows have no key and {repeats:,} repeat one: the table cannot be published "
-            "until it is mended and added again"
+            f"{nulls:,} rows have no key: the table cannot be published until it is mended and "
+            "added again"
+        )
+    if repeats:
+        return (
+            f"{repeats:,} rows repeat a key: only jobs that say what becomes of such rows take the "
+            "table (duplicates=first or all of psi.intersect)"
         )
     return ""
 
 
 def _published(dataset: pb.Dataset) -> str:
-    return f"{dataset.name} is published to {listed(dataset.published_to) or 'nobody'}"
+    return f"{dataset.name} is published to {views.publications(dataset) or 'nobody'}"

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
 from appliance.cli.terminal import clean, duration, facts, listed, minute, moment, table
+from appliance.cli.views import row_count
 
 # As much of an id as the list shows; commands take any unique beginning.
 SHOWN_ID = 10
@@ -104,7 +105,7 @@ def parties(one: pb.Job) -> Table:
             clean(party_name(party)),
             party.role,
             clean(party.dataset),
-            f"{party.row_count:,}" if party.dataset else "",
+            row_count(party) if party.dataset else "",
             listed(party.receives) or "nothing",
             Text("yes", style="green") if party.signed else Text("not yet", style="yellow"),
             _verdict(party),

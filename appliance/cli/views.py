@@ -164,11 +164,13 @@ def datasets(all_datasets: Sequence[pb.Dataset]) -> Table:
     for one in sorted(all_datasets, key=lambda one: (bool(one.peer_id), one.peer_name, one.name)):
         made.add_row(
             clean(dataset_name(one)),
-            f"{one.row_count:,}",
+            row_count(one),
             str(len(one.columns)),
             clean(listed(one.key)),
             listed(one.normal_form),
-            Text("(the peer's)", style="dim") if one.peer_id else clean(listed(one.published_to)),
+            Text("(the peer's)", style="dim")
+            if one.peer_id
+            else clean(listed(publication_peers(one))),
         )
     return made
 
@@ -179,11 +181,12 @@ def dataset(one: pb.Dataset) -> RenderableType:
         (
             ("dataset", dataset_name(one)),
             ("source", one.source),
-            ("rows", f"{one.row_count:,}"),
+            ("rows", row_count(one)),
             ("key", listed(one.key)),
             ("normal form", listed(one.normal_form)),
             ("bad keys", Text() if one.peer_id else _bad_keys(one)),
-            ("published to", listed(one.published_to)),
+            ("published to", publications(one)),
+            ("may be given", listed(one.payload)),
             ("fingerprint", one.fingerprint),
             ("added", moment(one.added_milliseconds)),
         )
@@ -198,6 +201,27 @@ def dataset(one: pb.Dataset) -> RenderableType:
 def dataset_name(one: pb.Dataset) -> str:
     """Return the name by which commands know a dataset: NAME, or PEER/NAME."""
     return f"{one.peer_name}/{one.name}" if one.peer_id else one.name
+
+
+def row_count(one: pb.Dataset | pb.JobParty) -> str:
+    """Return how many rows there are, as far as it is told."""
+    return f"up to {one.row_count:,}" if one.is_bound else f"{one.row_count:,}"
+
+
+def publication_peers(one: pb.Dataset) -> list[str]:
+    """Return to whom a dataset is published."""
+    return [publication.peer for publication in one.publications]
+
+
+def publications(one: pb.Dataset) -> str:
+    """Return to whom a dataset is published, and on which terms."""
+    return "; ".join(map(_publication, one.publications))
+
+
+def _publication(one: pb.Publication) -> str:
+    terms = [f"as up to {one.rows_up_to:,} rows"] if one.rows_up_to else []
+    terms += [f"giving {listed(one.payload)}"] if one.payload else []
+    return f"{one.peer} ({', '.join(terms)})" if terms else one.peer
 
 
 def _bad_keys(one: pb.Dataset) -> Text:

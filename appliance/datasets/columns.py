@@ -1,5 +1,6 @@
 """Columns of text between Arrow, which reads and writes them, and services: no value is copied."""
 
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,20 @@ def strings_of(texts: Texts) -> "pa.Array[Any]":
     strings = pa.Array.from_buffers(pa.large_string(), len(texts), buffers)
     strings.validate(full=True)
     return strings
+
+
+def readable_strings_of(texts: Texts) -> "pa.Array[Any]":
+    """Return texts as a column; those that are not UTF-8 as nulls."""
+    spans = pairwise(texts.offsets.tolist())
+    values = map(_readable, texts.present.tolist(), spans, repeat(texts.data))
+    return pa.array(values, pa.large_string())
+
+
+def _readable(is_present: bool, span: tuple[int, int], data: NDArray[np.uint8]) -> str | None:
+    try:
+        return data[slice(*span)].tobytes().decode() if is_present else None
+    except UnicodeDecodeError:
+        return None
 
 
 def _buffers(strings: pa.LargeStringArray) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

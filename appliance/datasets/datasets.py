@@ -1,9 +1,7 @@
 """The datasets of this node, and those that peers have published to it."""
 
 import asyncio
-import re
-import unicodedata
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final, Protocol
@@ -13,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from appliance.datasets import fingerprint, query
 from appliance.datasets import store as table
-from appliance.datasets.csv_file import find_name_fault
 from appliance.datasets.errors import (
     DatasetChanged,
     DatasetError,
@@ -24,13 +21,20 @@ from appliance.datasets.errors import (
     KeysUnfit,
     remedy_at_first,
 )
-from appliance.datasets.normal_form import NormalForm, parse_normal_form
+from appliance.datasets.normal_form import parse_normal_form
+from appliance.datasets.publication import (
+    Description,
+    Publication,
+    described_to,
+    is_name,
+    read_letter,
+    write_letter,
+)
 from appliance.datasets.source import Figures, FileStamp, Inspected, Kind, Source, Wanted
 from appliance.datasets.unchanged import Unchanged
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.letters import (
     Body,
-    ColumnBody,
     DatasetPublished,
     DatasetWithdrawn,
     LetterRefused,
@@ -39,9 +43,7 @@ from appliance.mailbox.letters import (
 from appliance.mailbox.letters import Kind as LetterKind
 from appliance.store.database import Store
 from services.randomness import Rng
-from services.service import Column
 
-NAME: Final = re.compile(r"[^\W_][\w.-]{0,63}")
 SUFFIXES: Final = {
     ".csv": Kind.CSV,
     ".tsv": Kind.CSV,
@@ -50,7 +52,6 @@ SUFFIXES: Final = {
     ".pq": Kind.PARQUET,
 }
 MOST_PUBLISHED_BY_PEER: Final = 256
-MOST_ROWS: Final = 2**53 - 1
 # How many tables are read through at a time, by whomever it is asked.
 MOST_READ_AT_ONCE: Final = 2
 
@@ -83,26 +84,23 @@ class PeerBook(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """All that peers hear of a dataset. The fingerprint commits to its content."""
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    normal_form: tuple[str, ...]
-    row_count: int
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnDataset:
     """A table that this node registered."""
 
     description: Description
     source: Source
     figures: Figures
-    published_to: tuple[NodeId, ...]
+    publications: tuple[Publication, ...]
     added_milliseconds: int
+
+    @property
+    def published_to(self) -> tuple[NodeId, ...]:
+        """The peers that have been told of it."""
+        return tuple(one.peer for one in self.publications)
+
+    def described_to(self, peers: Collection[NodeId]) -> Description:
+        """Return it as it may be described before all of these peers at once."""
+        return described_to(self.description, self.publications, peers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +181,8 @@ class Datasets:
 
     async def is_published(self, name: str, peer: NodeId) -> bool:
         """Tell whether our dataset is published to a peer."""
-        return peer in await self._store.run(lambda session: table.published_to(session, name))
+        publications = await self._store.run(lambda s: table.publications_of(s, name))
+        return any(one.peer == peer.text for one in publications)
 
     def peer_name(self, node_id: NodeId) -> str:
         """Return this node's name for a peer, or the first group of its id."""
@@ -218,9 +217,10 @@ class Datasets:
     async def add(self, wanted: Registration) -> OwnDataset:
         """Read a table through once in a confined process, and register it.
 
-        Raises: DatasetExists, DatasetNameInvalid, QueryRefused, and whatever is wrong with it.
+        Raises: DatasetExists, DatasetNameInvalid, QueryRefused, and whatever is wrong with it;
+            PublicationUnfit, PayloadUnsuitable if what it is published as does not fit it.
         """
-        if not _is_name(wanted.name):
+        if not is_name(wanted.name):
             raise DatasetNameInvalid(wanted.name)
         table_wanted = await asyncio.to_thread(_wanted, wanted)
         await self._store.run(lambda session: _require_free(session, wanted))
@@ -245,26 +245,44 @@ class Datasets:
             row.added_milliseconds = self._now_milliseconds()
             session.flush()
             own = _own(session, row)
+            for publication in own.publications:
+                publication.require_fit(own.description)
             self._tell(session, own, own.published_to)
             return own
 
         return await self._store.run(work)
 
-    async def publish(self, name: str, peers: Iterable[str]) -> OwnDataset:
-        """Tell paired peers of a dataset of ours. Harmless for those that know it already.
+    async def publish(
+        self,
+        name: str,
+        peers: Iterable[str],
+        *,
+        payload: Sequence[str] = (),
+        rows_up_to: int | None = None,
+    ) -> OwnDataset:
+        """Tell paired peers of a dataset of ours, on these terms in place of any earlier ones.
 
-        Raises: DatasetNotFound, PeerNotPaired; KeysUnfit if no computation could use it.
+        Harmless for those that know it already on the same terms.
+        Raises: DatasetNotFound, PeerNotPaired; KeysUnfit if no computation could use it;
+            PublicationUnfit, PayloadUnsuitable.
         """
         named = {self._peers.get_paired(peer).node_id for peer in peers}
 
         def work(session: Session) -> OwnDataset:
             own = _own(session, _row(session, name))
             _require_fit_keys(own)
-            new = sorted(named - set(own.published_to))
-            session.add_all(table.PublicationRow(dataset=name, peer=peer.text) for peer in new)
+            wanted = [
+                Publication(peer=peer, payload=tuple(payload), rows_up_to=rows_up_to)
+                for peer in sorted(named)
+            ]
+            fresh = [one for one in wanted if one not in own.publications]
+            for one in fresh:
+                one.require_fit(own.description)
+                session.merge(_publication_row(name, one))
             session.flush()
-            self._tell(session, own, new)
-            return _own(session, _row(session, name))
+            own = _own(session, _row(session, name))
+            self._tell(session, own, [one.peer for one in fresh])
+            return own
 
         return await self._store.run(work)
 
@@ -294,7 +312,7 @@ class Datasets:
 
     def on_published(self, session: Session, peer: NodeId, body: DatasetPublished) -> None:
         """Take note of a dataset that a peer published to us, or of its new state."""
-        description = _description(body)
+        description = read_letter(body)
         row = session.get(table.PublishedRow, (peer.text, body.name))
         if row is None:
             if table.count_published_by(session, peer) >= MOST_PUBLISHED_BY_PEER:
@@ -319,8 +337,8 @@ class Datasets:
             return await self._inspector(wanted)
 
     def _tell(self, session: Session, own: OwnDataset, peers: Iterable[NodeId]) -> None:
-        body = _body(own.description)
         for peer in peers:
+            body = write_letter(own.described_to([peer]))
             self._post(session, peer, LetterKind.DATASET_PUBLISHED, body)
 
     def _withdraw(self, session: Session, own: OwnDataset, peers: Iterable[NodeId]) -> None:
@@ -329,10 +347,6 @@ class Datasets:
             session.delete(session.get_one(table.PublicationRow, (name, peer.text)))
             self._post(session, peer, LetterKind.DATASET_WITHDRAWN, DatasetWithdrawn(name=name))
         session.flush()
-
-
-def _is_name(name: str) -> bool:
-    return bool(NAME.fullmatch(name)) and unicodedata.is_normalized("NFC", name)
 
 
 def _wanted(registration: Registration) -> Wanted:
@@ -385,15 +399,9 @@ def _row(session: Session, name: str) -> table.DatasetRow:
 
 
 def _require_fit_keys(own: OwnDataset) -> None:
-    """Return if each row has a key, and no two the same: psi and its kin need that."""
-    figures = own.figures
-    if figures.null_key_count or figures.duplicate_key_count:
-        raise KeysUnfit(
-            own.description.name,
-            figures.null_key_count,
-            figures.duplicate_key_count,
-            figures.fault,
-        )
+    """Return if each row has a key. That no two are the same, a contract need not ask."""
+    if own.figures.null_key_count:
+        raise KeysUnfit(own.description.name, own.figures.null_key_count, own.figures.fault)
 
 
 def _require_free(session: Session, wanted: Registration) -> None:
@@ -414,8 +422,25 @@ def _own(session: Session, row: table.DatasetRow) -> OwnDataset:
         ),
         source=source,
         figures=msgspec.json.decode(row.figures, type=Figures),
-        published_to=table.published_to(session, row.name),
+        publications=tuple(map(_publication, table.publications_of(session, row.name))),
         added_milliseconds=row.added_milliseconds,
+    )
+
+
+def _publication(row: table.PublicationRow) -> Publication:
+    return Publication(
+        peer=NodeId(row.peer),
+        payload=msgspec.json.decode(row.payload, type=tuple[str, ...]),
+        rows_up_to=row.rows_up_to,
+    )
+
+
+def _publication_row(name: str, publication: Publication) -> table.PublicationRow:
+    return table.PublicationRow(
+        dataset=name,
+        peer=publication.peer.text,
+        payload=msgspec.json.encode(publication.payload),
+        rows_up_to=publication.rows_up_to,
     )
 
 
@@ -434,41 +459,3 @@ def _restamp(session: Session, name: str, source: Source, stamps: tuple[FileStam
     if row is not None and row.source == msgspec.json.encode(source):
         row.source = msgspec.json.encode(fresh)
     return fresh
-
-
-def _body(description: Description) -> DatasetPublished:
-    columns = tuple(ColumnBody(name=c.name, type=c.type) for c in description.columns)
-    return DatasetPublished(
-        name=description.name,
-        columns=columns,
-        key=description.key,
-        normal_form=description.normal_form,
-        row_count=description.row_count,
-        fingerprint=description.fingerprint,
-    )
-
-
-def _description(body: DatasetPublished) -> Description:
-    """Read what a peer says of its dataset; LetterRefused unless it could be one of ours."""
-    names = [column.name for column in body.columns]
-    forms = {form.value for form in NormalForm}
-    fits = (
-        _is_name(body.name)
-        and not find_name_fault(names)
-        and all(column.type.isprintable() for column in body.columns)
-        and body.key
-        and set(body.key) <= set(names)
-        and set(body.normal_form) <= forms
-        and 0 <= body.row_count <= MOST_ROWS
-        and re.fullmatch("[0-9a-f]{64}", body.fingerprint)
-    )
-    if not fits:
-        raise LetterRefused(Refusal.MALFORMED, "a dataset's description makes no sense")
-    return Description(
-        name=body.name,
-        columns=tuple(Column(name=column.name, type=column.type) for column in body.columns),
-        key=body.key,
-        normal_form=body.normal_form,
-        row_count=body.row_count,
-        fingerprint=body.fingerprint,
-    )

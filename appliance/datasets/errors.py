@@ -192,6 +192,16 @@ class PayloadUnsuitable(DatasetError):
         super().__init__(fault, remedy="name columns of the dataset, of plain types, each once")
 
 
+class PublicationUnfit(DatasetError):
+    """A dataset has more rows than the bound that a peer is told, or the bound is no number."""
+
+    def __init__(self, name: str, row_count: int, bound: int) -> None:
+        super().__init__(
+            f"{name} has {row_count} rows, so they cannot be told as up to {bound}",
+            remedy="publish it with a bound that is no less, or without one",
+        )
+
+
 class DuplicateKey(DatasetError):
     """Two rows have the same key, once in normal form."""
 
@@ -207,11 +217,11 @@ class DuplicateKey(DatasetError):
 
 
 class KeysUnfit(DatasetError):
-    """A dataset with null or repeated keys was to be published; no computation could use it."""
+    """A dataset with rows that have no key was to be published; no computation could use it."""
 
-    def __init__(self, name: str, nulls: int, repeats: int, fault: str) -> None:
+    def __init__(self, name: str, nulls: int, fault: str) -> None:
         super().__init__(
-            f"the key of {name} is null or unfit in {nulls} rows and repeated in {repeats}"
+            f"the key of {name} is null or unfit in {nulls} rows"
             + (f"; first: {fault}" if fault else ""),
             remedy=f"mend the table, then {REGISTER_AGAIN}",
         )

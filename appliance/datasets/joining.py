@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from appliance.datasets.columns import strings_of
+from appliance.datasets.columns import readable_strings_of, strings_of
 from appliance.datasets.result_file import write_table
 from appliance.datasets.table import DuckDB, Reading, confined, parquet_sql
-from appliance.datasets.texts import is_unfit_sql, value_sql
+from appliance.datasets.texts import fit_value_sql, is_unfit_sql, value_sql
 from services.errors import LocalProtocolError, PeerProtocolError
 from services.service import Column, Joined, JoinedRows
 
@@ -30,15 +30,18 @@ def sorted_parts(
     """Give the parts by row: ``row``, then the peer's values as v0, v1 …; the peer's alone last.
 
     A row that is the peer's alone has the number ``row_count``.
-    Raises: PeerProtocolError, naming the column, of a text that is no value of the column's type.
+    Raises: PeerProtocolError, naming the column, of a text that is no value of the column's type,
+        unless the join is lenient.
     """
-    values = [value_sql(f"t{n}", column.type) for n, column in enumerate(joined.columns)]
+    read = fit_value_sql if joined.is_lenient else value_sql
+    values = [read(f"t{n}", column.type) for n, column in enumerate(joined.columns)]
     shown = ", ".join(["row", *(f"{value} AS v{n}" for n, value in enumerate(values))])
     with TemporaryDirectory(prefix="join-", dir=reading.scratch) as folder:
         path = Path(folder) / "parts.parquet"
         _write_parts(joined, row_count, giver, path)
         with confined([path], reading, threads=reading.threads) as database:
-            _require_values(joined.columns, shown, giver, path, database)
+            if not joined.is_lenient:
+                _require_values(joined.columns, shown, giver, path, database)
             rows = parquet_sql(str(path), numbered=True)
             query = f"SELECT {shown} FROM {rows} ORDER BY row, file_row_number"  # noqa: S608
             with database.sql(query).to_arrow_reader(BATCH_ROWS) as batches:
@@ -77,22 +80,25 @@ def _write_parts(joined: Joined, row_count: int, giver: int, path: Path) -> None
     names = ["row", *(f"t{n}" for n in range(len(joined.columns)))]
     kinds = [pa.int64(), *(pa.large_string() for _ in joined.columns)]
     schema = pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
-    batches = (_part(part, joined.columns, row_count, giver, schema) for part in joined.parts)
+    batches = (_part(part, joined, row_count, giver, schema) for part in joined.parts)
     with path.open("xb") as file:
         write_table(file, schema, names, batches)
 
 
 def _part(
-    part: JoinedRows, columns: Sequence[Column], row_count: int, giver: int, schema: pa.Schema
+    part: JoinedRows, joined: Joined, row_count: int, giver: int, schema: pa.Schema
 ) -> pa.RecordBatch:
     if len(part.rows) and not -1 <= part.rows.min() <= part.rows.max() < row_count:
         raise LocalProtocolError("the service gave rows that the dataset does not have")
     arrays: list[pa.Array[Any]] = [pa.array(np.where(part.rows < 0, row_count, part.rows))]
-    for column, texts in zip(columns, part.texts, strict=True):
+    for column, texts in zip(joined.columns, part.texts, strict=True):
         try:
             arrays.append(strings_of(texts))
         except pa.ArrowInvalid:
-            raise PeerProtocolError(giver, f"its column {column.name} holds no UTF-8") from None
+            if not joined.is_lenient:
+                what = f"its column {column.name} holds no UTF-8"
+                raise PeerProtocolError(giver, what) from None
+            arrays.append(readable_strings_of(texts))
     return pa.record_batch(arrays, schema=schema)
 
 

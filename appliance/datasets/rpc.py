@@ -5,7 +5,8 @@ from typing import Any
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import DatasetsServicer
-from appliance.datasets.datasets import Datasets, Description, OwnDataset, PeerDataset, Registration
+from appliance.datasets.datasets import Datasets, OwnDataset, PeerDataset, Registration
+from appliance.datasets.publication import Description
 from services.service import Column
 
 
@@ -34,7 +35,13 @@ class DatasetsRpc(DatasetsServicer):
 
     async def PublishDataset(self, request: pb.PublishDatasetRequest, context: Any) -> pb.Dataset:
         """Tell peers of a dataset."""
-        return self._view(await self._datasets.publish(request.name, request.peers))
+        made = await self._datasets.publish(
+            request.name,
+            request.peers,
+            payload=request.payload,
+            rows_up_to=request.rows_up_to or None,
+        )
+        return self._view(made)
 
     async def WithdrawDataset(self, request: pb.WithdrawDatasetRequest, context: Any) -> pb.Dataset:
         """Tell peers that a dataset is theirs to name no more."""
@@ -58,7 +65,14 @@ class DatasetsRpc(DatasetsServicer):
         view.null_key_count = dataset.figures.null_key_count
         view.duplicate_key_count = dataset.figures.duplicate_key_count
         view.added_milliseconds = dataset.added_milliseconds
-        view.published_to.extend(map(self._datasets.peer_name, dataset.published_to))
+        view.publications.extend(
+            pb.Publication(
+                peer=self._datasets.peer_name(one.peer),
+                payload=one.payload,
+                rows_up_to=one.rows_up_to or 0,
+            )
+            for one in dataset.publications
+        )
         for column, count in zip(view.columns, dataset.figures.null_counts, strict=True):
             column.null_count = count
         return view
@@ -83,6 +97,8 @@ def _describe(description: Description) -> pb.Dataset:
         key=description.key,
         normal_form=description.normal_form,
         row_count=description.row_count,
+        is_bound=description.is_bound,
+        payload=description.payload,
         fingerprint=description.fingerprint,
     )
 

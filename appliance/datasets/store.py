@@ -25,7 +25,7 @@ class DatasetRow(Row):
 
 
 class PublicationRow(Row):
-    """A peer that has been told of a dataset."""
+    """A peer that has been told of a dataset, and the terms."""
 
     __tablename__ = "publications"
 
@@ -33,6 +33,9 @@ class PublicationRow(Row):
         ForeignKey("datasets.name", ondelete="CASCADE"), primary_key=True
     )
     peer: Mapped[str] = mapped_column(primary_key=True)
+    # JSON, the names of columns.
+    payload: Mapped[bytes]
+    rows_up_to: Mapped[int | None]
 
 
 class PublishedRow(Row):
@@ -63,10 +66,10 @@ def all_published(session: Session) -> Sequence[PublishedRow]:
     return session.scalars(query).all()
 
 
-def published_to(session: Session, name: str) -> tuple[NodeId, ...]:
-    """Return the peers that a dataset of ours is published to."""
-    query = select(PublicationRow.peer).where(PublicationRow.dataset == name)
-    return tuple(map(NodeId, sorted(session.scalars(query))))
+def publications_of(session: Session, name: str) -> Sequence[PublicationRow]:
+    """Return to which peers a dataset of ours is published, and how."""
+    query = select(PublicationRow).where(PublicationRow.dataset == name)
+    return session.scalars(query.order_by(PublicationRow.peer)).all()
 
 
 def count_published_by(session: Session, peer: NodeId) -> int:

@@ -85,9 +85,15 @@ def is_unfit_sql(column: str, text: str, kind: str) -> str:
 def value_sql(text: str, kind: str) -> str:
     """Return an expression for the value of a text that a peer gave, NULL if it is of no such type.
 
-    Raises: LocalProtocolError, as :func:`cast_type`.
+    NaN is a value here. Raises: LocalProtocolError, as :func:`cast_type`.
     """
     return f"TRY_CAST({text} AS {cast_type(kind)})"
+
+
+def fit_value_sql(text: str, kind: str) -> str:
+    """Return an expression as :func:`value_sql`, with NULL for NaN too."""
+    value = value_sql(text, kind)
+    return f"CASE WHEN {is_unfit_sql(value, text, kind)} THEN NULL ELSE {value} END"
 
 
 def cast_type(kind: str) -> str:

@@ -131,6 +131,7 @@ def _party_to_proto(party: PartyView) -> pb.JobParty:
         role=party.role,
         dataset=party.dataset,
         row_count=party.row_count,
+        is_bound=party.is_bound,
         receives=party.receives,
         signed=party.has_signed,
         verdict=party.verdict,

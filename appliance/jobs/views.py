@@ -40,6 +40,7 @@ class PartyView:
     role: str = ""
     dataset: str = ""
     row_count: int = 0
+    is_bound: bool = False
     receives: tuple[str, ...] = ()
 
 
@@ -258,6 +259,7 @@ def _with_terms(party: PartyView, terms: ContractParty) -> PartyView:
         role=terms.role,
         dataset=terms.dataset.name if terms.dataset else "",
         row_count=terms.dataset.row_count if terms.dataset else 0,
+        is_bound=terms.dataset is not None and terms.dataset.is_bound,
         receives=terms.receives,
     )
 

@@ -24,9 +24,11 @@ def hash_to_curve(
 
     Paper:  [RFC9380] §8.5, curve25519_XMD:SHA-512_ELL2_NU_, but for the last step of §3, the
             multiplication by the cofactor, which that by a clamped scalar contains; so it is Q of
-            the RFC's vectors. As the name NU says, half of the points are never reached, and
-            which is visible; in an OPRF or in ECDH-PSI, where a random oracle is asked for, that
-            is no harm, since a key's point is as hard to relate to another's.
+            the RFC's vectors. As the name NU says, half of the points are never reached; where
+            hashed points are only seen raised to a secret (OPRF, ECDH-PSI) DDH suffices all the
+            same: a reduction sets H by drawing powers of a generator until one is in the map's
+            image, with a random preimage. Clamped scalars are 2^251 of the 2^252 exponents, so it
+            is DDH with such.
     Shapes: offsets (n + 1,) int64 ascending, data (offsets[n],) uint8, rows (m,) int64 in 0…n-1;
             key i is data[offsets[i]:offsets[i + 1]]; the result is (m, 32) uint8, in order of rows.
     """

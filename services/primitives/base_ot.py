@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,34 +17,45 @@ from services.randomness import Rng
 from services.service import Keys
 from services.wire import message, secret
 
+_DST: Final = b"coffer base_ot/1 ristretto255_XMD:SHA-512_R255MAP_RO_ "
 
-@message("base_ot/offer")
+
+@message("base_ot/offer", version=2)
 class Offer:
     """The sender's public key A = a·G, one row."""
 
     element: Elements = secret()
 
 
-@message("base_ot/choices")
+@message("base_ot/choices", version=2)
 class Choices:
     """The receiver's elements r0 and r1 of each transfer, in turn."""
 
     elements: Elements = secret()
 
 
-async def sender(channel: Channel, count: int, domain: bytes, rng: Rng) -> Blocks:
-    """Return pairs of random keys, of which the receiver knows one each, (count, 2, 2).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred:
+    """What a party has of the transfers. said: a hash of both messages, the same at both."""
+
+    said: bytes
+    keys: Blocks = field(repr=False)
+
+
+async def sender(channel: Channel, count: int, domain: bytes, rng: Rng) -> Transferred:
+    """Return pairs of random keys, of which the receiver knows one each: keys (count, 2, 2).
 
     Paper:  [MR19], endemic OT from Diffie-Hellman; one exponent a for all transfers, which
             their number separates in each hash.
-    Model:  two parties, malicious; DDH in ristretto255, hashes are random oracles. Endemic: a
-            corrupt party may fix its own keys, which those who use this must bear.
+    Model:  two parties, malicious; gap Diffie-Hellman in ristretto255 (the one exponent takes a
+            DDH oracle to simulate), hashes are random oracles. Endemic: a corrupt party may fix
+            its own keys, which those who use this must bear.
     Leaks:  nothing.
     Cost:   1 round; 64 count bytes from the receiver, 32 to it; 2 count hashes, additions and
             multiplications here.
     Raises: PeerProtocolError if the receiver's elements are too few or unfit.
     """
-    group = Ristretto255(domain)
+    group = Ristretto255(_DST + domain)
     a = group.random_scalar(rng)
     offer = ristretto.multiply_base(np.frombuffer(a.encoded, np.uint8).reshape(1, 32))
     await channel.send(Offer(offer))
@@ -56,20 +69,23 @@ async def sender(channel: Channel, count: int, domain: bytes, rng: Rng) -> Block
     )
     channel.require(unfit < 0, f"element {unfit} is not in the group")
     shared = await group.exp_received(channel, sums, a)  # a·(r_b + H(r_{1-b}))
-    return keys_of(domain, numbers, offer, chosen, shared).reshape(count, 2, 2)
+    said = hash_of(domain, offer, chosen)
+    return Transferred(said=said, keys=keys_of(said, numbers, shared).reshape(count, 2, 2))
 
 
-async def receiver(channel: Channel, choices: NDArray[np.uint8], domain: bytes, rng: Rng) -> Blocks:
+async def receiver(
+    channel: Channel, choices: NDArray[np.uint8], domain: bytes, rng: Rng
+) -> Transferred:
     """Return of each of the sender's pairs of keys the one that we choose.
 
     Paper:  [MR19]; the element that is not ours is a hash of random bytes.
     Model:  as :func:`sender`.
-    Shapes: choices (count,) uint8, each 0 or 1; the result (count, 2).
+    Shapes: choices (count,) uint8, each 0 or 1; keys (count, 2).
     Leaks:  nothing.
     Cost:   1 round; 64 count bytes to the sender, 32 from it; 2 count hashes and multiplications.
     Raises: PeerProtocolError if the sender's element is unfit.
     """
-    count, group = len(choices), Ristretto255(domain)
+    count, group = len(choices), Ristretto255(_DST + domain)
     exponents = random_scalars(group, count, rng)
     numbers = np.arange(count, dtype=np.uint64) * np.uint64(2) + choices.astype(np.uint64)
     blind = np.frombuffer(rng.draw(64 * count), np.uint8).reshape(count, 64)
@@ -87,7 +103,8 @@ async def receiver(channel: Channel, choices: NDArray[np.uint8], domain: bytes, 
         ristretto.multiply_each, np.tile(offer, (count, 1)), exponents
     )
     channel.require(unfit < 0, "its offer is not in the group")
-    return keys_of(domain, numbers, offer, chosen, shared)
+    said = hash_of(domain, offer, chosen)
+    return Transferred(said=said, keys=keys_of(said, numbers, shared))
 
 
 def random_scalars(group: Ristretto255, count: int, rng: Rng) -> NDArray[np.uint8]:
@@ -113,19 +130,20 @@ async def hash_elements(
     return await group.hash(keys, np.arange(len(entered), dtype=np.int64))
 
 
-def keys_of(
-    domain: bytes,
-    numbers: NDArray[np.uint64],
-    offer: Elements,
-    chosen: Elements,
-    shared: Elements,
-) -> Blocks:
+def hash_of(domain: bytes, offer: Elements, chosen: Elements) -> bytes:
+    """Return a hash of the domain and of all that was said."""
+    hashed = hashlib.blake2b(len(domain).to_bytes(8, "little"), person=b"coffer base_ot/1")
+    for part in (domain, offer.tobytes(), chosen.tobytes()):
+        hashed.update(part)
+    return hashed.digest()
+
+
+def keys_of(said: bytes, numbers: NDArray[np.uint64], shared: Elements) -> Blocks:
     """Return the key of each number from what both parties share of it and all that was said."""
-    said = hashlib.blake2b(
-        len(domain).to_bytes(8, "little") + domain + offer.tobytes() + chosen.tobytes()
-    ).digest()
     keys = [
-        hashlib.blake2b(said + number.tobytes() + element.tobytes(), digest_size=16).digest()
+        hashlib.blake2b(
+            said + number.tobytes() + element.tobytes(), digest_size=16, person=b"coffer ot key/1"
+        ).digest()
         for number, element in zip(numbers.astype("<u8"), shared, strict=True)
     ]
     return blocks.from_bytes(b"".join(keys))

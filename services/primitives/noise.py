@@ -8,8 +8,8 @@ t = 312 does for each n that we allow:
   that misses all t places. One with d of N places leaves a bias of (1 - d/N)^t at most, so 128 bits
   take t = 128 / -log2(1 - d/N). libOTe counts d/N = 1/4 for ExConv7x24, which is what the sum of a
   few rows has over F_2 (a "pseudo-distance": lighter words exist, but to find them is thought as
-  hard as to find the noise; what [RRT23] proves is less), with a bias of (1 - 2d/N)^t, thus
-  t = 128. The 2 is for bits, where hits cancel; over a large field the same t asks for d/N = 1/2,
+  hard as to find the noise; what [RRT23] proves is less), with a bias of (1 - 2d/N)^t for regular
+  noise, thus t = 128. The 2 is for bits, where hits cancel; over a large field the same t asks for d/N = 1/2,
   which the sum of a few rows has there (a test looks at some). We count with 1/4 all the same, so
   that words of half that weight do no harm: t = 309, rounded up to 312.
 - *Information-set decoding* guesses n places free of noise. With regular noise a guess is right
@@ -17,8 +17,9 @@ t = 312 does for each n that we allow:
   guess within the parts, which gains most where parts are short or the noise is dense; [LWYY24]
   weigh such guesses over large fields. In both the exponent stays of the order of t at rate 1/2.
 - *Algebraic attacks* [BO23] use that two places of a part are
-  never both hit: t (N/t)^2 / 2 quadrics. At rate 1/2 they must guess about 45 % of each part to
-  be of degree 2, 0.87 t bits by our estimate, before they solve for 2^30 monomials: over 2^300.
+  never both hit: t (N/t)^2 / 2 quadrics. By their Hilbert series the best hybrid at rate 1/2
+  guesses 44 to 47 % of each part, and then solves a system of degree 4 for N = 4992, of degree 2
+  for long parts: 2^316 steps in all there, 2^329 at n = 2·10^4, 2^349 at 1.3·10^6, 2^366 at 2·10^7.
 - *Splitting.* Over a binary code the 128 coordinates of the noise would be 128 words with errors in
   the same places, and 128 independent ones uncover up to 128 places by linear algebra. The code
   multiplies by an element of no subfield for that. Even without it, 184 places were left.

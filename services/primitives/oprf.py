@@ -7,6 +7,7 @@ likes, the receiver on its own items alone. Its values still have to be hashed.
 
 import asyncio
 import hashlib
+import hmac
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -86,11 +87,12 @@ async def sender(
 ) -> Function:
     """Return a function whose values the receiver has got for at most its items.
 
-    Paper:  [RR22] figure 3, F = B = GF(2^128), up to the outer hash. Items are hashes of a random
-            oracle already, so they stand for H(y).
+    Paper:  [RR22] figure 11, F = B = GF(2^128), up to the outer hash; with what [RS21] has beyond
+            (commitment, coin) if malicious. Items are hashes of a random oracle already, so they
+            stand for H(y) and, in the outer hash, for y.
     Model:  two parties, semi-honest or malicious; the VOLE's assumptions.
     Leaks:  the count of its items to the sender. A malicious receiver may have as many items as
-            the table has rows, 1.3 times as many as it says.
+            the table has rows: 1.28 times as many as it says, or 147 if it says fewer than 65.
     Cost:   the VOLE; 16 bytes from the receiver for each row of the table, 1.28 an item; a
             multiplication for each, two waits more if malicious.
     Raises: PeerProtocolError if the table has another size, CheatingDetected if the receiver's
@@ -146,7 +148,7 @@ async def receiver(
     coin = NO_COIN
     if is_malicious:
         theirs = (await channel.receive(Coin)).share
-        is_kept = commit(domain, theirs) == committed
+        is_kept = hmac.compare_digest(commit(domain, theirs), committed)
         channel.require_proof(is_kept, "its share of the coin is not the one it committed to")
         coin = toss(share, theirs)
     values = await asyncio.to_thread(okvs.decode, shape, seed, items, c)

@@ -6,6 +6,7 @@ these are random OTs; 128 of them, combined, are a product of Δ with an element
 
 import asyncio
 import hashlib
+import hmac
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final
 
@@ -28,7 +29,7 @@ and as the challenge is a hash that a cheat can try beforehand, that would be 12
 Column128 = Annotated[Blocks, Column(np.uint64, 2)]
 
 
-@message("ot_extension/extension")
+@message("ot_extension/extension", version=2)
 class Extension:
     """What makes the sender's trees and streams whole, and proves that they are.
 
@@ -80,17 +81,19 @@ async def sender(channel: Channel, length: int, domain: bytes, rng: Rng) -> Send
             trees or corrections are inconsistent.
     """
     delta = blocks.from_bytes(rng.draw(16))[0]
-    keys = await base_ot.receiver(channel, key_choices(delta), domain, rng)
+    based = await base_ot.receiver(channel, key_choices(delta), domain, rng)
     total = length + HASHES
     came = await channel.receive(Extension, rows=max(2 * BITS, (TREES - 1) * total))
     require_sizes(channel, came, total)
-    leaves = await asyncio.to_thread(rebuild_trees, delta, keys, came)
+    leaves = await asyncio.to_thread(rebuild_trees, delta, based.keys, came)
     require_tags(channel, delta, leaves, came)
     _, rows = await asyncio.to_thread(correlation.fold, leaves, total)
     correct(rows, delta, came.corrections.reshape(TREES - 1, total, 2))
-    hashed = hash_rows(rows, challenge_of(domain, came))
+    hashed = hash_rows(rows, challenge_of(domain, based.said, came))
     expected = hashed ^ bit_masks(delta)[:, None] & came.choices[None]  # = the hashes of T
-    channel.require_proof(digest(expected) == came.proof, "its corrections are inconsistent")
+    channel.require_proof(
+        hmac.compare_digest(digest(expected), came.proof), "its corrections are inconsistent"
+    )
     return SenderRows(delta=delta, rows=np.ascontiguousarray(rows[:, HASHES:]))
 
 
@@ -103,11 +106,12 @@ async def receiver(channel: Channel, length: int, domain: bytes, rng: Rng) -> Re
     Cost:   as :func:`sender`.
     Raises: PeerProtocolError if the sender's base OTs are malformed.
     """
-    keys = await base_ot.sender(channel, BITS, domain, rng)
+    based = await base_ot.sender(channel, BITS, domain, rng)
     total = length + HASHES
     leaves, sums, _ = ggm.expand(blocks.from_bytes(rng.draw(16 * TREES)), LEAVES)
     totals, rows = await asyncio.to_thread(correlation.fold, leaves, total)
-    await channel.send(prove(draft(keys, sums, leaves, totals), totals, rows, domain))
+    drafted = draft(based.keys, sums, leaves, totals)
+    await channel.send(prove(drafted, totals, rows, challenge_of(domain, based.said, drafted)))
     return ReceiverRows(
         choices=totals[0, HASHES:].copy(), rows=np.ascontiguousarray(rows[:, HASHES:])
     )
@@ -127,9 +131,8 @@ def draft(keys: Blocks, sums: Blocks, leaves: Blocks, totals: Blocks) -> Extensi
     )
 
 
-def prove(drafted: Extension, totals: Blocks, rows: Blocks, domain: bytes) -> Extension:
+def prove(drafted: Extension, totals: Blocks, rows: Blocks, points: Blocks) -> Extension:
     """Return the message with the proof that its corrections are of one column of choices."""
-    points = challenge_of(domain, drafted)
     return replace(
         drafted,
         choices=hash_rows(totals[:1], points)[0],
@@ -194,7 +197,7 @@ def require_tags(channel: Channel, delta: Blocks, leaves: Blocks, came: Extensio
     points = delta.astype("<u8").view(np.uint8)
     halves = [np.ascontiguousarray(tags[:, :, i : i + 2]) for i in (0, 2)]
     turned = np.concatenate([correlation.turn(half, points) for half in halves], axis=2)
-    is_same = np.array_equal(digests_of(turned), came.digests)
+    is_same = hmac.compare_digest(digests_of(turned).tobytes(), came.digests.tobytes())
     channel.require_proof(is_same, "its trees are inconsistent")
 
 
@@ -205,10 +208,13 @@ def correct(rows: Blocks, delta: Blocks, corrections: Blocks) -> None:
         rows[row] ^= corrections[row // DEPTH - 1] & masks[row]
 
 
-def challenge_of(domain: bytes, came: Extension) -> Blocks:
-    """Return the points at which rows are hashed, (2, 2), from all that they check."""
+def challenge_of(domain: bytes, said: bytes, came: Extension) -> Blocks:
+    """Return the points at which rows are hashed, (2, 2), from all that they check.
+
+    said: the hash of the base OTs' messages, which the siblings' keys come of.
+    """
     hashed = hashlib.blake2b(digest_size=16 * HASHES, person=b"ot_extension")
-    hashed.update(len(domain).to_bytes(8, "little") + domain)
+    hashed.update(len(domain).to_bytes(8, "little") + domain + said)
     for column in (came.siblings, came.tags, came.digests, came.corrections):
         hashed.update(np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<")).tobytes())
     return blocks.from_bytes(hashed.digest())

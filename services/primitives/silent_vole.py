@@ -6,6 +6,7 @@ trees of seeds that the receiver knows but for a leaf each; a code compresses th
 
 import asyncio
 import hashlib
+import hmac
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -220,7 +221,7 @@ async def challenge(
     await channel.send(Challenge(point.astype("<u8").tobytes(), mask.astype("<u8").tobytes()))
     expected = digest(share ^ await asyncio.to_thread(total_hash, c, point))
     came = await channel.receive(Answer)
-    channel.require_proof(came.digest == expected, "its trees are inconsistent")
+    channel.require_proof(hmac.compare_digest(came.digest, expected), "its trees are inconsistent")
 
 
 def total_hash(vector: Blocks, point: Blocks) -> Blocks:

@@ -50,11 +50,12 @@ async def agree(
     version: int,
     counts: Sequence[int],
     finished: int = 0,
+    most_finished: int = 0,
 ) -> Agreed:
     """Exchange what each party believes is being run, and blame the peer if it differs.
 
     Model:  two parties; whatever is said here is no secret.
-    Leaks:  nothing but how many partitions each has finished.
+    Leaks:  nothing but how many partitions each has finished, at most ``most_finished``.
     Cost:   1 round.
     """
     marker = hashlib.sha256(b"coffer agreement/2" + session.session_id).digest()
@@ -66,6 +67,10 @@ async def agree(
     channel.require(
         theirs.rows == counts[channel.peer],
         f"it brings {theirs.rows} rows, the contract says {counts[channel.peer]}",
+    )
+    channel.require(
+        theirs.finished <= most_finished,
+        f"it has finished {theirs.finished} partitions, where {most_finished} can be",
     )
     nonces = (nonce, theirs.nonce) if session.rank < channel.peer else (theirs.nonce, nonce)
     hashed = hashlib.blake2b(session.session_id, digest_size=32, person=b"coffer psi run")

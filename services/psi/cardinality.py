@@ -21,7 +21,7 @@ from services.psi.counting import (
     memory,
     tell_count,
 )
-from services.psi.disclosure import LEARNS_SIZE, Template, statements
+from services.psi.disclosure import Template, size_of, statements
 from services.psi.keyed import check_keys
 from services.service import (
     Adversary,
@@ -80,9 +80,10 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
 
     def templates(learner: int) -> tuple[Template, ...]:
         party = terms.parties[learner]
+        size = size_of(terms, 1 - learner)
         if party.role == "receiver":
-            return LEARNS_SIZE, LEARNS_COUNT
-        return LEARNS_SIZE, told if party.receives else LEARNS_NO_COUNT
+            return size, LEARNS_COUNT
+        return size, told if party.receives else LEARNS_NO_COUNT
 
     return statements(terms, templates, lambda about: {"epsilon": str(epsilon)})
 

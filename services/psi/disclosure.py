@@ -6,6 +6,7 @@ from typing import Final
 from services.psi.gifts import gift_of, takes_labels
 from services.psi.keyed import dataset_of
 from services.psi.parameters import parameters_of
+from services.psi.plan import plan_of
 from services.service import PartyTerms, Statement, Terms
 
 Template = tuple[str, str, str]
@@ -15,6 +16,11 @@ LEARNS_SIZE: Final = (
     "%(learner)s learns how many rows %(about)s brings: %(their_rows)s",
     "you learn how many rows %(about)s brings: %(their_rows)s",
     "%(learner)s learns how many rows you bring: %(their_rows)s",
+)
+LEARNS_BOUND: Final = (
+    "%(learner)s learns that %(about)s brings at most %(their_rows)s rows",
+    "you learn that %(about)s brings at most %(their_rows)s rows",
+    "%(learner)s learns that you bring at most %(their_rows)s rows",
 )
 LEARNS_MATCHES: Final = (
     "%(learner)s learns which of its own %(own_rows)s rows have a key that %(about)s holds too",
@@ -70,8 +76,8 @@ GOES_FIRST: Final = (
     "%(learner)s gets its result before you do, and may stop before you get any",
 )
 MAY_BRING_MORE: Final = (
-    "if %(learner)s does not keep to the protocol, it may test 1.3 times as many keys as it states",
-    "if you do not keep to the protocol, you may test 1.3 times as many keys as you state",
+    "if %(learner)s does not keep to the protocol, it may test %(most_tested)s keys",
+    "if you do not keep to the protocol, you may test %(most_tested)s keys",
     "",
 )
 TELLS_MATCHES: Final = (
@@ -84,11 +90,17 @@ TELLS_MATCHES: Final = (
 def disclose(terms: Terms) -> tuple[Statement, ...]:
     """Return what each party learns of the other's data."""
     given = [", ".join(gift_of(terms, rank).columns) for rank in (0, 1)]
+    most_tested = plan_of(terms, gives_labels=takes_labels(terms)).most_tested
     return statements(
         terms,
         lambda learner: _templates(terms, learner, 1 - learner),
-        lambda about: {"columns": given[about]},
+        lambda about: {"columns": given[about], "most_tested": most_tested},
     )
+
+
+def size_of(terms: Terms, about: int) -> Template:
+    """Return what the other party learns of how many rows this one brings."""
+    return LEARNS_BOUND if dataset_of(terms.parties[about]).is_bound else LEARNS_SIZE
 
 
 def statements(
@@ -125,8 +137,8 @@ def _templates(terms: Terms, learner: int, about: int) -> tuple[Template, ...]:
     us, them = terms.parties[learner], terms.parties[about]
     if not us.receives:
         unknowing = (GIVES_UNKNOWING,) if takes_labels(terms) else ()
-        return LEARNS_SIZE, LEARNS_NO_MATCHES, *unknowing
-    learns = (LEARNS_SIZE, LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS)
+        return size_of(terms, about), LEARNS_NO_MATCHES, *unknowing
+    learns = (size_of(terms, about), LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS)
     return learns + _of_gift(terms, about) + _of_role(terms, us, them)
 
 

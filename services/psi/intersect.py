@@ -120,6 +120,7 @@ async def run(task: Task) -> Outcome:
         version=VERSION,
         counts=counts,
         finished=finished,
+        most_finished=0 if is_hardened(terms) else plan.partitions,
     )
     if task.inputs is None:
         raise ConfigError("this party was given no dataset")
@@ -135,9 +136,7 @@ async def match(turn: Turn, start: int) -> int:
     dataset = dataset_of(turn.party)
     # Peers see how far we are, which beside a bound would tell how many rows there are.
     told = Silent() if dataset.is_bound else task.progress
-    parts, row_count = await read_partitions(
-        turn.inputs, plan.partitions, salt, task.scratch, told
-    )
+    parts, row_count = await read_partitions(turn.inputs, plan.partitions, salt, task.scratch, told)
     if dataset.is_bound:
         task.progress.advance(dataset.row_count)
     if row_count > dataset.row_count or (row_count < dataset.row_count and not dataset.is_bound):

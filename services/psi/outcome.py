@@ -15,7 +15,16 @@ from services.psi.keyed import dataset_of
 from services.psi.parameters import parameters_of
 from services.psi.plan import Plan
 from services.psi.texts import pieces, unpack
-from services.service import Inputs, Joined, JoinedRows, Outcome, Selection, Task, Terms
+from services.service import (
+    Adversary,
+    Inputs,
+    Joined,
+    JoinedRows,
+    Outcome,
+    Selection,
+    Task,
+    Terms,
+)
 
 INTERSECTION: Final = "intersection"
 
@@ -49,10 +58,12 @@ async def make(
         task.progress.advance(1)
         return chosen
     matched = await asyncio.to_thread(gather, task, plan)
+    # Blame would tell a liar that a row to which it gave nonsense is one that matches.
+    is_lenient = plan.adversary is Adversary.MALICIOUS
     if takes_labels(terms):
         task.progress.stage("join", 1)
         task.progress.advance(1)
-        rows = labelled(channel, matched, len(theirs.columns))
+        rows = labelled(channel, matched, len(theirs.columns), is_lenient=is_lenient)
     else:
         taken = await exchange(
             *(channel, inputs, task.scratch, matched, row_count),
@@ -66,6 +77,7 @@ async def make(
         columns=columns_of(terms, peer),
         parts=rows,
         is_outer=keeps(terms, own),
+        is_lenient=is_lenient,
         indicator="" if join == "inner" else indicator_of(terms, own),
     )
 
@@ -91,13 +103,19 @@ def gather(task: Task, plan: Plan) -> Matched:
     )
 
 
-def labelled(channel: Channel, matched: Matched, columns: int) -> Iterator[JoinedRows]:
-    """Give our rows with what the sender gave to their keys, without learning which they are."""
+def labelled(
+    channel: Channel, matched: Matched, columns: int, *, is_lenient: bool
+) -> Iterator[JoinedRows]:
+    """Give our rows with what the sender gave to their keys, without learning which they are.
+
+    is_lenient: whether labels that hold no values give nulls; else they are the sender's fault.
+    """
     key = 0
     row = 0
     for piece in pieces(matched.labels):
         counts = matched.counts[key : key + len(piece)]
-        texts = unpack(channel, np.repeat(piece, counts, axis=0), columns)
+        texts, is_fit = unpack(np.repeat(piece, counts, axis=0), columns)
+        channel.require(is_lenient or bool(np.all(is_fit)), "its labels hold no values")
         rows = matched.rows[row : row + int(counts.sum())]
         yield JoinedRows(rows, texts)
         key, row = key + len(piece), row + len(rows)

@@ -51,6 +51,15 @@ class Plan:
     label_bytes: int
 
     @property
+    def most_tested(self) -> int:
+        """How many keys a malicious receiver may bring to rr22: as its tables have rows.
+
+        Nobody knows how to fit in more, which is not proven; by counting alone it could be 1.6 to
+        1.9 times the rows after 2^64 to 2^80 hashes ([PRTY20], overfitting).
+        """
+        return self.partitions * Shape.of(self.bounds[self.receiver]).rows
+
+    @property
     def units(self) -> int:
         """How much work a partition is, for progress."""
         given = self.bounds[self.receiver]

@@ -66,13 +66,15 @@ async def sender(
 ) -> NDArray[np.int64]:
     """Help the receiver intersect; return the places of our items that match if that is shared.
 
-    Paper:  [RR22] figure 3, over :mod:`services.primitives.oprf`. Labels, which the paper has not,
+    Paper:  [RR22] figure 11, over :mod:`services.primitives.oprf`. Labels, which the paper has not,
             are masked by a second hash of what the image is a hash of.
     Model:  two parties, semi-honest or malicious as the variant says; those of the function,
             hashes are random oracles. If matches are shared, a malicious receiver may tell any.
+            Differs from [RS21] in that items are 128 bits of a key's salted hash: who finds two
+            keys with one hash, 2^64 steps once the salt is known, brings two for one item.
     Shapes: items (n, 2), all unlike; labels (n, label_bytes) uint8.
     Leaks:  |X| to the sender; |Y| to the receiver. X are the receiver's items, Y the sender's. A
-            malicious receiver may bring 1.3 times as many items as it says.
+            malicious receiver may bring as many items as the function's table has rows.
     Cost:   the function; image and label bytes times |Y| to the receiver, and |Y| bytes from it if
             matches are shared.
     Raises: PeerProtocolError if what comes has another size, or more matches than it has items;
@@ -115,7 +117,7 @@ async def receiver(
     Model:  as :func:`sender`.
     Shapes: items (n, 2), all unlike.
     Leaks:  |X| to the sender; |Y| to the receiver. X are the receiver's items, Y the sender's. A
-            malicious receiver may bring 1.3 times as many items as it says.
+            malicious receiver may bring as many items as the function's table has rows.
     Cost:   as :func:`sender`.
     Raises: PeerProtocolError if images or labels are too few or many, or if semi-honest parties'
             hold one of ours twice; CheatingDetected as the function.

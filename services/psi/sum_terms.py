@@ -9,7 +9,7 @@ from pydantic import Field
 from services.errors import ConfigError
 from services.primitives.selected_sum import MOST_COLUMNS
 from services.psi.counting import LEARNS_COUNT
-from services.psi.disclosure import LEARNS_SIZE, Template, statements
+from services.psi.disclosure import Template, size_of, statements
 from services.psi.keyed import check_keys, dataset_of
 from services.service import Parameters, Statement, Terms
 
@@ -159,12 +159,13 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
 
     def templates(learner: int) -> tuple[Template, ...]:
         party = terms.parties[learner]
+        size = size_of(terms, 1 - learner)
         if party.role == "receiver":
             sums = (LEARNS_SUMS,) if party.receives else ()
-            return LEARNS_SIZE, LEARNS_COUNT, LEARNS_VALUE_COUNTS, *sums, *noise
+            return size, LEARNS_COUNT, LEARNS_VALUE_COUNTS, *sums, *noise
         if party.receives:
-            return LEARNS_SIZE, LEARNS_IS_ENOUGH, LEARNS_OWN_SUMS, *noise
-        return LEARNS_SIZE, LEARNS_IS_ENOUGH
+            return size, LEARNS_IS_ENOUGH, LEARNS_OWN_SUMS, *noise
+        return size, LEARNS_IS_ENOUGH
 
     return statements(
         terms,

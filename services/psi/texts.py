@@ -120,23 +120,39 @@ def pack(batch: Batch, rows: NDArray[np.int64], label_bytes: int) -> NDArray[np.
     return labels.reshape(count, label_bytes)
 
 
-def unpack(channel: Channel, labels: NDArray[np.uint8], columns: int) -> Batch:
-    """Return the columns' values that the peer packed into labels; blame it if it did not."""
+def unpack(labels: NDArray[np.uint8], columns: int) -> tuple[Batch, NDArray[np.bool_]]:
+    """Return the columns' values that were packed into labels, and which labels hold such.
+
+    Those that do not give nulls. Shapes: labels (n, label_bytes), the second result (n,).
+    """
     count, label_bytes = labels.shape
     flat = labels.reshape(-1)
     place = np.arange(count, dtype=np.int64) * label_bytes
     ends = place + label_bytes
-    batch = []
+    is_fit = np.ones(count, np.bool_)
+    found = []
     for _ in range(columns):
-        channel.require(bool(np.all(place + HEADER_BYTES <= ends)), "its labels hold no values")
-        present = flat[place]
-        lengths = flat[place + 1].astype(np.int64) | flat[place + 2].astype(np.int64) << 8
-        place = place + HEADER_BYTES
-        is_fit = np.all(present <= 1) and np.all(place + lengths <= ends)
-        channel.require(bool(is_fit and not np.any(lengths[present == 0])), "its labels are unfit")
-        batch.append(Texts(ends_of(lengths), flat[spans(place, lengths)], present.astype(np.bool_)))
-        place = place + lengths
-    return tuple(batch)
+        is_fit &= place + HEADER_BYTES <= ends
+        header = np.where(is_fit, place, 0)
+        present = flat[header]
+        lengths = flat[header + 1].astype(np.int64) | flat[header + 2].astype(np.int64) << 8
+        starts = place + HEADER_BYTES
+        place = starts + lengths
+        is_fit &= (place <= ends) & ((present == 1) | ((present == 0) & (lengths == 0)))
+        found.append((present, starts, lengths))
+    return tuple(_texts_in(flat, *one, is_fit) for one in found), is_fit
+
+
+def _texts_in(
+    flat: NDArray[np.uint8],
+    present: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    is_fit: NDArray[np.bool_],
+) -> Texts:
+    lengths = np.where(is_fit, lengths, 0)
+    starts = np.where(is_fit, starts, 0)
+    return Texts(ends_of(lengths), flat[spans(starts, lengths)], is_fit & (present == 1))
 
 
 def pieces(labels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

@@ -169,7 +169,10 @@ def test_a_peer_that_is_down_is_named_where_somebody_waits_for_it(
     agent.lay("Jobs/SubmitJob", job)
     agent.lay("Jobs/GetJob", job)
     agent.lay("Jobs/WatchJob", job, ended)
-    agent.lay("Datasets/PublishDataset", pb.Dataset(name="p", published_to=["laboratory"]))
+    agent.lay(
+        "Datasets/PublishDataset",
+        pb.Dataset(name="p", publications=[pb.Publication(peer="laboratory")]),
+    )
     agent.lay("Peers/ListPeers", pb.ListPeersReply(peers=[a_peer("paired", **DOWN)]))
 
     code = coffer(agent, *words)

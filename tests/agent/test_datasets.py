@@ -23,10 +23,13 @@ from appliance.datasets.errors import (
     KeysUnfit,
     KeyUnsuitable,
     NormalFormUnknown,
+    PayloadUnsuitable,
+    PublicationUnfit,
     QueryRefused,
     revive,
 )
 from appliance.datasets.inspect import inspect
+from appliance.datasets.publication import Publication
 from appliance.datasets.rpc import DatasetsRpc
 from appliance.datasets.source import Inspected, Wanted
 from appliance.datasets.table import Reading
@@ -172,7 +175,9 @@ def test_a_registered_table_survives_a_restart(tmp_path: Path) -> None:
 
     second = World(tmp_path)
 
-    assert run(second.datasets.get_own("patients")) == replace(added, published_to=(BANK,))
+    assert run(second.datasets.get_own("patients")) == replace(
+        added, publications=(Publication(peer=BANK),)
+    )
     second.store.close()
 
 
@@ -289,23 +294,16 @@ def test_what_is_published_holds_no_row_path_or_count_of_nulls(world: World) -> 
         "key",
         "normal_form",
         "row_count",
+        "is_bound",
+        "payload",
         "fingerprint",
     }
 
 
-@pytest.mark.parametrize(
-    ("rows", "fault"),
-    [
-        ("id,age\na,1\na,2\n", "null or unfit in 0 rows and repeated in 1"),
-        ("id,age\n,1\nb,2\n", "null or unfit in 1 rows and repeated in 0"),
-    ],
-)
-def test_a_table_without_a_key_of_its_own_for_each_row_is_not_published(
-    world: World, rows: str, fault: str
-) -> None:
-    world.add(content=rows)
+def test_a_table_with_a_row_without_a_key_is_not_published(world: World) -> None:
+    world.add(content="id,age\n,1\nb,2\n")
 
-    with pytest.raises(KeysUnfit, match=fault) as refused:
+    with pytest.raises(KeysUnfit, match="null or unfit in 1 rows") as refused:
         run(world.datasets.publish("patients", ["bank"]))
 
     assert "mend the table" in refused.value.remedy
@@ -323,6 +321,71 @@ def test_who_registers_a_table_for_the_first_time_is_told_what_to_do_then(world:
 
     assert "spelt right" in vanished.value.remedy
     assert bad.value.remedy == "mend the row, then add it again"
+
+
+def test_each_peer_hears_what_it_may_be_given_and_how_many_rows_there_are_at_most(
+    world: World,
+) -> None:
+    world.add()
+
+    run(world.datasets.publish("patients", ["bank"], payload=["age"], rows_up_to=1000))
+    own = run(world.datasets.publish("patients", ["hospital"]))
+
+    [(_, _, to_bank), (_, _, to_hospital)] = world.letters
+    assert isinstance(to_bank, DatasetPublished)
+    assert isinstance(to_hospital, DatasetPublished)
+    assert (to_bank.row_count, to_bank.is_bound, to_bank.payload) == (1000, True, ("age",))
+    assert (to_hospital.row_count, to_hospital.is_bound, to_hospital.payload) == (2, False, ())
+    both = own.described_to([BANK, HOSPITAL])
+    assert (both.row_count, both.is_bound, both.payload) == (1000, True, ())
+    stranger = own.described_to([STRANGER])
+    assert (stranger.row_count, stranger.is_bound, stranger.payload) == (2, False, ())
+
+
+def test_publishing_again_takes_the_place_of_earlier_terms(world: World) -> None:
+    world.add()
+    run(world.datasets.publish("patients", ["bank"], payload=["age"]))
+
+    run(world.datasets.publish("patients", ["bank"], payload=["age"]))
+    own = run(world.datasets.publish("patients", ["bank"]))
+
+    assert len(world.letters) == 2
+    assert own.publications == (Publication(peer=BANK),)
+
+
+@pytest.mark.parametrize(
+    ("terms", "fault"),
+    [
+        ({"payload": ["born"]}, PayloadUnsuitable),
+        ({"payload": ["age", "age"]}, PayloadUnsuitable),
+        ({"rows_up_to": 1}, PublicationUnfit),
+        ({"rows_up_to": 2**53}, PublicationUnfit),
+    ],
+)
+def test_terms_that_do_not_fit_the_table_are_refused(
+    world: World, terms: dict[str, Any], fault: type[DatasetError]
+) -> None:
+    world.add()
+
+    with pytest.raises(fault):
+        run(world.datasets.publish("patients", ["bank"], **terms))
+
+    assert world.letters == []
+
+
+def test_a_table_that_has_outgrown_what_peers_were_told_is_not_registered(world: World) -> None:
+    first = world.add()
+    run(world.datasets.publish("patients", ["bank"], payload=["age"], rows_up_to=2))
+    again = Registration(name="patients", path=first.source.location, key=("id",), replace=True)
+
+    csv_file(world.folder, "id,age\na,1\nb,2\nc,3\n", "patients.csv")
+    with pytest.raises(PublicationUnfit, match="has 3 rows"):
+        run(world.datasets.add(again))
+    csv_file(world.folder, "id\na\n", "patients.csv")
+    with pytest.raises(PayloadUnsuitable, match="no column age"):
+        run(world.datasets.add(again))
+
+    assert run(world.datasets.get_own("patients")).source == first.source
 
 
 def test_publishing_to_a_stranger_is_refused_and_tells_nobody(world: World) -> None:
@@ -429,6 +492,9 @@ def test_a_withdrawn_dataset_is_forgotten_but_only_its_owners(world: World) -> N
         {"row_count": -1},
         {"row_count": 2**53},
         {"fingerprint": "short"},
+        {"payload": ("born",)},
+        {"payload": ("age", "age")},
+        {"payload": ("\x1b[2J",)},
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(
@@ -564,7 +630,7 @@ def test_the_api_shows_our_datasets_and_the_peers(world: World) -> None:
         ("age", "BIGINT", 1),
     ]
     assert list(patients.normal_form) == ["nfc", "lower"]
-    assert list(patients.published_to) == ["bank"]
+    assert [one.peer for one in patients.publications] == ["bank"]
     assert patients.peer_id == ""
     assert (tests.name, tests.peer_id, tests.peer_name) == ("tests", BANK.text, "bank")
     assert tests.source == ""
@@ -580,5 +646,5 @@ def test_the_api_withdraws_and_removes(world: World) -> None:
     run(rpc.RemoveDataset(pb.RemoveDatasetRequest(name="patients"), None))
 
     assert withdrawn == shown
-    assert list(withdrawn.published_to) == []
+    assert list(withdrawn.publications) == []
     assert run(rpc.ListDatasets(pb.ListDatasetsRequest(), None)).datasets == []

@@ -36,8 +36,9 @@ def test_the_receiver_gets_the_keys_that_it_chose_and_no_others(
     taken, keys, _, _ = converse(choices, seed)
 
     each = np.arange(len(choices))
-    assert np.array_equal(taken, keys[each, choices])
-    assert len({bytes(key) for key in keys.reshape(-1, 2)}) == 2 * len(choices)
+    assert np.array_equal(taken.keys, keys.keys[each, choices])
+    assert taken.said == keys.said
+    assert len({bytes(key) for key in keys.keys.reshape(-1, 2)}) == 2 * len(choices)
 
 
 def test_what_is_sent_has_one_size_whatever_is_chosen() -> None:
@@ -51,7 +52,7 @@ def test_what_is_sent_has_one_size_whatever_is_chosen() -> None:
 def test_another_domain_gives_other_keys() -> None:
     taken, keys, _, _ = converse([0, 1], domains=(b"one", b"other"))
 
-    assert not np.array_equal(taken, keys[[0, 1], [0, 1]])
+    assert not np.array_equal(taken.keys, keys.keys[[0, 1], [0, 1]])
 
 
 Misbehaviour = Callable[[Channel], Coroutine[Any, Any, None]]

@@ -67,11 +67,12 @@ TOTAL = LENGTH + ot_extension.HASHES
 async def cheat(channel: Channel, seed: int, change: Change) -> None:
     """Do as the receiver, but change what is sent before it is proven."""
     rng = Seeded(seed)
-    keys = await base_ot.sender(channel, 128, DOMAIN, rng)
+    based = await base_ot.sender(channel, 128, DOMAIN, rng)
     leaves, sums, _ = ggm.expand(blocks.from_bytes(rng.draw(16 * 16)), 256)
     totals, rows = correlation.fold(leaves, TOTAL)
-    drafted = change(ot_extension.draft(keys, sums, leaves, totals))
-    await channel.send(ot_extension.prove(drafted, totals, rows, DOMAIN))
+    drafted = change(ot_extension.draft(based.keys, sums, leaves, totals))
+    points = ot_extension.challenge_of(DOMAIN, based.said, drafted)
+    await channel.send(ot_extension.prove(drafted, totals, rows, points))
 
 
 def is_caught(changes: dict[str, Change], blame: str, seed: int = 1) -> bool:

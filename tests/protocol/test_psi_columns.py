@@ -61,26 +61,37 @@ def test_a_row_that_fits_into_no_message_is_refused_by_its_owner() -> None:
 
 @given(rows=batches)
 def test_labels_hold_what_was_packed(rows: list[tuple[str | None, ...]]) -> None:
-    left, _ = pair()
     width = 16 * 8
 
     labels = texts.pack(batch_of(rows), np.arange(len(rows)), width)
 
     assert labels.shape == (len(rows), width)
-    assert rows_of(texts.unpack(Channel(left), labels, len(rows[0]))) == rows
+    read, is_fit = texts.unpack(labels, len(rows[0]))
+    assert rows_of(read) == rows
+    assert np.all(is_fit)
 
 
 @given(data=st.binary(min_size=64, max_size=64), columns=st.integers(1, 30))
-def test_labels_of_any_bytes_are_blamed_or_read(data: bytes, columns: int) -> None:
-    left, _ = pair()
+def test_labels_of_any_bytes_are_read_or_give_nulls(data: bytes, columns: int) -> None:
     labels = np.frombuffer(data, np.uint8).reshape(4, 16)
 
-    try:
-        read = texts.unpack(Channel(left), labels, columns)
-    except PeerProtocolError as error:
-        assert "its labels" in str(error)
-    else:
-        assert [len(column) for column in read] == [4] * columns
+    read, is_fit = texts.unpack(labels, columns)
+
+    assert [len(column) for column in read] == [4] * columns
+    assert not any(np.any(column.present[~is_fit]) for column in read)
+    if columns > 5:  # for which there is no room
+        assert not np.any(is_fit)
+
+
+def test_a_label_of_nonsense_leaves_the_others_readable() -> None:
+    rows: list[tuple[str | None, ...]] = [("a",), ("b",), (None,)]
+    labels = texts.pack(batch_of(rows), np.arange(3), 16)
+    labels[1, 0] = 7
+
+    read, is_fit = texts.unpack(labels, 1)
+
+    assert rows_of(read) == [("a",), (None,), (None,)]
+    assert list(is_fit) == [True, False, True]
 
 
 def lengths(*given: int, present: list[bool] | None = None) -> Lengths:

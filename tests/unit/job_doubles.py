@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,7 @@ class FakeDatasets:
         self.changed = False
         self.asked = 0
 
-    async def describe_own(self, name: str) -> DescribedDataset:
+    async def describe_own(self, name: str, toward: Collection[NodeId]) -> DescribedDataset:
         if name not in self.own:
             raise DatasetNotFound(name, list(self.own))
         return self.own[name]

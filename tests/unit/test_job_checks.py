@@ -1,7 +1,7 @@
 """What is refused before anything runs: unfit proposals, changed tables, odd submissions."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def no_dataset(fleet: Fleet) -> None:
 
 
 def unspeakable_columns(fleet: Fleet) -> None:
-    async def describe(name: str) -> DescribedDataset:
+    async def describe(name: str, toward: Collection[NodeId]) -> DescribedDataset:
         return DescribedDataset(terms=dataset(name, key=("\x1b[2J",)))
 
     fleet.nodes[1].datasets.describe_own = describe  # type: ignore[method-assign]

@@ -184,6 +184,8 @@ def _make_publications() -> None:
         "publications",
         sa.Column("dataset", sa.Text(), nullable=False),
         sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("rows_up_to", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["dataset"],
             ["datasets.name"],

@@ -9,7 +9,7 @@ from appliance.api import agent_pb2 as pb
 from appliance.api.client import Client, Refused
 from appliance.cli import completion, job_views
 from appliance.cli.delivery import tell_job_undelivered
-from appliance.cli.results import copy_results
+from appliance.cli.results import Format, copy_results
 from appliance.cli.submission import compose_parameters, compose_parties
 from appliance.cli.terminal import Terminal, terminal_of
 from appliance.cli.watch import follow
@@ -209,6 +209,9 @@ def result(
     copy_to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Copy the files to a folder or file.")
     ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="Of the copies.", show_default=True)
+    ] = Format.PARQUET,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Say where a job's results lie on this node, or copy them."""
@@ -216,7 +219,7 @@ def result(
     with terminal.connect() as client:
         found = client.get_result(job)
     if copy_to is not None:
-        found = copy_results(found, copy_to, replace=force)
+        found = copy_results(found, copy_to, replace=force, form=form)
     terminal.answer(
         found, job_views.results(found) if found.files else "no output is for this node"
     )

@@ -3,13 +3,32 @@
 import os
 import shutil
 import tempfile
+from enum import Enum
 from pathlib import Path
+from typing import Any, Final
+
+import duckdb
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.client import Refused
 
+# Nothing may be fetched; what reads Parquet is built in.
+_NO_EXTENSIONS: Final[dict[str, Any]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 
-def copy_results(found: pb.JobResult, target: Path, *, replace: bool) -> pb.JobResult:
+
+class Format(Enum):
+    """How copies of results are written."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
+
+def copy_results(
+    found: pb.JobResult, target: Path, *, replace: bool, form: Format = Format.PARQUET
+) -> pb.JobResult:
     """Copy every result file to ``target``: a folder, or a file if there is one output."""
     files = {name: Path(path) for name, path in found.files.items()}
     if not files:
@@ -17,13 +36,28 @@ def copy_results(found: pb.JobResult, target: Path, *, replace: bool) -> pb.JobR
     into_folder = target.is_dir() or len(files) > 1
     copied = pb.JobResult(row_counts=dict(found.row_counts))
     for name, path in files.items():
-        goal = (target / path.name if into_folder else target).absolute()
+        name_there = f"{path.stem}.{form.value}"
+        goal = (target / name_there if into_folder else target).absolute()
         if goal.exists() and not replace:
             raise Refused(f"{goal} exists", remedy="choose another place, or give --force")
         goal.parent.mkdir(parents=True, exist_ok=True)
-        _copy(path, goal)
+        if form is Format.CSV:
+            _write_csv(path, goal)
+        else:
+            _copy(path, goal)
         copied.files[name] = str(goal)
     return copied
+
+
+def _write_csv(source: Path, goal: Path) -> None:
+    """Write a Parquet file as CSV: nulls as nothing, empty texts in quotes."""
+    with tempfile.TemporaryDirectory(dir=goal.parent, prefix=f".{goal.name}.") as folder:
+        made = Path(folder) / goal.name
+        with duckdb.connect(config=_NO_EXTENSIONS) as database:
+            database.read_parquet(str(source)).write_csv(str(made))
+        with made.open("rb") as written:
+            os.fsync(written.fileno())
+        made.replace(goal)
 
 
 def _copy(source: Path, goal: Path) -> None:

@@ -18,6 +18,7 @@ from services.channel import Channel
 from services.errors import ConfigError
 from services.kernels.blocks import Blocks
 from services.primitives.group import Curve25519
+from services.progress import Silent
 from services.psi import checkpoint, ecdh, rr22
 from services.psi.agreement import agree
 from services.psi.checkpoint import Matched

@@ -166,9 +166,11 @@ def pair(inviter: Node, guest: Node) -> None:
         eventually(lambda: one.peers.GetPeer(pb.GetPeerRequest(peer=other.name)).state == "paired")  # noqa: B023
 
 
-def publish(owner: Node, dataset: str, reader: Node) -> None:
+def publish(owner: Node, dataset: str, reader: Node, **terms: Any) -> None:
     """Publish a dataset to another node and wait until it is known there."""
-    owner.datasets.PublishDataset(pb.PublishDatasetRequest(name=dataset, peers=[reader.name]))
+    owner.datasets.PublishDataset(
+        pb.PublishDatasetRequest(name=dataset, peers=[reader.name], **terms)
+    )
     eventually(
         lambda: any(
             d.name == dataset and d.peer_name == owner.name

@@ -10,8 +10,8 @@ t = 312 does for each n that we allow:
   few rows has over F_2 (a "pseudo-distance": lighter words exist, but to find them is thought as
   hard as to find the noise; what [RRT23] proves is less), with a bias of (1 - 2d/N)^t for regular
   noise, thus t = 128. The 2 is for bits, where hits cancel; over a large field the same t asks for
-  d/N = 1/2, which the sum of a few rows has there (a test looks at some). We count with 1/4 all the same, so
-  that words of half that weight do no harm: t = 309, rounded up to 312.
+  d/N = 1/2, which the sum of a few rows has there (a test looks at some). We count with 1/4 all
+  the same, so that words of half that weight do no harm: t = 309, rounded up to 312.
 - *Information-set decoding* guesses n places free of noise. With regular noise a guess is right
   with probability 2^-t, and each costs the solution of n linear equations: over 2^312. [ESB24]
   guess within the parts, which gains most where parts are short or the noise is dense; [LWYY24]

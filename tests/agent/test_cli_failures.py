@@ -191,9 +191,10 @@ def test_a_peer_that_is_down_is_named_where_somebody_waits_for_it(
             {"row_count": 3, "null_key_count": 3, "normal_form": ["numeric"]},
             "no row has a key: the normal form numeric does not fit the key",
         ),
+        ({"row_count": 3, "duplicate_key_count": 1}, "1 rows repeat a key: only jobs that say"),
         (
             {"row_count": 3, "null_key_count": 1, "duplicate_key_count": 1},
-            "1 rows have no key and 1 repeat one",
+            "1 rows have no key: the table cannot be published",
         ),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from appliance.api import agent_pb2 as pb
 from services.psi import cardinality, sums
-from tests.fleet.nodes import Node, approve, ended, publish, submit
+from tests.fleet.nodes import Node, approve, arrived, ended, publish, submit
 
 VISITS = "id,ward\na,1\na,2\nb,3\nc,4\n"
 VALUES = "id,level,note\na,1.5,x\nb,2.25,y\nb,3.5,z\nd,9.75,w\n"
@@ -45,13 +45,8 @@ def test_a_left_join_brings_each_pair_of_rows_and_the_column_allowed(
     joining: list[Node], protocol: str
 ) -> None:
     hospital, laboratory = joining
-    job = propose(
-        *(joining, *joining),
-        protocol=protocol,
-        join="left",
-        duplicates="all",
-        right_columns=["level"],
-    )
+    wanted = {"join": "left", "duplicates": "all", "right_columns": ["level"]}
+    job = propose(joining, *joining, protocol=protocol, **wanted)
     approve(laboratory, job)
 
     ends = [ended(node, job) for node in joining]
@@ -68,9 +63,8 @@ def test_one_party_gets_columns_and_the_giver_learns_nothing_though_either_may_l
     joining: list[Node],
 ) -> None:
     hospital, laboratory = joining
-    job = propose(
-        *(joining, hospital), security="malicious", duplicates="first", right_columns=["level"]
-    )
+    wanted = {"duplicates": "first", "right_columns": ["level"]}
+    job = propose(joining, hospital, security="malicious", **wanted)
     approve(laboratory, job)
 
     ends = [ended(node, job) for node in joining]
@@ -101,10 +95,11 @@ def test_what_no_owner_allowed_is_refused(
 def test_terms_that_changed_after_the_proposal_stop_it(joining: list[Node]) -> None:
     hospital, laboratory = joining
     job = propose(joining, *joining, duplicates="all", right_columns=["level"])
+    digest = arrived(laboratory, job).digest
     publish(laboratory, "values", hospital, rows_up_to=50)
 
     with pytest.raises(grpc.RpcError) as caught:
-        approve(laboratory, job)
+        laboratory.jobs.ApproveJob(pb.ApproveJobRequest(id=job.id, digest=digest))
 
     assert "the payload of values is not what the contract says" in str(caught.value.details())
 
@@ -131,7 +126,7 @@ def test_both_get_the_same_numbers_and_no_row(
     hospital, laboratory = paired
     path = tmp_path / "levels.csv"
     path.write_text("id,level\n" + "".join(f"item-{i:08d},{i}.25\n" for i in range(100, 400)))
-    laboratory.add("levels", path, "id", "trim")
+    laboratory.add("levels", path, "id")
     publish(laboratory, "levels", hospital, rows_up_to=400)
     is_sum = service is sums.SERVICE
     parameters = {"columns": ["level"], "digits": 2} if is_sum else {}

@@ -103,7 +103,7 @@ def rows_of(outcome: Outcome) -> list[Row]:
     """Return what an output holds, sorted: our row or -1, and the peer's values beside it."""
     output = outcome.outputs["intersection"]
     if isinstance(output, Selection):
-        return [(row, ()) for row in output.rows.tolist()]
+        return sorted([(row, ()) for row in output.rows.tolist()], key=repr)
     assert isinstance(output, Joined)
     found: list[Row] = []
     for part in output.parts:
@@ -122,9 +122,10 @@ def expected(sides: Sequence[Side], own: int, parameters: IntersectParameters) -
     partners: dict[bytes, list[tuple[str | None, ...]]] = {}
     for key, values in zip(theirs.keys, theirs.values, strict=True):
         partners.setdefault(key, []).append(tuple(values[place] for place in places))
-    if parameters.join == "difference":
-        return [(row, ()) for row, key in enumerate(ours.keys) if key not in partners]
     found: list[Row] = []
+    if parameters.join == "difference":
+        found += [(row, ()) for row, key in enumerate(ours.keys) if key not in partners]
+        return sorted(found, key=repr)
     for row, key in enumerate(ours.keys):
         given = partners.get(key, [])
         is_by_all = names and parameters.duplicates == "all"

@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 PROTOS := appliance/api/agent.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test systemd sanitize check bench protos diagrams locks format clean
+.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams locks format clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ systemd:  ## run the node as a systemd service on a systemd of its own; as root 
 sanitize:  ## run the kernels' tests on a build that checks addresses and undefined behaviour
 	@.ci/setup test
 	@.ci/sanitize
+
+fuzz:  ## feed every reader of a peer's bytes with whatever a fuzzer finds, some seconds each
+	@.ci/setup test
+	@mkdir -p build
+	@$(PYTHON) -m pytest -n 2 --junitxml build/fuzz.xml tests/fuzz
 
 check:  ## run the repository's own checks and the unit tests
 	@.ci/setup test

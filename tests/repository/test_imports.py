@@ -92,7 +92,7 @@ def test_sql_lies_in_the_store_and_each_nouns_own_store_file_only() -> None:
 
 
 def test_nothing_but_tests_imports_what_only_tests_install() -> None:
-    only_tests = {"grpc_tools", "hypothesis", "importlinter", "mypy", "pytest", "ruff"}
+    only_tests = {"atheris", "grpc_tools", "hypothesis", "importlinter", "mypy", "pytest", "ruff"}
     found = {
         tree.shown(path): imported_modules(module) & only_tests
         for path, module in tree.modules("appliance", "bench", "services")

@@ -1,0 +1,214 @@
+"""Every reader of a peer's bytes, as a function that returns, or raises what it may."""
+
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+import services
+from appliance.agent import frames
+from appliance.api import peer_pb2 as pb
+from appliance.contracts.contract import parse_contract
+from appliance.contracts.envelope import parse_base64, parse_envelope
+from appliance.datasets.publication import read_letter
+from appliance.identity.node_id import NodeId
+from appliance.mailbox.letters import DatasetPublished, Kind, Letter, LetterRefused, parse_letter
+from appliance.peering.addresses import parse_address, parse_endpoint
+from appliance.peering.code import InvitationText
+from appliance.peering.errors import IntroductionInvalid
+from appliance.peering.introduction import Introduction
+from services import wire
+from services.errors import ConfigError, PeerProtocolError, ProtocolError, ServiceError
+from services.kernels import blocks, curve25519, ggm, okvs, ristretto
+from services.psi import texts
+
+PEER = 1
+ROWS = 64
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader, and what it reads well, to begin with."""
+
+    read: Callable[[bytes], None]
+    seeds: Callable[[], Iterable[bytes]] = tuple
+
+
+def message_types() -> list[type[Any]]:
+    """Return every type of message that there is, by tag."""
+    found: dict[str, type[Any]] = {}
+    for module in pkgutil.walk_packages(services.__path__, "services."):
+        if module.name.endswith("_native"):
+            continue
+        for one in vars(import_module(module.name)).values():
+            with suppress(AttributeError):
+                found[wire.layout_of(one).tag] = one
+    return [found[tag] for tag in sorted(found)]
+
+
+MESSAGES = message_types()
+
+
+def read_message(data: bytes) -> None:
+    """The first byte says which message is due; one that is read is written as it was."""
+    if not data:
+        return
+    due = MESSAGES[data[0] % len(MESSAGES)]
+    with suppress(PeerProtocolError):
+        came = wire.decode(due, data[1:], sender=PEER, rows=ROWS)
+        again = wire.decode(due, wire.join(wire.encode(came)), sender=PEER, rows=ROWS)
+        assert wire.join(wire.encode(again)) == wire.join(wire.encode(came))
+
+
+def some_messages() -> Iterator[bytes]:
+    for place, one in enumerate(MESSAGES):
+        fields = {}
+        for name, kind in wire.layout_of(one).kinds:
+            is_number = isinstance(kind, wire.Number)
+            value = 0 if is_number else memoryview(bytes(kind.most_bytes(1)))
+            fields[name] = kind.parse(value, 1)  # type: ignore[arg-type]
+        yield bytes([place]) + wire.join(wire.encode(one(**fields)))
+
+
+def require(holds: bool, what: str) -> None:
+    if not holds:
+        raise ProtocolError(what)
+
+
+def read_frame(data: bytes) -> None:
+    with suppress(ProtocolError):
+        frames.parse_frame(data, require)
+
+
+def some_frames() -> Iterator[bytes]:
+    yield frames.encode_data(7, memoryview(b"bytes"))
+    opened = frames.Open(job_id="abc", attempt=1, expected=0, window_bytes=1 << 20)
+    for one in (opened, frames.Ack(9), frames.Fin(9)):
+        yield frames.encode(one)
+
+
+def read_envelope(data: bytes) -> None:
+    with suppress(ServiceError):
+        signed = parse_envelope(data.decode("utf-8", "replace"))
+        parse_contract(signed.data)
+
+
+def read_contract(data: bytes) -> None:
+    with suppress(ServiceError):
+        parse_contract(data)
+
+
+def read_signature(data: bytes) -> None:
+    with suppress(ServiceError):
+        parse_base64(data.decode("utf-8", "replace"))
+
+
+KINDS = [*(kind.value for kind in Kind), "unheard.of"]
+
+
+def read_any_letter(data: bytes) -> None:
+    """The first byte says of which kind the letter is."""
+    if not data:
+        return
+    with suppress(LetterRefused):
+        _, body = parse_letter(Letter(number=1, kind=KINDS[data[0] % len(KINDS)], body=data[1:]))
+        if isinstance(body, DatasetPublished):
+            read_letter(body)
+
+
+def some_letters() -> Iterator[bytes]:
+    body = (
+        b'{"columns":[{"name":"id","type":"VARCHAR"},{"name":"v","type":"DOUBLE"}],"fingerprint":"'
+        + b"0" * 64
+        + b'","is_bound":true,"key":["id"],"name":"t","normal_form":["trim"],"payload":["v"],'
+        b'"row_count":3}'
+    )
+    yield bytes([KINDS.index(Kind.DATASET_PUBLISHED.value)]) + body
+
+
+def read_introduction(data: bytes) -> None:
+    with suppress(DecodeError, IntroductionInvalid):
+        said = Introduction.from_proto(pb.Introduction.FromString(data))
+        assert Introduction.from_proto(said.to_proto()) == said
+
+
+def read_typed(data: bytes) -> None:
+    """What a person enters that another person wrote."""
+    text = data.decode("utf-8", "replace")
+    for parse in (InvitationText.parse, NodeId.parse, parse_address):
+        with suppress(ConfigError):
+            parse(text)
+    parse_endpoint(text)
+
+
+def read_labels(data: bytes) -> None:
+    """The first byte says how many columns; each label has 32 bytes."""
+    if not data:
+        return
+    labels = np.frombuffer(data[1 : 1 + (len(data) - 1) // 32 * 32], np.uint8).reshape(-1, 32)
+    batch, is_fit = texts.unpack(labels, 1 + data[0] % 8)
+    assert all(len(column) == len(labels) for column in batch)
+    assert not any(np.any(column.present[~is_fit]) for column in batch)
+
+
+def rows_of(data: bytes, width: int) -> Any:
+    return np.frombuffer(data[: len(data) // width * width], np.uint8).reshape(-1, width).copy()
+
+
+def read_elements(data: bytes) -> None:
+    """Points of a peer's, or what it says are some."""
+    elements = rows_of(data, 32)
+    if len(elements):
+        scalar = bytes([8, *range(1, 32)])
+        for multiply in (curve25519.scalar_multiply, ristretto.scalar_multiply):
+            out, unfit = multiply(elements, scalar)
+            assert -1 <= unfit < len(elements)
+            assert unfit < 0 or not np.any(out[unfit])
+        ristretto.add(elements, elements[::-1].copy())
+
+
+def read_table(data: bytes) -> None:
+    """A key-value store of a peer's, read for items of ours."""
+    shape = okvs.Shape.of(10)
+    given = np.resize(rows_of(data + bytes(16), 16), (shape.rows, 16))
+    table = np.ascontiguousarray(given).view(np.uint64)
+    items = blocks.from_bytes(bytes(range(160)))
+    assert okvs.decode(shape, data[:16].ljust(16), items, table).shape == (10, 2)
+
+
+def read_trees(data: bytes) -> None:
+    """Sums of a peer's trees, of any number of leaves."""
+    leaves = 2 + (data[0] if data else 0)
+    point = np.array([(data[1] if len(data) > 1 else 0) % leaves], np.int64)
+    depth = ggm.depth_of(leaves)
+    given = np.resize(rows_of(data + bytes(16), 16), (depth + 1, 16))
+    sums = np.ascontiguousarray(given).view(np.uint64)
+    grown = ggm.evaluate(point, sums[None, :depth].copy(), sums[depth:].copy(), leaves)
+    assert grown.shape == (1, leaves, 2)
+
+
+def trap(data: bytes) -> None:
+    """Fail as a bug would, so that a test sees that it is found."""
+    if data[:2] == b"{{":
+        raise KeyError(data)
+
+
+TARGETS = {
+    "messages": Target(read_message, some_messages),
+    "frames": Target(read_frame, some_frames),
+    "envelopes": Target(read_envelope),
+    "contracts": Target(read_contract),
+    "signatures": Target(read_signature),
+    "letters": Target(read_any_letter, some_letters),
+    "introductions": Target(read_introduction),
+    "typed": Target(read_typed, lambda: [b"coffer1:host:7443/4-apple-berry-cat-dog-egg"]),
+    "labels": Target(read_labels),
+    "elements": Target(read_elements, lambda: [bytes([9, *bytes(31)]) * 2]),
+    "tables": Target(read_table),
+    "trees": Target(read_trees),
+}

@@ -30,6 +30,7 @@ def test_a_reader_bears_any_bytes(name: str, tmp_path: Path) -> None:
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "Done " in ran.stderr
+    assert "no interesting inputs" not in ran.stderr, "nothing is instrumented"
 
 
 def test_a_reader_that_fails_is_found(tmp_path: Path) -> None:

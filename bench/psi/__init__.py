@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bench.asked import Asked
 from bench.peers import OPENMINED, SPU, NotToBeHad, Peer
-from bench.psi import exactness, jobs, protocols
+from bench.psi import exactness, jobs, protocols, sums
 from bench.psi.setting import Case, Setting
 from services.errors import ServiceError
 
@@ -22,6 +22,7 @@ CASES: Final = (
     Case(name="hundred-million", title="10^8, whole job", run=jobs.hundred_million, is_huge=True),
     Case(name="malicious", title="RR22, 2^20, malicious parties", run=protocols.malicious),
     Case(name="ecdh", title="ECDH, 2^20, keys to matches", run=protocols.ecdh),
+    Case(name="sum", title="psi.sum, 2^20, whole job", run=sums.total),
     Case(name="wan", title="10^7, whole job over a slow link", run=jobs.wan),
     Case(name="exactness", title="wrong rows", run=exactness.exactness),
     Case(name="first-byte", title="approval to first byte", run=jobs.first),

@@ -15,7 +15,7 @@ from bench.psi.setting import MILLION_KEYS, Setting, require_right, run_spu
 from bench.psi.tables import write_parquet
 from bench.shaping import WAN, Link, shaped
 
-_NUMBERS: Final = "numbers"
+NUMBERS: Final = "numbers"
 _QUICK_KEYS: Final = 1 << 16
 _MIDDLE_KEYS: Final = 10_000_000
 _QUICK_MIDDLE_KEYS: Final = 1 << 18
@@ -32,15 +32,15 @@ def nodes_with(keys: int, link: Link | None = None) -> Iterator[tuple[Pair, Meas
         tables = [write_parquet(folder / f"{rank}.parquet", rank, keys) for rank in (0, 1)]
         with paired(folder, link) as pair:
             registered = pair.measure(
-                "coffer, registering both tables", keys, lambda: pair.add(_NUMBERS, tables)
+                "coffer, registering both tables", keys, lambda: pair.add(NUMBERS, tables)
             )
-            pair.publish(_NUMBERS)
+            pair.publish(NUMBERS)
             yield pair, registered
 
 
 def run_job(pair: Pair, keys: int, parameters: str = "{}") -> Measured:
     """Measure one intersection whose result goes to both sides."""
-    job = pair.propose("psi.intersect", _NUMBERS, parameters=parameters, receives=["intersection"])
+    job = pair.propose("psi.intersect", NUMBERS, parameters=parameters, receives=["intersection"])
     pair.rest()
     return require_right(
         pair.measure(
@@ -142,6 +142,6 @@ def first(setting: Setting) -> Findings:
         receives = ["intersection"]
         waits = first_byte.run(
             pair,
-            lambda: pair.propose("psi.intersect", _NUMBERS, parameters="{}", receives=receives),
+            lambda: pair.propose("psi.intersect", NUMBERS, parameters="{}", receives=receives),
         )
     return Findings((), waits)

@@ -137,6 +137,19 @@ def read_introduction(data: bytes) -> None:
         assert Introduction.from_proto(said.to_proto()) == said
 
 
+def some_introductions() -> Iterator[bytes]:
+    said = pb.Introduction(
+        name="bank",
+        address="host.example:7443",
+        version="1.0",
+        lowest_interface=1,
+        highest_interface=2,
+        clock_milliseconds=1_800_000_000_000,
+        boot=b"boot",
+    )
+    yield said.SerializeToString()
+
+
 def read_typed(data: bytes) -> None:
     """What a person enters that another person wrote."""
     text = data.decode("utf-8", "replace")
@@ -205,7 +218,7 @@ TARGETS = {
     "contracts": Target(read_contract),
     "signatures": Target(read_signature),
     "letters": Target(read_any_letter, some_letters),
-    "introductions": Target(read_introduction),
+    "introductions": Target(read_introduction, some_introductions),
     "typed": Target(read_typed, lambda: [b"coffer1:host:7443/4-apple-berry-cat-dog-egg"]),
     "labels": Target(read_labels),
     "elements": Target(read_elements, lambda: [bytes([9, *bytes(31)]) * 2]),

@@ -1,4 +1,4 @@
-"""psi.sum as a whole job at two nodes, beside a published figure for the reference implementation."""
+"""psi.sum as a whole job at two nodes, by a figure published for the reference implementation."""
 
 from functools import partial
 from typing import Final

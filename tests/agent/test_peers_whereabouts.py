@@ -180,7 +180,7 @@ def test_a_node_that_lost_its_database_does_not_begin_to_number_its_letters_anew
 
     async def start() -> None:
         async with daemon.serving(config):
-            pass
+            await asyncio.sleep(0)  # its tasks begin
 
     asyncio.run(start())
     for file in config.state.glob("coffer.db*"):

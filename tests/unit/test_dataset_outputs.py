@@ -95,23 +95,23 @@ def test_one_of_our_rows_may_come_more_often_than_fits_a_batch(tmp_path: Path) -
     assert found["age"] == [None, *range(count), None]
 
 
-@pytest.mark.parametrize(
-    ("kind", "text"),
-    [
-        ("BIGINT", "seven"),
-        ("BIGINT", "9223372036854775808"),
-        ("HUGEINT", "-170141183460469231731687303715884105728"),
-        ("DOUBLE", "1,5"),
-        ("DOUBLE", "NaN"),
-        ("FLOAT", "-nan"),
-        ("BOOLEAN", "maybe"),
-        ("DATE", "2023-02-29"),
-        ("TIMESTAMP WITH TIME ZONE", "yesterday"),
-        ("DECIMAL(4,2)", "100"),
-        ("UUID", "1-2-3"),
-        ("BLOB", "\\x"),
-    ],
-)
+UNFIT = [
+    ("BIGINT", "seven"),
+    ("BIGINT", "9223372036854775808"),
+    ("HUGEINT", "-170141183460469231731687303715884105728"),
+    ("DOUBLE", "1,5"),
+    ("DOUBLE", "NaN"),
+    ("FLOAT", "-nan"),
+    ("BOOLEAN", "maybe"),
+    ("DATE", "2023-02-29"),
+    ("TIMESTAMP WITH TIME ZONE", "yesterday"),
+    ("DECIMAL(4,2)", "100"),
+    ("UUID", "1-2-3"),
+    ("BLOB", "\\x"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), UNFIT)
 def test_a_peer_whose_text_is_no_value_of_the_type_is_blamed(
     tmp_path: Path, kind: str, text: str
 ) -> None:
@@ -132,6 +132,33 @@ def test_a_peer_whose_text_is_not_utf8_is_blamed(tmp_path: Path) -> None:
 
     with pytest.raises(PeerProtocolError, match="party 1: its column city holds no UTF-8"):
         written(tmp_path, table_of(tmp_path, "a"), joined)
+
+
+@pytest.mark.parametrize(("kind", "text"), UNFIT)
+def test_where_blame_would_tell_of_matches_what_is_no_value_is_null(
+    tmp_path: Path, kind: str, text: str
+) -> None:
+    column = Column(name="given", type=kind)
+    parts = [part([0, 1], ["x", "y"], [text, None])]
+    joined = Joined(columns=(CITY, column), parts=parts, is_lenient=True)
+
+    found = written(tmp_path, table_of(tmp_path, "ab"), joined)
+
+    assert found == {"id": ["a", "b"], "city": ["x", "y"], "given": [None, None]}
+
+
+def test_where_blame_would_tell_of_matches_what_is_not_utf8_is_null(tmp_path: Path) -> None:
+    given = np.array([0xFF, *b"ok"], np.uint8)
+    texts = Texts(np.array([0, 1, 3, 3]), given, np.array([True, True, False]))
+    parts = [JoinedRows(np.arange(3), (texts,))]
+
+    found = written(
+        tmp_path,
+        table_of(tmp_path, "abc"),
+        Joined(columns=(CITY,), parts=parts, is_lenient=True),
+    )
+
+    assert found["city"] == [None, "ok", None]
 
 
 def test_a_peer_that_is_blamed_while_parts_are_made_stays_blamed(tmp_path: Path) -> None:

@@ -95,13 +95,14 @@ def test_what_no_owner_allowed_is_refused(
 def test_terms_that_changed_after_the_proposal_stop_it(joining: list[Node]) -> None:
     hospital, laboratory = joining
     job = propose(joining, *joining, duplicates="all", right_columns=["level"])
-    digest = arrived(laboratory, job).digest
+    arrived(laboratory, job)
+
     publish(laboratory, "values", hospital, rows_up_to=50)
 
-    with pytest.raises(grpc.RpcError) as caught:
-        laboratory.jobs.ApproveJob(pb.ApproveJobRequest(id=job.id, digest=digest))
-
-    assert "the payload of values is not what the contract says" in str(caught.value.details())
+    ends = [ended(node, job) for node in joining]
+    assert [end.state for end in ends] == ["rejected", "rejected"], ends
+    assert "its dataset is published otherwise than the contract says" in ends[0].cause
+    assert "the payload of values is not what the contract says" in ends[1].cause
 
 
 def numbers(nodes: list[Node], service: str, output: str, **parameters: Any) -> pb.Job:

@@ -95,9 +95,11 @@ def test_what_no_owner_allowed_is_refused(
 def test_terms_that_changed_after_the_proposal_stop_it(joining: list[Node]) -> None:
     hospital, laboratory = joining
     job = propose(joining, *joining, duplicates="all", right_columns=["level"])
-    arrived(laboratory, job)
-
+    digest = arrived(laboratory, job).digest
     publish(laboratory, "values", hospital, rows_up_to=50)
+
+    with pytest.raises(grpc.RpcError):
+        laboratory.jobs.ApproveJob(pb.ApproveJobRequest(id=job.id, digest=digest))
 
     ends = [ended(node, job) for node in joining]
     assert [end.state for end in ends] == ["rejected", "rejected"], ends

@@ -1,4 +1,8 @@
-"""Noise for differential privacy, drawn by OpenDP from the operating system's generator."""
+"""Noise for differential privacy, drawn by OpenDP: from its OpenSSL's generator, not from an Rng.
+
+That is seeded by the operating system. How long a draw takes depends a little on what is drawn,
+microseconds among a job's seconds.
+"""
 
 from collections.abc import Callable
 from functools import cache

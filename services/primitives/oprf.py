@@ -92,7 +92,8 @@ async def sender(
             stand for H(y) and, in the outer hash, for y.
     Model:  two parties, semi-honest or malicious; the VOLE's assumptions.
     Leaks:  the count of its items to the sender. A malicious receiver may have as many items as
-            the table has rows: 1.28 times as many as it says, or 147 if it says fewer than 65.
+            the table has rows: 147 if it says fewer than 65, 2.3 times as many as it says from
+            there on, 1.44 times at 1,000, and less than 1.29 times from 10,000 on.
     Cost:   the VOLE; 16 bytes from the receiver for each row of the table, 1.28 an item; a
             multiplication for each, two waits more if malicious.
     Raises: PeerProtocolError if the table has another size, CheatingDetected if the receiver's

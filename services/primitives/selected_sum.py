@@ -20,7 +20,10 @@ from services.randomness import Rng
 from services.wire import Column, message, secret
 
 CHUNK_ROWS: Final = 1 << 18
-"""Rows of one extension: its message has 0.5 MB, the corrections two a column."""
+"""Rows of one extension at the most: its message has 0.5 MB."""
+
+CHUNK_BYTES: Final = 8 << 20
+"""Of the corrections of one extension, which are one message."""
 
 MOST_COLUMNS: Final = 64
 
@@ -57,7 +60,7 @@ async def holder(
     Raises: as the OT extension; PeerProtocolError if flips are not as many as agreed.
     """
     total = np.zeros(values.shape[1], np.uint64)
-    for number, piece in enumerate(chunks(len(values))):
+    for number, piece in enumerate(chunks(*values.shape)):
         rows = values[piece]
         length = -(-len(rows) // 128)
         ours = await ot_extension.sender(channel, length, numbered(domain, number), rng)
@@ -88,7 +91,7 @@ async def selector(
     Raises: as the OT extension; PeerProtocolError if corrections are not as many as agreed.
     """
     total = np.zeros(columns, np.uint64)
-    for number, piece in enumerate(chunks(len(selected))):
+    for number, piece in enumerate(chunks(len(selected), columns)):
         bits = selected[piece]
         length = -(-len(bits) // 128)
         ours = await ot_extension.receiver(channel, length, numbered(domain, number), rng)
@@ -102,10 +105,10 @@ async def selector(
     return total
 
 
-def chunks(count: int) -> list[slice]:
-    """Cut 0…count-1 into pieces of CHUNK_ROWS."""
-    starts = range(0, count, CHUNK_ROWS)
-    return [slice(start, min(start + CHUNK_ROWS, count)) for start in starts]
+def chunks(count: int, columns: int) -> list[slice]:
+    """Cut 0…count-1 into pieces whose corrections fit into a message; each of whole blocks."""
+    rows = min(CHUNK_ROWS, CHUNK_BYTES // (8 * columns) // 128 * 128)
+    return [slice(start, min(start + rows, count)) for start in range(0, count, rows)]
 
 
 def numbered(domain: bytes, number: int) -> bytes:
@@ -136,7 +139,11 @@ def keys_of(rows: Blocks, shape: tuple[int, ...]) -> NDArray[np.uint64]:
 
 
 def stretched(correlated: Blocks, shape: tuple[int, ...]) -> NDArray[np.uint64]:
-    """Return keys of as many words as there are columns, of the first rows."""
+    """Return keys of as many words as there are columns, of the first rows.
+
+    All are stretched under one public key: who knows D blocks of keys and tries T seeds meets one
+    with a chance of D·T / 2^128, as with trees.
+    """
     count, columns = shape
     hashed = correlation.tweaked_hash(correlated)[:count]
     words = correlation.stream(np.ascontiguousarray(hashed), -(-columns // 2), domain=0)

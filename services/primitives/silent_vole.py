@@ -204,7 +204,11 @@ def products(shape: Noise, ours: ReceiverRows) -> tuple[Blocks, Blocks]:
 
 
 async def answer(channel: Channel, delta: Blocks, b: Blocks, share: Blocks) -> None:
-    """Tell the receiver what the linear hash of C must be, so that it sees what we gave it."""
+    """Tell the receiver what the linear hash of C must be, so that it sees what we gave it.
+
+    It chooses the point and the mask, and so may test a guess of Δ by what we answer: of 128 bits,
+    less those that it has won before at the risk of being caught.
+    """
     asked = await channel.receive(Challenge)
     point, mask = blocks.from_bytes(asked.point)[0], blocks.from_bytes(asked.mask)[0]
     masked = correlation.linear_hash(np.stack([share, mask])[None], delta)[0]  # share + mask·Δ
@@ -217,6 +221,8 @@ async def challenge(
     """Ask the sender for the linear hash of C = A·Δ + B; hold it to be cheating if it is another.
 
     The hash of A would tell of the noise, so an element of it that nothing else uses masks it.
+    Unlike [WYKW21], coefficients are the powers of one point, so that a lie passes with a chance
+    of count / 2^128, and instead of an equality test we compare with a hash of the sender's value.
     """
     await channel.send(Challenge(point.astype("<u8").tobytes(), mask.astype("<u8").tobytes()))
     expected = digest(share ^ await asyncio.to_thread(total_hash, c, point))

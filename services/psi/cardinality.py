@@ -12,17 +12,20 @@ from pydantic import Field
 
 from services.errors import ConfigError
 from services.psi.counting import (
+    CAN_COUNT_ONE,
     KEYS,
     LEARNS_COUNT,
     MATCH,
+    MOST_SCALE,
     assign,
+    blurred,
     count,
     hear_count,
     memory,
     tell_count,
 )
 from services.psi.disclosure import Template, size_of, statements
-from services.psi.keyed import check_keys
+from services.psi.keyed import check_keys, counts_of
 from services.service import (
     Adversary,
     Column,
@@ -71,6 +74,9 @@ def check(terms: Terms) -> None:
         raise ConfigError(
             "nobody receives the number", remedy="name who receives it when you propose"
         )
+    scale = _scale(terms)
+    if scale and scale > MOST_SCALE:
+        raise ConfigError("so much noise would leave nothing of the number", remedy="raise epsilon")
 
 
 def disclose(terms: Terms) -> tuple[Statement, ...]:
@@ -82,8 +88,10 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
         party = terms.parties[learner]
         size = size_of(terms, 1 - learner)
         if party.role == "receiver":
-            return size, LEARNS_COUNT
-        return size, told if party.receives else LEARNS_NO_COUNT
+            return size, LEARNS_COUNT, CAN_COUNT_ONE
+        if not party.receives:
+            return size, LEARNS_NO_COUNT
+        return size, told, *(() if epsilon else (CAN_COUNT_ONE,))
 
     return statements(terms, templates, lambda about: {"epsilon": str(epsilon)})
 
@@ -98,10 +106,11 @@ async def run(task: Task) -> Outcome:
     if own.role == "receiver":
         found = int(counted.selected.sum())
         if task.terms.parties[1 - task.session.rank].receives:
-            epsilon = _epsilon(task.terms)
-            await tell_count(counted.channel, found, float(1 / epsilon) if epsilon else None)
+            await tell_count(counted.channel, blurred(found, _scale(task.terms)))
     elif own.receives:
-        found = await hear_count(counted.channel)
+        has_noise = _scale(task.terms) is not None
+        most = min(counts_of(task.terms))
+        found = await hear_count(counted.channel, 0, most, has_noise=has_noise)
     task.progress.advance(1)
     if not own.receives:
         return Outcome()
@@ -116,6 +125,12 @@ def _epsilon(terms: Terms) -> Decimal | None:
     if not isinstance(terms.parameters, CardinalityParameters):
         raise TypeError(f"{type(terms.parameters).__name__} are not for {NAME}")
     return terms.parameters.epsilon
+
+
+def _scale(terms: Terms) -> float | None:
+    """Return the noise's scale: a row more, less or changed changes the count by 1 at most."""
+    epsilon = _epsilon(terms)
+    return float(1 / epsilon) if epsilon else None
 
 
 SERVICE: Final = Service(

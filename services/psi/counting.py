@@ -28,10 +28,22 @@ _BYTES_A_ROW = 160
 _PROCESS_BYTES = 512 << 20
 _SHIFT = 1 << 62
 
+MOST_SCALE: Final = 2.0**54
+"""Then noise reaches 2^62 with a chance of e^-256."""
+
 LEARNS_COUNT: Final[Template] = (
     "%(learner)s learns how many keys match, and of none which it is",
     "you learn how many keys match, and of none which it is",
     "%(learner)s learns how many keys match, and of none which it is",
+)
+
+CAN_COUNT_ONE: Final[Template] = (
+    "if %(learner)s brings a key that it guesses beside others that cannot match, "
+    "the number tells it whether %(about)s holds that key",
+    "if you bring a key that you guess beside others that cannot match, "
+    "the number tells you whether %(about)s holds that key",
+    "if %(learner)s brings a key that it guesses beside others that cannot match, "
+    "the number tells it whether you hold that key",
 )
 
 
@@ -110,12 +122,19 @@ def require_count(party: PartyTerms, row_count: int) -> None:
         )
 
 
-async def tell_count(channel: Channel, found: int, noise_scale: float | None) -> None:
-    """Tell the sender how many keys match, with noise if there is a scale."""
-    shown = found + (laplace.draw(noise_scale) if noise_scale else 0)
+def blurred(found: int, noise_scale: float | None) -> int:
+    """Return how many keys match as the sender may know it: with noise if there is a scale."""
+    return found + (laplace.draw(noise_scale) if noise_scale else 0)
+
+
+async def tell_count(channel: Channel, shown: int) -> None:
+    """Tell the sender how many keys match."""
     await channel.send(MatchCount(shown + _SHIFT))
 
 
-async def hear_count(channel: Channel) -> int:
-    """Return how many keys match, as the receiver tells."""
-    return (await channel.receive(MatchCount)).shifted - _SHIFT
+async def hear_count(channel: Channel, fewest: int, most: int, *, has_noise: bool) -> int:
+    """Return how many keys match, as the receiver tells; blame it if that cannot be."""
+    shown = (await channel.receive(MatchCount)).shifted - _SHIFT
+    is_possible = has_noise or fewest <= shown <= most
+    channel.require(is_possible, "as many keys cannot match as it says")
+    return shown

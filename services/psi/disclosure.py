@@ -55,6 +55,11 @@ LEARNS_UNMATCHED: Final = (
     "you learn how many rows of %(about)s match none of yours",
     "%(learner)s learns how many of your rows match none of its own",
 )
+LEARNS_ROW_COUNT: Final = (
+    "%(learner)s may thereby work out how many rows %(about)s has, of which a bound was published",
+    "you may thereby work out how many rows %(about)s has, of which a bound was published",
+    "%(learner)s may thereby work out how many rows you have, of which you published a bound",
+)
 LEARNS_UNMATCHED_COLUMNS: Final = (
     "%(learner)s learns of the rows of %(about)s that match none of its own: %(columns)s",
     "you learn of the rows of %(about)s that match none of yours: %(columns)s",
@@ -90,11 +95,11 @@ TELLS_MATCHES: Final = (
 def disclose(terms: Terms) -> tuple[Statement, ...]:
     """Return what each party learns of the other's data."""
     given = [", ".join(gift_of(terms, rank).columns) for rank in (0, 1)]
-    most_tested = plan_of(terms, gives_labels=takes_labels(terms)).most_tested
+    plan = plan_of(terms, gives_labels=takes_labels(terms))
     return statements(
         terms,
         lambda learner: _templates(terms, learner, 1 - learner),
-        lambda about: {"columns": given[about], "most_tested": most_tested},
+        lambda about: {"columns": given[about], "most_tested": plan.most_tested(1 - about)},
     )
 
 
@@ -138,7 +143,10 @@ def _templates(terms: Terms, learner: int, about: int) -> tuple[Template, ...]:
     if not us.receives:
         unknowing = (GIVES_UNKNOWING,) if takes_labels(terms) else ()
         return size_of(terms, about), LEARNS_NO_MATCHES, *unknowing
-    learns = (size_of(terms, about), LEARNS_MATCHES, LEARNS_NO_OTHERS, CAN_GUESS)
+    gift = gift_of(terms, about)
+    gives_keys = gift.gives_unmatched and not set(gift.columns).isdisjoint(dataset_of(them).key)
+    no_others = () if gives_keys else (LEARNS_NO_OTHERS,)
+    learns = (size_of(terms, about), LEARNS_MATCHES, *no_others, CAN_GUESS)
     return learns + _of_gift(terms, about) + _of_role(terms, us, them)
 
 
@@ -150,14 +158,14 @@ def _of_gift(terms: Terms, giver: int) -> tuple[Template, ...]:
         found += (LEARNS_COUNTS,) if gift.is_by_all else ()
     if gift.gives_unmatched:
         found += (LEARNS_UNMATCHED,)
+        found += (LEARNS_ROW_COUNT,) if dataset_of(terms.parties[giver]).is_bound else ()
         found += (LEARNS_UNMATCHED_COLUMNS,) if gift.columns else ()
     return found
 
 
 def _of_role(terms: Terms, us: PartyTerms, them: PartyTerms) -> tuple[Template, ...]:
-    if us.role != "receiver":
-        return ()
-    found: tuple[Template, ...] = (GOES_FIRST,) if them.receives else ()
+    tells = us.role == "receiver" and bool(them.receives)
+    found: tuple[Template, ...] = (GOES_FIRST,) if tells else ()
     if parameters_of(terms).security == "malicious":
-        found += (MAY_BRING_MORE, *((TELLS_MATCHES,) if them.receives else ()))
+        found += (MAY_BRING_MORE, *((TELLS_MATCHES,) if tells else ()))
     return found

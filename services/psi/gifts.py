@@ -97,11 +97,11 @@ def _check_receiver(terms: Terms, giver: int) -> None:
             " without learning which these are",
             remedy="let it receive the intersection too, or ask for another join",
         )
+    # Columns of the receiver are no better: it would see how many of the sender's it is to send.
     is_malicious = parameters_of(terms).security == "malicious"
-    is_told = terms.parties[giver].role == "sender" and terms.parties[giver].receives
-    if is_malicious and is_told and not gift.is_nothing:
+    sender, receiver = (terms.parties[terms.rank_of(role)] for role in ("sender", "receiver"))
+    if is_malicious and sender.receives and not gift.is_nothing:
         raise ConfigError(
-            f"{terms.parties[giver].name} would give columns by what {other.name} says of matches,"
-            " which may be a lie",
-            remedy=f"let {other.name} alone receive, or set security to semi-honest",
+            f"{sender.name} would join by what {receiver.name} says of matches, which may be a lie",
+            remedy=f"let {receiver.name} alone receive, or set security to semi-honest",
         )

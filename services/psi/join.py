@@ -109,20 +109,22 @@ async def exchange(
     theirs: Gift,
     rng: Rng,
     progress: Progress,
+    their_count: int,
 ) -> Taken:
     """Give the peer what it gets of our rows, and return what we get of its.
 
     Model:  two parties, semi-honest, that both know the keys that match, and their order.
     Leaks:  what the gifts are, and nothing of the order of rows in the giver's table.
     Cost:   a round, two if all rows of a key come; the values, 5 bytes each besides.
-    Raises: PeerProtocolError if what comes is malformed.
+    Raises: PeerProtocolError if what comes is malformed, or of more rows than ``their_count``.
     """
     scratch.drop(FILE)
     others = unmatched(matched, row_count, rng) if ours.gives_unmatched else matched.rows[:0]
+    rows = shuffled_by_key(matched, rng) if ours.is_by_all else first_of_keys(matched)
     taken = Taken(scratch, len(theirs.columns), np.ones(len(matched.counts), np.int64))
     await together(
-        give(channel, inputs, matched, others, ours),
-        receive(channel, taken, theirs, progress),
+        give(channel, inputs, matched.counts, rows, others, ours),
+        receive(channel, taken, theirs, progress, their_count),
     )
     return taken
 
@@ -136,21 +138,39 @@ def unmatched(matched: Matched, row_count: int, rng: Rng) -> NDArray[np.int64]:
 
 
 async def give(
-    channel: Channel, inputs: Inputs, matched: Matched, others: NDArray[np.int64], gift: Gift
+    channel: Channel,
+    inputs: Inputs,
+    counts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    others: NDArray[np.int64],
+    gift: Gift,
 ) -> None:
-    """Send what the peer gets of our rows, ``others`` being those that match none."""
-    starts = ends_of(matched.counts)[:-1]
+    """Send what the peer gets of our ``rows`` that match and of the ``others``.
+
+    counts: of each key that matches, how many rows have it; for a gift by all.
+    """
     if gift.columns and gift.is_by_all:
-        for start in range(0, len(starts), COUNTS_ROWS):
-            counts = matched.counts[start : start + COUNTS_ROWS]
-            await channel.send(Counts(counts.astype(np.uint32)))
+        for start in range(0, len(counts), COUNTS_ROWS):
+            piece = counts[start : start + COUNTS_ROWS]
+            await channel.send(Counts(piece.astype(np.uint32)))
     if gift.columns:
-        rows = matched.rows if gift.is_by_all else matched.rows[starts]
         await send_rows(channel, inputs, gift.columns, rows)
     if gift.gives_unmatched:
         await channel.send(Remaining(count=len(others)))
         if gift.columns:
             await send_rows(channel, inputs, gift.columns, others)
+
+
+def first_of_keys(matched: Matched) -> NDArray[np.int64]:
+    """Return of each key that matches our first row."""
+    return matched.rows[ends_of(matched.counts)[:-1]]
+
+
+def shuffled_by_key(matched: Matched, rng: Rng) -> NDArray[np.int64]:
+    """Return our rows that match, those of one key together but in random order."""
+    order = permutation(rng, len(matched.rows))
+    keys = np.repeat(np.arange(len(matched.counts)), matched.counts)
+    return matched.rows[order[np.argsort(keys[order], kind="stable")]]
 
 
 async def send_rows(
@@ -162,16 +182,20 @@ async def send_rows(
         await send_batch(channel, batch)
 
 
-async def receive(channel: Channel, taken: Taken, gift: Gift, progress: Progress) -> None:
+async def receive(
+    channel: Channel, taken: Taken, gift: Gift, progress: Progress, their_count: int
+) -> None:
     """Take what the peer gives of its rows."""
     if gift.columns and gift.is_by_all:
         taken.counts = await receive_counts(channel, len(taken.counts))
+    matching = int(taken.counts.sum())  # at the least, if not all come
+    channel.require(matching <= their_count, "more of its rows match than it has")
     total = int(taken.counts.sum()) if gift.columns else 0
     progress.stage("join", max(1, total))
     await receive_rows(channel, taken, total, progress)
     if gift.gives_unmatched:
         taken.unmatched = (await channel.receive(Remaining)).count
-        channel.require(taken.unmatched < 2**31, "it has more rows than a table may have")
+        channel.require(matching + taken.unmatched <= their_count, "it gives more rows than it has")
         if gift.columns:
             await receive_rows(channel, taken, taken.unmatched, progress)
 
@@ -185,7 +209,6 @@ async def receive_counts(channel: Channel, keys: int) -> NDArray[np.int64]:
         is_fit = len(came) == due and bool(np.all(came > 0))
         channel.require(is_fit, "its counts are not of the keys that match")
         counts[start : start + due] = came
-    channel.require(int(counts.sum()) < 2**31, "it has more rows than a table may have")
     return counts
 
 

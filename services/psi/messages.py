@@ -18,7 +18,10 @@ class Blinded:
 
 @message("psi.ecdh/reblinded", version=2)
 class Reblinded:
-    """The elements of one Blinded raised to the other party's exponent too, in the same order."""
+    """Elements of Blinded raised to the other party's exponent too.
+
+    In ECDH those of one Blinded in its order, in psi.shuffled all in an order that hides it.
+    """
 
     elements: Elements = secret()
 
@@ -37,7 +40,7 @@ class Images:
     images: Annotated[NDArray[np.uint8], Column(np.uint8)] = secret()
 
 
-@message("psi.rr22/labels")
+@message("psi.rr22/labels", version=2)
 class Labels:
     """What goes with some of the sender's items, in the same order, masked each."""
 

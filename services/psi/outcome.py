@@ -71,6 +71,7 @@ async def make(
             theirs=theirs,
             rng=task.rng,
             progress=task.progress,
+            their_count=dataset_of(terms.parties[peer]).row_count,
         )
         rows = joined(matched, taken)
     return Joined(

@@ -86,7 +86,8 @@ class Partitions:
     def part(self, number: int) -> Part:
         """Return a part, which is held no longer."""
         if self._count == 1:
-            hashes = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
+            held = self._held or [blocks.empty(0)]
+            hashes = held[0] if len(held) == 1 else np.concatenate(held)
             self._held = []
             return Part(hashes, np.arange(len(hashes), dtype=np.int64))
         data = self._scratch.load(_name(number))

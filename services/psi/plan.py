@@ -50,14 +50,15 @@ class Plan:
     image_bytes: int
     label_bytes: int
 
-    @property
-    def most_tested(self) -> int:
-        """How many keys a malicious receiver may bring to rr22: as its tables have rows.
+    def most_tested(self, rank: int) -> int:
+        """How many keys a malicious party may bring to rr22, in all partitions together.
 
-        Nobody knows how to fit in more, which is not proven; by counting alone it could be 1.6 to
-        1.9 times the rows after 2^64 to 2^80 hashes ([PRTY20], overfitting).
+        A sender as many as it sends images; a receiver as many as its tables have rows. Nobody
+        knows how to fit in more, which is not proven; by counting alone it could be 1.5 to 2.4
+        times the rows after 2^64 to 2^80 hashes ([PRTY20], overfitting).
         """
-        return self.partitions * Shape.of(self.bounds[self.receiver]).rows
+        bound = self.bounds[rank]
+        return self.partitions * (Shape.of(bound).rows if rank == self.receiver else bound)
 
     @property
     def units(self) -> int:

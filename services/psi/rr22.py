@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.channel import Channel
-from services.kernels import blocks, correlation, keyhash
+from services.kernels import blocks, keyhash
 from services.kernels.blocks import Blocks
 from services.kernels.images import match
 from services.kernels.shuffle import permutation, take
@@ -26,7 +26,7 @@ CHUNK_BYTES: Final = 1 << 20
 """In one message."""
 
 _IMAGE_DOMAIN: Final = b"coffer rr22 Ho/1"
-_LABEL_DOMAIN: Final = b"coffer rr22 Hl/1"
+_LABEL_DOMAIN: Final = b"coffer rr22 Hl"  # and two bytes, the number of a block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,8 @@ async def sender(
     Model:  two parties, semi-honest or malicious as the variant says; those of the function,
             hashes are random oracles. If matches are shared, a malicious receiver may tell any.
             Differs from [RS21] in that items are 128 bits of a key's salted hash: who finds two
-            keys with one hash, 2^64 steps once the salt is known, brings two for one item.
+            keys with one hash, 2^64 steps once the salt is known, brings two for one item; so does
+            a sender who finds two items with one image, as many steps while the job runs.
     Shapes: items (n, 2), all unlike; labels (n, label_bytes) uint8.
     Leaks:  |X| to the sender; |Y| to the receiver. X are the receiver's items, Y the sender's. A
             malicious receiver may bring as many items as the function's table has rows.
@@ -151,14 +152,15 @@ def images(values: Blocks, items: Blocks, variant: Variant) -> NDArray[np.uint8]
 
 
 def label_masks(values: Blocks, items: Blocks, variant: Variant) -> NDArray[np.uint8]:
-    """Return what masks the labels: a stream from a second random oracle of the same."""
-    if not len(items) or not variant.label_bytes:
-        return np.empty((len(items), variant.label_bytes), np.uint8)
-    seeds = keyhash.hash_pairs(values, items, salt=_LABEL_DOMAIN, width=blocks.BLOCK_BYTES)
-    stretched = correlation.stream(
-        seeds.view(np.uint64), variant.label_bytes // blocks.BLOCK_BYTES, domain=0
-    )
-    return stretched.reshape(len(seeds), -1).view(np.uint8)
+    """Return what masks the labels: block by block, further random oracles of the same."""
+    masks = np.empty((len(items), variant.label_bytes), np.uint8)
+    for number in range(variant.label_bytes // blocks.BLOCK_BYTES):
+        salt = _LABEL_DOMAIN + number.to_bytes(2, "little")
+        start = number * blocks.BLOCK_BYTES
+        masks[:, start : start + blocks.BLOCK_BYTES] = keyhash.hash_pairs(
+            values, items, salt=salt, width=blocks.BLOCK_BYTES
+        )
+    return masks
 
 
 def has_repeat(places: NDArray[np.int64], count: int) -> bool:

@@ -33,7 +33,8 @@ async def sender(
 ) -> NDArray[np.int64]:
     """Return the order in which we have shown our keys to the receiver.
 
-    Paper:  [IKN20] figure 2, rounds 1 and 2, without its encrypted values.
+    Paper:  [IKN20] figure 2, rounds 1 and 2, without its encrypted values; the receiver sends its
+            set in its own order, of which pseudorandom elements tell nothing.
     Model:  two parties, semi-honest; DDH in ``group``, H a random oracle.
     Leaks:  the count of the receiver's keys to the sender.
     Cost:   as :func:`receiver`.

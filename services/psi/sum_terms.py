@@ -8,14 +8,14 @@ from pydantic import Field
 
 from services.errors import ConfigError
 from services.primitives.selected_sum import MOST_COLUMNS
-from services.psi.counting import LEARNS_COUNT
+from services.psi.counting import CAN_COUNT_ONE, LEARNS_COUNT, MOST_SCALE
 from services.psi.disclosure import Template, size_of, statements
 from services.psi.keyed import check_keys, dataset_of
 from services.service import Parameters, Statement, Terms
 
 MOST_DIGITS: Final = 9
-MOST_SCALE: Final = 2.0**54
-"""Then noise reaches 2^62 with a chance of e^-256."""
+BYTES_A_NUMBER: Final = 48
+"""Of the sender's memory: three copies of a value, and of whether there is one."""
 
 LEARNS_VALUE_COUNTS: Final[Template] = (
     "%(learner)s learns how many of the rows of %(about)s that match have a value, by column: "
@@ -47,10 +47,50 @@ LEARNS_IS_ENOUGH: Final[Template] = (
     "%(learner)s learns whether %(minimum)s keys match at least, and of each of its columns "
     "whether as many of these have a value",
 )
+LEARNS_COUNT_IF_ENOUGH: Final[Template] = (
+    "%(learner)s learns how many keys match, if at least %(minimum)s do, and of none which it is",
+    "you learn how many keys match, if at least %(minimum)s do, and of none which it is",
+    "%(learner)s learns how many keys match, if at least %(minimum)s do, and of none which it is",
+)
+CAN_SUM_ONE: Final[Template] = (
+    "if %(learner)s brings %(minimum)s keys that it knows to match, and in another job one more, "
+    "the sums of both tell it the numbers of that one row of %(about)s",
+    "if you bring %(minimum)s keys that you know to match, and in another job one more, "
+    "the sums of both tell you the numbers of that one row of %(about)s",
+    "if %(learner)s brings %(minimum)s keys that it knows to match, and in another job one more, "
+    "the sums of both tell it the numbers of that one row of yours",
+)
+CAN_REACH_MINIMUM: Final[Template] = (
+    "if %(learner)s brings a key that it guesses and one fewer than %(minimum)s that it knows to "
+    "match, it learns whether %(about)s holds the one that it guesses",
+    "if you bring a key that you guess and one fewer than %(minimum)s that you know to match, you "
+    "learn whether %(about)s holds the one that you guess",
+    "if %(learner)s brings a key that it guesses and one fewer than %(minimum)s that it knows to "
+    "match, it learns whether you hold the one that it guesses",
+)
+CAN_MARK_ROWS: Final[Template] = (
+    "if %(learner)s chooses the numbers of its columns for it (1, 2, 4, …), "
+    "their sum tells it which of its rows match",
+    "if you choose the numbers of your columns for it (1, 2, 4, …), "
+    "their sum tells you which of your rows match",
+    "if %(learner)s chooses the numbers of its columns for it (1, 2, 4, …), "
+    "their sum tells it which of its rows match",
+)
+ALL_HAS_NOISE: Final[Template] = (
+    "all that %(learner)s learns of what matches holds noise: ε = %(epsilon)s in all, for a row "
+    "of %(about)s that is there, is not, or is another",
+    "all that you learn of what matches holds noise: ε = %(epsilon)s in all, for a row of "
+    "%(about)s that is there, is not, or is another",
+    "all that %(learner)s learns of what matches holds noise: ε = %(epsilon)s in all, for a row "
+    "of yours that is there, is not, or is another",
+)
 HAS_NOISE: Final[Template] = (
-    "the counts of values and the sums that %(learner)s learns hold noise: ε = %(epsilon)s in all",
-    "the counts of values and the sums that you learn hold noise: ε = %(epsilon)s in all",
-    "the counts of values and the sums that %(learner)s learns hold noise: ε = %(epsilon)s in all",
+    "the counts of values and the sums that %(learner)s learns hold noise: ε = %(epsilon)s in all, "
+    "for what a row of %(about)s holds; the number of keys that match has none",
+    "the counts of values and the sums that you learn hold noise: ε = %(epsilon)s in all, "
+    "for what a row of %(about)s holds; the number of keys that match has none",
+    "the counts of values and the sums that %(learner)s learns hold noise: ε = %(epsilon)s in all, "
+    "for what a row of yours holds; the number of keys that match has none",
 )
 
 
@@ -71,13 +111,15 @@ class SumParameters(Parameters):
     minimum: int = Field(
         default=10,
         ge=1,
-        description="rows that must match and have a value, or nothing is released of a column",
+        description="rows that must match and have a value, or nothing is released of a column; "
+        "with epsilon, by their number with noise",
     )
     epsilon: Decimal | None = Field(
         default=None,
         gt=0,
         le=100,
-        description="of the differentially private noise in all that one party is released",
+        description="of the differentially private noise in all that one party is released of "
+        "the other's rows, but for the number of matches, which the party that counts learns",
     )
     bounds: tuple[Annotated[Decimal, Field(gt=0, le=10**15)], ...] = Field(
         default=(),
@@ -142,34 +184,23 @@ def limits_of(parameters: SumParameters) -> tuple[int, ...]:
 def scales_of(parameters: SumParameters) -> tuple[float, tuple[float, ...]] | None:
     """Return the noise's scale for each count and for each column's sum; None without noise.
 
-    One row more or less changes each figure by at most its limit, a count by 1. All that a party
-    is released shares in ε alike: two figures a column, and the number of matches.
+    Since row counts are known, neighbours are tables in which one row is another: that changes a
+    sum by at most twice its limit, a count by 1. All that a party is released shares in ε alike:
+    two figures a column, and the number of matches.
     """
     if parameters.epsilon is None:
         return None
     one = float((2 * len(parameters.columns) + 1) / parameters.epsilon)
-    return one, tuple(one * limit for limit in limits_of(parameters))
+    return one, tuple(one * 2 * limit for limit in limits_of(parameters))
 
 
 def disclose(terms: Terms) -> tuple[Statement, ...]:
     """Return what each party learns of the other's data."""
     parameters = parameters_of(terms)
     columns = ", ".join(parameters.columns)
-    noise = (HAS_NOISE,) if parameters.epsilon else ()
-
-    def templates(learner: int) -> tuple[Template, ...]:
-        party = terms.parties[learner]
-        size = size_of(terms, 1 - learner)
-        if party.role == "receiver":
-            sums = (LEARNS_SUMS,) if party.receives else ()
-            return size, LEARNS_COUNT, LEARNS_VALUE_COUNTS, *sums, *noise
-        if party.receives:
-            return size, LEARNS_IS_ENOUGH, LEARNS_OWN_SUMS, *noise
-        return size, LEARNS_IS_ENOUGH
-
     return statements(
         terms,
-        templates,
+        lambda learner: (size_of(terms, 1 - learner), *_templates(terms, learner)),
         lambda about: {
             "columns": columns,
             "own_columns": columns,
@@ -177,3 +208,19 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
             "epsilon": str(parameters.epsilon),
         },
     )
+
+
+def _templates(terms: Terms, learner: int) -> tuple[Template, ...]:
+    """Return what a party learns, and what it can learn if it brings a table for that."""
+    has_noise, party = parameters_of(terms).epsilon is not None, terms.parties[learner]
+    if party.role == "receiver":
+        learns = (LEARNS_COUNT, LEARNS_VALUE_COUNTS, *((LEARNS_SUMS,) if party.receives else ()))
+        if has_noise:
+            return *learns, HAS_NOISE, CAN_COUNT_ONE
+        return *learns, CAN_COUNT_ONE, *((CAN_SUM_ONE,) if party.receives else ())
+    learns = (LEARNS_IS_ENOUGH,)
+    if party.receives:
+        learns += (LEARNS_COUNT_IF_ENOUGH, LEARNS_OWN_SUMS)
+    if has_noise:
+        return *learns, ALL_HAS_NOISE
+    return *learns, CAN_REACH_MINIMUM, *((CAN_MARK_ROWS,) if party.receives else ())

@@ -5,7 +5,9 @@ Model:  two parties, semi-honest; see :mod:`services.psi.shuffled` and
         times the cost; it is not offered.)
 Leaks:  to each party how many rows the other brings; to the receiver how many keys match, and how
         many of the sender's rows that match have a value in each column; to the sender whether
-        these are as many as the contract asks for; to those who receive them, the figures.
+        these are as many as the contract asks for, and if so and it receives, how many keys match;
+        to those who receive them, the figures. What stands between a party and another's rows is
+        the minimum alone: see what is said of guesses in :mod:`services.psi.sum_terms`.
 """
 
 import asyncio
@@ -22,14 +24,17 @@ from services.psi.counting import (
     MATCH,
     Counted,
     assign,
+    blurred,
     count,
     hear_count,
-    memory,
     tell_count,
 )
+from services.psi.counting import memory as memory_of_counting
 from services.psi.figures import Sums, Words, figures_of, signed, spread
+from services.psi.keyed import counts_of
 from services.psi.messages import Enough, SumShares
 from services.psi.sum_terms import (
+    BYTES_A_NUMBER,
     SumParameters,
     check,
     disclose,
@@ -44,13 +49,21 @@ from services.service import (
     Service,
     Stage,
     Task,
+    Terms,
 )
 
 NAME: Final = "psi.sum"
-VERSION: Final = 1
+VERSION: Final = 2
 SUMS: Final = "sums"
 MOST_TOTAL: Final = 1 << 62
 """What a column's numbers may add up to, signs left out: sums are shared modulo 2^64."""
+
+
+def memory(terms: Terms, rank: int) -> int:
+    """Return how many bytes counting takes, and the sender's numbers."""
+    held = BYTES_A_NUMBER * len(parameters_of(terms).columns) * counts_of(terms)[rank]
+    is_sender = terms.parties[rank].role == "sender"
+    return memory_of_counting(terms, rank) + (held if is_sender else 0)
 
 
 async def run(task: Task) -> Outcome:
@@ -124,7 +137,8 @@ async def give(
         await tell_shares(channel, totals)
     if not own[task.session.rank].receives:
         return None
-    matches = await hear_count(channel)
+    most, has_noise = min(counts_of(task.terms)), parameters.epsilon is not None
+    matches = await hear_count(channel, parameters.minimum, most, has_noise=has_noise)
     theirs = await hear_shares(channel, 2 * len(totals))
     released = np.concatenate([shares[:width][is_enough], shares[width:][is_enough]]) + theirs
     return spread(is_enough, matches, released)
@@ -141,16 +155,19 @@ async def receive(task: Task, counted: Counted, parameters: SumParameters) -> Su
     Raises: PeerProtocolError if what the sender sends is not of this contract.
     """
     channel, width, parties = counted.channel, len(parameters.columns), task.terms.parties
-    matches = int(counted.selected.sum())
-    await tell_enough(channel, [matches >= parameters.minimum])
-    if matches < parameters.minimum:
+    matches, scales = int(counted.selected.sum()), scales_of(parameters)
+    # Whatever the sender is told is computed from what it may know: that has noise of ours.
+    shown = blurred(matches, scales and scales[0])
+    await tell_enough(channel, [shown >= parameters.minimum])
+    if shown < parameters.minimum:
         task.progress.advance(len(counted.selected))
         return None
     shares = await selected_sum.selector(
         channel, counted.selected, 2 * width, counted.domain, task.rng, task.progress
     )
-    values = signed(shares[width:] + await hear_shares(channel, width))
-    is_enough = values >= parameters.minimum
+    theirs, own_noise = await hear_shares(channel, width), count_noise(parameters, width)
+    values = signed(shares[width:] + theirs)
+    is_enough = signed(shares[width:] + theirs + own_noise) >= parameters.minimum
     await tell_enough(channel, is_enough.tolist())
     found = None
     if parties[task.session.rank].receives:
@@ -158,10 +175,9 @@ async def receive(task: Task, counted: Counted, parameters: SumParameters) -> Su
         released = np.concatenate([totals, values[is_enough].view(np.uint64)])
         found = spread(is_enough, matches, released)
     if parties[1 - task.session.rank].receives:
-        scales = scales_of(parameters)
-        await tell_count(channel, matches, scales and scales[0])
+        await tell_count(channel, shown)
         totals = (shares[:width] + sum_noise(parameters))[is_enough]
-        presence = (shares[width:] + count_noise(parameters, width))[is_enough]
+        presence = (shares[width:] + own_noise)[is_enough]
         await tell_shares(channel, np.concatenate([totals, presence]))
     return found
 

@@ -14,7 +14,10 @@ from services.service import Texts
 
 PIECE_ROWS: Final = 8192
 PIECE_BYTES: Final = 4 << 20
-"""Of the values in one message."""
+"""Of the values in one message, and of their lengths in another."""
+
+LENGTH_BYTES: Final = 5
+"""Of a value beside itself: its length, and whether it is null."""
 
 HEADER_BYTES: Final = 3
 """Of a value in a label: whether there is one, and its length in two bytes."""
@@ -34,7 +37,7 @@ async def send_batch(channel: Channel, batch: Batch) -> None:
 
 async def receive_batch(channel: Channel, columns: int, most_rows: int) -> Batch:
     """Return columns of the next rows, at least one and at most ``most_rows``."""
-    rows = min(most_rows, PIECE_ROWS)
+    rows = min(most_rows, piece_rows(columns))
     said = await channel.receive(Lengths, rows=rows * columns)
     count = len(said.lengths) // columns
     is_fit = count > 0 and len(said.lengths) == len(said.present) == count * columns
@@ -52,6 +55,11 @@ async def receive_batch(channel: Channel, columns: int, most_rows: int) -> Batch
     )
 
 
+def piece_rows(columns: int) -> int:
+    """Return of how many rows the lengths fit into a message."""
+    return max(1, min(PIECE_ROWS, PIECE_BYTES // (LENGTH_BYTES * columns)))
+
+
 def cuts(batch: Batch) -> list[int]:
     """Return where to cut a batch so that each piece fits into a message."""
     count = len(batch[0])
@@ -63,7 +71,7 @@ def cuts(batch: Batch) -> list[int]:
         end = int(np.searchsorted(ends, before + PIECE_BYTES, side="right"))
         if end == start:
             raise ConfigError(f"the values of one row have more than {PIECE_BYTES >> 20} MiB")
-        found.append(min(end, start + PIECE_ROWS, count))
+        found.append(min(end, start + piece_rows(len(batch)), count))
     return found
 
 

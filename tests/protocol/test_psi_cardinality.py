@@ -12,7 +12,7 @@ from services.errors import ConfigError, PeerProtocolError
 from services.primitives.group import Curve25519
 from services.psi.agreement import agree
 from services.psi.cardinality import SERVICE
-from services.psi.messages import Blinded, Reblinded
+from services.psi.messages import Blinded, MatchCount, Reblinded
 from services.service import Outcome
 from services.transport.loopback import pair
 from tests.conversation import both, keys_of
@@ -68,7 +68,12 @@ def test_sizes_of_messages_are_those_of_the_sets() -> None:
 
 @pytest.mark.parametrize(
     ("receivers", "parameters", "blame"),
-    [((), {}, "nobody receives"), ((0,), {"epsilon": "0"}, "greater than 0")],
+    [
+        ((), {}, "nobody receives"),
+        ((0,), {"epsilon": "0"}, "greater than 0"),
+        ((0, 1), {"epsilon": "1e-18"}, "so much noise would leave nothing"),
+        ((0, 1), {"epsilon": "1e-400"}, "so much noise would leave nothing"),
+    ],
 )
 def test_contracts_that_make_no_sense_are_refused(
     receivers: tuple[int, ...], parameters: dict[str, Any], blame: str
@@ -139,3 +144,14 @@ def test_a_receiver_that_repeats_elements_is_blamed() -> None:
         await channel.send(Blinded((await elements(1)).repeat(3, axis=0)))
 
     assert "its set holds an element twice" in blamed(repeats, 1)
+
+
+@pytest.mark.parametrize("found", [-1, 4, 1 << 40])
+def test_a_receiver_that_tells_of_an_impossible_number_is_blamed(found: int) -> None:
+    async def tells(channel: Channel) -> None:
+        await channel.send(Blinded(await elements(3)))
+        await channel.receive(Blinded, rows=4)
+        await channel.receive(Reblinded, rows=3)
+        await channel.send(MatchCount(found + (1 << 62)))
+
+    assert "as many keys cannot match as it says" in blamed(tells, 1)

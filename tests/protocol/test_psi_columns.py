@@ -54,6 +54,19 @@ def test_a_long_batch_is_cut_by_rows_and_by_bytes() -> None:
     assert texts.cuts((long,)) == [0, 1, 2, 3]
 
 
+def test_many_columns_are_cut_so_that_their_lengths_fit_into_a_message() -> None:
+    batch = batch_of([(None,) * 500] * 8192)
+    left, right = pair()
+
+    async def receive() -> int:
+        rows = 0
+        while rows < 8192:
+            rows += len((await texts.receive_batch(Channel(left), 500, 8192 - rows))[0])
+        return rows
+
+    assert both(receive(), texts.send_batch(Channel(right), batch))[0] == 8192
+
+
 def test_a_row_that_fits_into_no_message_is_refused_by_its_owner() -> None:
     with pytest.raises(ConfigError, match="the values of one row have more than 4 MiB"):
         texts.cuts((texts_of(["y" * (texts.PIECE_BYTES + 1)]),))
@@ -125,7 +138,7 @@ async def say(channel: Channel, *messages: Any) -> None:
 
 def taking(channel: Channel, gift: Gift, keys: int) -> Coroutine[Any, Any, None]:
     taken = Taken(MemoryScratch(), len(gift.columns), np.ones(keys, np.int64))
-    return join.receive(channel, taken, gift, Silent())
+    return join.receive(channel, taken, gift, Silent(), their_count=5)
 
 
 BY_ALL = Gift(columns=("ward",), is_by_all=True, gives_unmatched=False)
@@ -137,8 +150,10 @@ ALONE = Gift(columns=(), is_by_all=False, gives_unmatched=True)
     [
         (BY_ALL, Counts(np.array([1], np.uint32)), "its counts are not of the keys that match"),
         (BY_ALL, Counts(np.array([1, 0], np.uint32)), "its counts are not of the keys"),
-        (BY_ALL, Counts(np.array([2**31, 2**31], np.uint32)), "more rows than a table may have"),
-        (ALONE, Remaining(2**31), "more rows than a table may have"),
+        (BY_ALL, Counts(np.array([2**31, 2**31], np.uint32)), "more of its rows match than it has"),
+        (BY_ALL, Counts(np.array([3, 3], np.uint32)), "more of its rows match than it has"),
+        (ALONE, Remaining(2**31), "it gives more rows than it has"),
+        (ALONE, Remaining(4), "it gives more rows than it has"),
     ],
 )
 def test_unfit_counts_are_blamed(gift: Gift, message: Any, blame: str) -> None:

@@ -41,11 +41,12 @@ class Side:
     keys: tuple[bytes, ...]
     values: tuple[tuple[str | None, ...], ...]
     receives: bool = True
+    most_rows: int | None = None
     scratch: MemoryScratch = field(default_factory=MemoryScratch)
 
     @property
     def row_count(self) -> int:
-        return len(self.keys)
+        return self.most_rows or len(self.keys)
 
 
 def terms_of(sides: Sequence[Side], parameters: IntersectParameters) -> Terms:
@@ -61,6 +62,7 @@ def terms_of(sides: Sequence[Side], parameters: IntersectParameters) -> Terms:
                 key=("id",),
                 normal_form=(),
                 row_count=side.row_count,
+                is_bound=side.most_rows is not None,
                 payload=COLUMNS[rank],
             ),
             receives=("intersection",) if side.receives else (),
@@ -227,6 +229,41 @@ def test_keys_of_any_bytes_and_length_are_told_apart(protocol: str) -> None:
 @pytest.mark.parametrize(("left", "right", "matching"), [([b"a"], [b"a"], 1), ([b"a"], [b"b"], 0)])
 def test_sets_of_one_row(protocol: str, left: Any, right: Any, matching: int) -> None:
     assert len(outcome_rows(left, right, protocol=protocol)) == matching
+
+
+@pytest.mark.parametrize("partitions", [1, 2])
+@pytest.mark.parametrize("protocol", ["ecdh", "rr22"])
+def test_an_empty_table_behind_a_bound_matches_none(protocol: str, partitions: int) -> None:
+    empty = Side(keys=(), values=(), most_rows=50)
+    asked = {"protocol": protocol, "partitions": partitions}
+
+    outcomes = run((distinct(3), empty), IntersectParameters.model_validate(asked))
+
+    assert [rows_of(outcome) for outcome in outcomes] == [[], []]
+
+
+def test_rows_of_one_key_come_in_an_order_that_is_not_the_tables() -> None:
+    many = Side(keys=(b"0",) * 60, values=tuple((f"w{n}", None) for n in range(60)))
+
+    outcomes = run(
+        (distinct(1), many), IntersectParameters(duplicates="all", right_columns=("ward",))
+    )
+
+    output = outcomes[0].outputs["intersection"]
+    assert isinstance(output, Joined)
+    wards = [ward for part in output.parts for ward in values_of(part.texts[0])]
+    assert sorted(wards, key=str) == sorted(f"w{n}" for n in range(60))
+    assert wards != [f"w{n}" for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"left_columns": ("ward",)}, {"right_columns": ("ward",)}, {"join": "left"}]
+)
+def test_nobody_joins_by_what_a_party_that_may_lie_says_of_matches(asked: dict[str, Any]) -> None:
+    parameters = IntersectParameters.model_validate({"security": "malicious", **asked})
+
+    with pytest.raises(ConfigError, match="laboratory would join by what hospital says of matches"):
+        run((distinct(3), distinct(3)), parameters)
 
 
 def test_a_million_rows_of_one_key_match_with_the_one_that_has_it() -> None:

@@ -197,11 +197,14 @@ class Chance:
     def __init__(self, fleet: Fleet, job_id: str, rng: random.Random, losses: int) -> None:
         self.fleet, self.job_id, self.rng, self.losses = fleet, job_id, rng, losses
         self.done: dict[str, int] = {}  # by node: the attempt in which its worker ended well
+        self.lost: dict[str, int] = {}  # by node: how many workers it had when it lost the last
 
     async def attempt(self, node: Node) -> int | None:
         """Return the attempt that a node's agent holds streams of, None if none."""
         if self.job_id not in node.runner.started or self.job_id in node.runner.stopped:
             return None
+        if len(node.runner.attempts) == self.lost.get(node.name):
+            return None  # its next worker has not begun
         return node.runner.attempts[-1]
 
     async def step(self) -> None:
@@ -214,7 +217,7 @@ class Chance:
         elif ours is None:
             return
         elif ours < (higher := max((other for other in others if other is not None), default=0)):
-            await node.jobs.attempt_lost(self.job_id, higher, "a peer has begun another attempt")
+            await self.lose(node, higher, "a peer has begun another attempt")
         elif all(other == ours for other in others) and self.done.get(node.name) != ours:
             self.done[node.name] = ours
             await node.finish(self.job_id, b"exact")
@@ -223,16 +226,22 @@ class Chance:
 
     async def die(self, node: Node) -> None:
         self.done.pop(node.name, None)
+        self.lost.pop(node.name, None)
         await node.restart()
 
     async def crash(self, node: Node, attempt: int | None) -> None:
         if attempt is None or self.done.get(node.name) == attempt:
             return
         if attempt < LAST_ATTEMPT:
-            await node.jobs.attempt_lost(self.job_id, attempt + 1, "the worker crashed")
+            await self.lose(node, attempt + 1, "the worker crashed")
         else:
             node.runner.stopped.append(self.job_id)
             await node.jobs.worker_failed(self.job_id, Reason.WORKER_CRASHED, "", "")
+
+    async def lose(self, node: Node, attempt: int, cause: str) -> None:
+        """The agent has ended the worker, and tells which attempt is to be begun."""
+        self.lost[node.name] = len(node.runner.attempts)
+        await node.jobs.attempt_lost(self.job_id, attempt, cause)
 
     async def lose_peer(self, node: Node) -> None:
         """The grace time ends, if a peer has failed and so will never hold a stream again."""

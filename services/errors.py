@@ -2,6 +2,7 @@
 
 ServiceError
 ├── ConfigError               the operator asked for something we cannot do
+│   └── RoomShort             a contract leaves too little room for the rows of a table
 ├── ProtocolError             a conversation between parties broke its rules
 │   ├── LocalProtocolError    we were about to break them: a bug on this node
 │   └── PeerProtocolError     the peer broke them; carries the peer's rank
@@ -24,6 +25,10 @@ class ServiceError(Exception):
 
 class ConfigError(ServiceError):
     """The operator asked for something this node cannot do."""
+
+
+class RoomShort(ConfigError):
+    """A contract leaves too little room for the rows of a table, whichever of them match."""
 
 
 class ProtocolError(ServiceError):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from appliance.agent.control import Failed
-from appliance.datasets.errors import DatasetError, DiskFull, MemoryShort
+from appliance.datasets.errors import DatasetError, DigitsShort, DiskFull, MemoryShort
 from appliance.jobs.reasons import Reason
 from services.errors import (
     CheatingDetected,
@@ -19,6 +19,7 @@ from services.errors import (
     LocalProtocolError,
     PeerLost,
     PeerProtocolError,
+    RoomShort,
     ServiceError,
 )
 
@@ -30,6 +31,8 @@ REASONS: Final[dict[type[BaseException], Reason]] = {
     MemoryShort: Reason.MEMORY,
     MemoryError: Reason.MEMORY,
     DatasetError: Reason.DATA,
+    RoomShort: Reason.ROOM,
+    DigitsShort: Reason.DIGITS,
     ConfigError: Reason.TERMS,
     LocalProtocolError: Reason.INTERNAL,
     PeerLost: Reason.PEER_LOST,

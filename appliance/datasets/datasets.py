@@ -19,6 +19,7 @@ from appliance.datasets.errors import (
     DatasetNotFound,
     DatasetPathInvalid,
     KeysUnfit,
+    PayloadUnsuitable,
     remedy_at_first,
 )
 from appliance.datasets.normal_form import parse_normal_form
@@ -246,7 +247,7 @@ class Datasets:
             session.flush()
             own = _own(session, row)
             for publication in own.publications:
-                publication.require_fit(own.description)
+                _require_fit(publication, own)
             self._tell(session, own, own.published_to)
             return own
 
@@ -277,7 +278,7 @@ class Datasets:
             ]
             fresh = [one for one in wanted if one not in own.publications]
             for one in fresh:
-                one.require_fit(own.description)
+                _require_fit(one, own)
                 session.merge(_publication_row(name, one))
             session.flush()
             own = _own(session, _row(session, name))
@@ -425,6 +426,18 @@ def _own(session: Session, row: table.DatasetRow) -> OwnDataset:
         publications=tuple(map(_publication, table.publications_of(session, row.name))),
         added_milliseconds=row.added_milliseconds,
     )
+
+
+def _require_fit(publication: Publication, own: OwnDataset) -> None:
+    """Return if a dataset may be published so: else PublicationUnfit, PayloadUnsuitable."""
+    publication.require_fit(own.description)
+    for column, nans in zip(own.description.columns, own.figures.nan_counts, strict=False):
+        if nans and column.name in publication.payload:
+            raise PayloadUnsuitable(
+                f"column {column.name} is not a number (NaN) in {nans} rows, which nobody can be"
+                " given",
+                remedy="make these values null, by a query",
+            )
 
 
 def _publication(row: table.PublicationRow) -> Publication:

@@ -20,10 +20,11 @@ class DatasetNotFound(DatasetError):
     """No dataset has that name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        near = get_close_matches(name, known, n=1)
+        owner, slash, rest = name.rpartition("/")
+        near = get_close_matches(rest, known, n=1)
+        hint = f"did you mean {owner}{slash}{near[0]}?" if near else ""
         super().__init__(
-            f"there is no dataset {name}",
-            remedy=f"did you mean {near[0]}?" if near else 'see "coffer datasets list --peers"',
+            f"there is no dataset {name}", remedy=hint or 'see "coffer datasets list --peers"'
         )
 
 
@@ -175,6 +176,17 @@ class BadValue(DatasetError):
         self.column = column
 
 
+class DigitsShort(BadValue):
+    """A value has more digits than a computation counts with, or is too large for them."""
+
+    def __init__(self, where: str, row: int, column: str, fault: str) -> None:
+        super().__init__(where, row, column, fault)
+        self.remedy = (
+            "have the job proposed with more digits if the value is too fine, with fewer if it is"
+            " too large; or round the column by a query"
+        )
+
+
 class NumbersUnsuitable(DatasetError):
     """A column that a computation adds up does not hold numbers."""
 
@@ -188,8 +200,10 @@ class NumbersUnsuitable(DatasetError):
 class PayloadUnsuitable(DatasetError):
     """Columns that others may be given are not there, or their values have no text form."""
 
-    def __init__(self, fault: str) -> None:
-        super().__init__(fault, remedy="name columns of the dataset, of plain types, each once")
+    def __init__(self, fault: str, remedy: str = "") -> None:
+        super().__init__(
+            fault, remedy=remedy or "name columns of the dataset, of plain types, each once"
+        )
 
 
 class PublicationUnfit(DatasetError):

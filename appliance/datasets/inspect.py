@@ -37,6 +37,7 @@ from appliance.datasets.table import (
     rows_sql,
     texts_sql,
 )
+from appliance.datasets.texts import FLOATS
 from services.service import Column
 
 # A CSV column has the first of these types that all its values have; else it is VARCHAR. Numbers
@@ -72,9 +73,9 @@ def inspect(wanted: Wanted, reading: Reading) -> Inspected:
         source = replace(source, columns=_columns(source, database))
         require_key(source.columns, source.key, source.normal_form)
         _require_storable(source, database)
-        row_count, null_counts = _counts(source, database)
+        row_count, null_counts, nan_counts = _counts(source, database)
         source = replace(source, row_count=row_count)
-        figures = _key_figures(source, null_counts, database)
+        figures = replace(_key_figures(source, null_counts, database), nan_counts=nan_counts)
     content_hash = hash_content(source.kind, source.location, wanted.files)
     require_same_stamps(stamps)
     return Inspected(source=replace(source, content_hash=content_hash), figures=figures)
@@ -186,12 +187,17 @@ def _require_storable(source: Source, database: DuckDB) -> None:
             raise TypeUnsupported(column.name, column.type) from None
 
 
-def _counts(source: Source, database: DuckDB) -> tuple[int, tuple[int, ...]]:
-    """Return the row count and the null count of each column."""
+def _counts(source: Source, database: DuckDB) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Return the row count, and of each column how many values are null and how many NaN."""
     counts = ", ".join(f"count(c{n})" for n in range(len(source.columns)))
-    query = f"SELECT count(*), {counts} FROM ({rows_sql(source)})"  # noqa: S608 (quoted)
-    [(total, *present)] = database.sql(query).fetchall()
-    return total, tuple(total - count for count in present)
+    nans = ", ".join(
+        f"count_if(isnan(c{n}))" if column.type in FLOATS else "0"
+        for n, column in enumerate(source.columns)
+    )
+    query = f"SELECT count(*), {counts}, {nans} FROM ({rows_sql(source)})"  # noqa: S608 (quoted)
+    [(total, *found)] = database.sql(query).fetchall()
+    width = len(source.columns)
+    return total, tuple(total - count for count in found[:width]), tuple(found[width:])
 
 
 def _key_figures(source: Source, null_counts: tuple[int, ...], database: DuckDB) -> Figures:

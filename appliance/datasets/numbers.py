@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from appliance.datasets.columns import buffer_of
-from appliance.datasets.errors import BadValue, NumbersUnsuitable
+from appliance.datasets.errors import BadValue, DigitsShort, NumbersUnsuitable
 from appliance.datasets.source import Source
 from appliance.datasets.table import DuckDB, places_of, rows_sql
 from services.service import Numbers
@@ -36,7 +36,7 @@ def read_numbers(
     A FLOAT or DOUBLE stands for the decimal of so many digits to which it is the nearest of its
     type: 0.1 is one tenth, and has one digit.
     Raises: NumbersUnsuitable; BadValue, naming row and column, of a value that is not a number,
-        is infinite, has more digits, or does not fit.
+        is infinite; DigitsShort of one that has more digits, or does not fit.
     """
     if not 0 <= digits <= MOST_DIGITS:
         raise ValueError(f"{digits} digits")
@@ -114,5 +114,7 @@ def _require_fine(
     unfit = np.flatnonzero(faults)
     if len(unfit):
         text = _FAULTS[int(faults[unfit[0]])]
-        fault = text % digits if "%d" in text else text
-        raise BadValue(source.shown, done + int(unfit[0]) + 1, column, fault)
+        is_of_digits = "%d" in text
+        kind = DigitsShort if is_of_digits else BadValue
+        fault = text % digits if is_of_digits else text
+        raise kind(source.shown, done + int(unfit[0]) + 1, column, fault)

@@ -105,6 +105,7 @@ class Figures:
     """What reading a table through once has found. Row numbers count from 1; 0 means none.
 
     null_counts:         of each column.
+    nan_counts:          of each column, how many values are not a number (NaN).
     null_key_count:      rows whose key is null, empty or has no normal form.
     duplicate_key_count: rows whose key an earlier row has already.
     fault:               the first fault of the keys as a sentence, empty if there is none.
@@ -116,6 +117,7 @@ class Figures:
     duplicate_key_count: int
     first_duplicate_row: int
     fault: str
+    nan_counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ _TYPES: Final = re.compile(
     r"BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|VARCHAR"
     "|BLOB|BIT|UUID|DATE|TIME|TIMESTAMP|TIMESTAMP_(S|MS|NS)|TIMESTAMP WITH TIME ZONE"
 )
-_FLOATS: Final = ("FLOAT", "DOUBLE")
+FLOATS: Final = ("FLOAT", "DOUBLE")
 
 
 def require_payload(columns: Sequence[Column], payload: Sequence[str]) -> None:
@@ -51,7 +51,7 @@ def read_texts(
         raise LocalProtocolError("the service asked for rows that the dataset does not have")
     places = places_of(source, columns)
     texts = ", ".join(f"CAST(c{place} AS VARCHAR) AS t{n}" for n, place in enumerate(places))
-    floats = [place for place in places if source.columns[place].type in _FLOATS]
+    floats = [place for place in places if source.columns[place].type in FLOATS]
     unfit = " OR ".join(f"coalesce(isnan(c{place}), false)" for place in floats) or "false"
     table = numbered_sql(source, f"{texts}, {unfit} AS unfit")
     database.register("chosen", pa.table({"row": rows}))
@@ -79,7 +79,7 @@ def is_unfit_sql(column: str, text: str, kind: str) -> str:
     if kind == VARCHAR:
         return "false"
     unfit = f"({text} IS NOT NULL AND {column} IS NULL)"
-    return f"({unfit} OR coalesce(isnan({column}), false))" if kind in _FLOATS else unfit
+    return f"({unfit} OR coalesce(isnan({column}), false))" if kind in FLOATS else unfit
 
 
 def value_sql(text: str, kind: str) -> str:

@@ -104,13 +104,14 @@ class Checks:
             await self._require_published(asked.name, contract)
         _require_equal(asked, here.terms)
         bears_duplicates = self._bears_duplicates(contract)
-        if here.null_key_count or (here.duplicate_key_count and not bears_duplicates):
+        if here.null_key_count:
             raise Unfit(
                 Reason.DATASET_KEYS,
-                f"the key of {asked.name} is null in {here.null_key_count} rows and repeated in"
-                f" {here.duplicate_key_count}",
+                f"the key of {asked.name} is null in {here.null_key_count} rows",
                 remedy=f'see "coffer datasets show {asked.name}", mend the table, add it again',
             )
+        if here.duplicate_key_count and not bears_duplicates:
+            raise self._repeated(asked.name, here.duplicate_key_count, contract)
         try:
             return await self.datasets.require_unchanged(asked.name, explains=explains)
         except DatasetError as error:
@@ -119,6 +120,16 @@ class Checks:
     def _bears_duplicates(self, contract: Contract) -> bool:
         service = self.services.get(contract.service.name)
         return service is not None and service.bears_duplicates(terms_of(contract, service))
+
+    def _repeated(self, name: str, rows: int, contract: Contract) -> Unfit:
+        service = self.services.get(contract.service.name)
+        takes_rule = service is not None and "duplicates" in service.parameters.model_fields
+        rule = ', or have the job say what they mean: "--set duplicates=first" or "all"'
+        return Unfit(
+            Reason.DATASET_KEYS,
+            f"the key of {name} is repeated in {rows} rows",
+            remedy=f"mend the table and add it again{rule if takes_rule else ''}",
+        )
 
     async def _require_published(self, name: str, contract: Contract) -> None:
         proposer = contract.parties[contract.proposer]

@@ -137,6 +137,16 @@ class Reason(Enum):
         "its dataset could not be read to the end",
         "mend the table and register it again where it lies",
     )
+    ROOM = (
+        "room",
+        "the rows of its table take more room than the contract has",
+        "submit it again with a larger payload_bytes, or fewer columns",
+    )
+    DIGITS = (
+        "digits",
+        "its numbers have more digits than the contract counts with, or are too large for them",
+        "submit it again with more digits if they are too fine, with fewer if they are too large",
+    )
     PEER_LOST = (
         "peer-lost",
         "the connection to another party was lost for longer than the contract allows",
@@ -198,6 +208,7 @@ _OF_CONVERSATION: Final = (
     Reason.CHEATING,
     Reason.INTERRUPTED,
     Reason.STALLED,
+    Reason.ROOM,  # all rows are packed, so it tells nothing of which match
 )
 
 

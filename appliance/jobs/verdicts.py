@@ -138,11 +138,19 @@ def explained(positions: Sequence[Position], own: int) -> tuple[GivenVerdict, ..
 
 
 def decisive(positions: Sequence[Position], own: int) -> GivenVerdict | None:
-    """Return the verdict that explains a job's end; None if there is none but success."""
+    """Return the verdict that explains a job's end; None if there is none but success.
+
+    A lost connection explains least: whoever lost it may not know that the other side failed.
+    """
     ending = [given for given in explained(positions, own) if given.verdict in ENDING]
     return min(
         ending,
-        key=lambda given: (ENDING.index(given.verdict), given.is_followed, given.rank),
+        key=lambda given: (
+            ENDING.index(given.verdict),
+            given.is_followed,
+            given.reason == Reason.PEER_LOST.word,
+            given.rank,
+        ),
         default=None,
     )
 

@@ -34,7 +34,7 @@ def nodes_with(keys: int, link: Link | None = None) -> Iterator[tuple[Pair, Meas
             registered = pair.measure(
                 "coffer, registering both tables", keys, lambda: pair.add(NUMBERS, tables)
             )
-            pair.publish(NUMBERS)
+            pair.publish(NUMBERS, payload=["value"])
             yield pair, registered
 
 

@@ -40,9 +40,9 @@ class Pair:
         for node, path in zip(self.nodes, tables, strict=True):
             node.client.add_dataset(name, path=str(path), key=["id"])
 
-    def publish(self, name: str) -> None:
-        """Have the left node know of the right one's table."""
-        self.right.client.publish_dataset(name, [self.left.name])
+    def publish(self, name: str, payload: Sequence[str]) -> None:
+        """Have the left node know of the right one's table, and be allowed these columns of it."""
+        self.right.client.publish_dataset(name, [self.left.name], payload=payload)
         self._wait(
             lambda: any(
                 one.peer_id and one.name == name

@@ -7,7 +7,7 @@ from services.psi.gifts import gift_of, takes_labels
 from services.psi.keyed import dataset_of
 from services.psi.parameters import parameters_of
 from services.psi.plan import plan_of
-from services.service import PartyTerms, Statement, Terms
+from services.service import DatasetTerms, PartyTerms, Statement, Terms
 
 Template = tuple[str, str, str]
 """What a party learns: as others read it, as it reads it itself, and as the other party does."""
@@ -128,7 +128,7 @@ def statements(
             values={
                 "learner": terms.parties[learner].name,
                 "about": terms.parties[about].name,
-                "own_rows": dataset_of(terms.parties[learner]).row_count,
+                "own_rows": _shown_rows(dataset_of(terms.parties[learner])),
                 "their_rows": dataset_of(terms.parties[about]).row_count,
                 **values(about),
             },
@@ -136,6 +136,10 @@ def statements(
         for learner, about in ((0, 1), (1, 0))
         for template, to_us, of_us in templates(learner)
     )
+
+
+def _shown_rows(dataset: DatasetTerms) -> str:
+    return f"up to {dataset.row_count}" if dataset.is_bound else str(dataset.row_count)
 
 
 def _templates(terms: Terms, learner: int, about: int) -> tuple[Template, ...]:

@@ -1,8 +1,10 @@
 """What each party gives the other of its columns and rows, as the contract has it."""
 
+from collections.abc import Iterable
+
 from services.errors import ConfigError
 from services.psi.join import Gift
-from services.psi.keyed import dataset_of
+from services.psi.keyed import dataset_of, no_column
 from services.psi.parameters import parameters_of
 from services.service import Column, Terms
 
@@ -34,14 +36,23 @@ def takes_labels(terms: Terms) -> bool:
 
 def columns_of(terms: Terms, giver: int) -> tuple[Column, ...]:
     """Return the giver's columns as the other's output has them, under names of their own there."""
-    taken = {column.name for column in dataset_of(terms.parties[1 - giver]).columns}
+    taken = [column.name for column in dataset_of(terms.parties[1 - giver]).columns]
     types = {column.name: column.type for column in dataset_of(terms.parties[giver]).columns}
     found = []
     for name in gift_of(terms, giver).columns:
-        shown = name if name not in taken else f"{terms.parties[giver].name}.{name}"
+        named = f"{terms.parties[giver].name}.{name}"
+        shown = untaken(name if untaken(name, taken) == name else named, taken)
         found.append(Column(name=shown, type=types[name]))
-        taken.add(shown)
+        taken.append(shown)
     return tuple(found)
+
+
+def untaken(name: str, taken: Iterable[str]) -> str:
+    """Return a name that none of these is, in whichever case: as tables tell names apart."""
+    folded = {one.casefold() for one in taken}
+    while name.casefold() in folded:
+        name += "_"
+    return name
 
 
 def check_gifts(terms: Terms) -> None:
@@ -74,7 +85,7 @@ def _check_columns(terms: Terms, giver: int) -> None:
     known = {column.name for column in dataset.columns}
     for place, name in enumerate(columns):
         if name not in known:
-            raise ConfigError(f"{dataset.name} of {party.name} has no column {name}")
+            raise no_column(party, name)
         if name in columns[:place]:
             raise ConfigError(f"the column {name} of {party.name} is named twice")
         if name not in dataset.payload:

@@ -1,5 +1,6 @@
 """Terms of two parties that bring a table with a key each."""
 
+from difflib import get_close_matches
 from typing import Final
 
 from services.errors import ConfigError
@@ -14,6 +15,15 @@ def dataset_of(party: PartyTerms) -> DatasetTerms:
     if party.dataset is None:
         raise ConfigError(f"{party.name} brings no dataset: one of each party is needed")
     return party.dataset
+
+
+def no_column(party: PartyTerms, name: str) -> ConfigError:
+    """Return the error of naming a column that a party's dataset does not have."""
+    dataset = dataset_of(party)
+    names = [column.name for column in dataset.columns]
+    near = get_close_matches(name, names, n=1)
+    remedy = f"did you mean {near[0]}?" if near else f"its columns: {', '.join(names)}"
+    return ConfigError(f"{dataset.name} of {party.name} has no column {name}", remedy=remedy)
 
 
 def counts_of(terms: Terms) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 from services.channel import Channel
 from services.psi import checkpoint
 from services.psi.checkpoint import Matched
-from services.psi.gifts import columns_of, gift_of, keeps, takes_labels
+from services.psi.gifts import columns_of, gift_of, keeps, takes_labels, untaken
 from services.psi.join import exchange, joined
 from services.psi.keyed import dataset_of
 from services.psi.parameters import parameters_of
@@ -124,9 +124,5 @@ def labelled(
 
 def indicator_of(terms: Terms, own: int) -> str:
     """Return the name of the column that tells of a row whether it matches: one not taken."""
-    names = {column.name for column in dataset_of(terms.parties[own]).columns}
-    names |= {column.name for column in columns_of(terms, 1 - own)}
-    name = "matched"
-    while name in names:
-        name += "_"
-    return name
+    columns = (*dataset_of(terms.parties[own]).columns, *columns_of(terms, 1 - own))
+    return untaken("matched", [column.name for column in columns])

@@ -10,7 +10,7 @@ from services.errors import ConfigError
 from services.primitives.selected_sum import MOST_COLUMNS
 from services.psi.counting import CAN_COUNT_ONE, LEARNS_COUNT, MOST_SCALE
 from services.psi.disclosure import Template, size_of, statements
-from services.psi.keyed import check_keys, dataset_of
+from services.psi.keyed import check_keys, dataset_of, no_column
 from services.service import Parameters, Statement, Terms
 
 MOST_DIGITS: Final = 9
@@ -145,13 +145,16 @@ def check(terms: Terms) -> None:
     held = {column.name: column for column in dataset_of(holder).columns}
     for name in parameters.columns:
         if name not in held:
-            raise ConfigError(
-                f"{dataset_of(holder).name} of {holder.name} has no column {name}",
-                remedy="columns are the sender's: it may be that the roles are to be changed",
-            )
+            raise no_column(holder, name)
         if not held[name].is_number:
             raise ConfigError(
                 f"the column {name} of {holder.name} is {held[name].type}: only numbers add up"
+            )
+        if name not in dataset_of(holder).payload:
+            raise ConfigError(
+                f"{holder.name} does not allow the column {name} to be added up",
+                remedy=f"its owner may allow it, by publishing {dataset_of(holder).name} with this"
+                " column",
             )
     for one, other in pairwise(sorted(parameters.columns)):
         if one == other:
@@ -159,7 +162,7 @@ def check(terms: Terms) -> None:
     needed = len(parameters.columns) if parameters.epsilon else 0
     if len(parameters.bounds) != needed:
         raise ConfigError(
-            f"{len(parameters.bounds)} bounds where there must be {needed}",
+            f"{len(parameters.bounds)} bounds are given where {needed} are needed",
             remedy="give epsilon and a bound for each column, or neither",
         )
     scales = scales_of(parameters)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.channel import Channel
-from services.errors import ConfigError
+from services.errors import ConfigError, RoomShort
 from services.psi.messages import Lengths, Values
 from services.service import Texts
 
@@ -70,7 +70,10 @@ def cuts(batch: Batch) -> list[int]:
         before = sum(int(texts.offsets[start]) for texts in batch)
         end = int(np.searchsorted(ends, before + PIECE_BYTES, side="right"))
         if end == start:
-            raise ConfigError(f"the values of one row have more than {PIECE_BYTES >> 20} MiB")
+            raise ConfigError(
+                f"the values of one row have more than {PIECE_BYTES >> 20} MiB",
+                remedy="give fewer columns, or shorter values by a query",
+            )
         found.append(min(end, start + piece_rows(len(batch)), count))
     return found
 
@@ -103,7 +106,7 @@ def ends_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 def pack(batch: Batch, rows: NDArray[np.int64], label_bytes: int) -> NDArray[np.uint8]:
     """Return the columns' values of each row as one label, filled up with zeros.
 
-    Raises: ConfigError, naming which of ``rows`` it is, if a row does not fit.
+    Raises: RoomShort, naming which of ``rows`` it is, if a row does not fit.
     """
     count = len(batch[0])
     labels = np.zeros(count * label_bytes, np.uint8)
@@ -113,7 +116,7 @@ def pack(batch: Batch, rows: NDArray[np.int64], label_bytes: int) -> NDArray[np.
         needed += np.diff(texts.offsets) + HEADER_BYTES
     if np.any(needed > label_bytes):
         worst = int(np.argmax(needed))
-        raise ConfigError(
+        raise RoomShort(
             f"the columns of row {rows[worst] + 1} take {needed[worst]} bytes,"
             f" the contract has room for {label_bytes}",
             remedy="raise the parameter payload_bytes, or give fewer columns",

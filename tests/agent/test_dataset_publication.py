@@ -52,6 +52,18 @@ def test_publishing_tells_the_named_peers_once(world: World) -> None:
     assert body.fingerprint == added.description.fingerprint
 
 
+def test_columns_with_values_that_are_no_numbers_cannot_be_given(world: World) -> None:
+    world.add(content="id,age,size\na,NaN,1\nb,1.5,2.5\n")
+
+    with pytest.raises(PayloadUnsuitable, match=r"column age is not a number \(NaN\) in 1 rows"):
+        run(world.datasets.publish("patients", ["bank"], payload=["size", "age"]))
+    run(world.datasets.publish("patients", ["bank"], payload=["size"]))
+    path = csv_file(world.folder, "id,age,size\na,1,NaN\nb,1.5,2.5\n", "other.csv")
+    again = Registration(name="patients", path=str(path), key=("id",), replace=True)
+    with pytest.raises(PayloadUnsuitable, match=r"column size is not a number"):
+        run(world.datasets.add(again))
+
+
 def test_what_is_published_holds_no_row_path_or_count_of_nulls(world: World) -> None:
     world.add(content="id,age\nsecret,1\nother,\n")
     run(world.datasets.publish("patients", ["bank"]))

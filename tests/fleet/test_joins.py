@@ -131,7 +131,7 @@ def test_both_get_the_same_numbers_and_no_row(
     path = tmp_path / "levels.csv"
     path.write_text("id,level\n" + "".join(f"item-{i:08d},{i}.25\n" for i in range(100, 400)))
     laboratory.add("levels", path, "id")
-    publish(laboratory, "levels", hospital, rows_up_to=400)
+    publish(laboratory, "levels", hospital, payload=["level"], rows_up_to=400)
     is_sum = service is sums.SERVICE
     parameters = {"columns": ["level"], "digits": 2} if is_sum else {}
     [output] = service.outputs

@@ -44,6 +44,7 @@ class Table:
             normal_form=(),
             row_count=self.most_rows or len(self.keys),
             is_bound=self.most_rows is not None,
+            payload=tuple(self.columns),
         )
 
 

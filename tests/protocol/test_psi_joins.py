@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from services import wire
 from services.channel import Channel
 from services.errors import ConfigError, PeerLost
+from services.psi.gifts import columns_of
 from services.psi.intersect import SERVICE
+from services.psi.outcome import indicator_of
 from services.psi.parameters import IntersectParameters
 from services.service import (
     Column,
@@ -264,6 +266,21 @@ def test_nobody_joins_by_what_a_party_that_may_lie_says_of_matches(asked: dict[s
 
     with pytest.raises(ConfigError, match="laboratory would join by what hospital says of matches"):
         run((distinct(3), distinct(3)), parameters)
+
+
+def test_columns_are_named_apart_though_names_differ_in_case_alone() -> None:
+    left, right = distinct(2), distinct(2)
+    asked = IntersectParameters(join="left", right_columns=("ward", "sugar"))
+    made = terms_of((left, right), asked)
+    held = made.parties[0].dataset
+    assert held is not None
+    names = ("id", "WARD", "Laboratory.Ward", "Matched")
+    shouted = replace(held, columns=tuple(Column(name=n, type="VARCHAR") for n in names))
+    parties = (replace(made.parties[0], dataset=shouted), made.parties[1])
+    terms = replace(made, parties=parties)
+
+    assert [column.name for column in columns_of(terms, 1)] == ["laboratory.ward_", "sugar"]
+    assert indicator_of(terms, 0) == "matched_"
 
 
 def test_a_million_rows_of_one_key_match_with_the_one_that_has_it() -> None:

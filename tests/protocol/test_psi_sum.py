@@ -1,5 +1,6 @@
 """psi.sum: counts, sums and means over the keys in common, against plain loops."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -174,8 +175,8 @@ def test_noise_is_discrete_laplace() -> None:
         ({"columns": ["salt"]}, "has no column salt"),
         ({"columns": ["id"]}, "the column id of laboratory is VARCHAR: only numbers add up"),
         ({"columns": ["sugar", "sugar"]}, "the column sugar is named twice"),
-        ({"epsilon": "1"}, "0 bounds where there must be 1"),
-        ({"bounds": ["1"]}, "1 bounds where there must be 0"),
+        ({"epsilon": "1"}, "0 bounds are given where 1 are needed"),
+        ({"bounds": ["1"]}, "1 bounds are given where 0 are needed"),
         ({"epsilon": "1", "bounds": ["0.001"]}, "the bound 0.001 has more than 2 digits"),
         ({"epsilon": "0.00001", "bounds": ["1000000000000"]}, "would not fit beside the sums"),
     ],
@@ -184,6 +185,16 @@ def test_contracts_that_make_no_sense_are_refused(changes: dict[str, Any], blame
     asked = {"columns": ["sugar"], **changes}
     with pytest.raises(ConfigError, match=blame):
         SERVICE.require(terms_of(SERVICE, (HOSPITAL, LABORATORY), (0,), **asked))
+
+
+def test_columns_that_their_owner_does_not_allow_are_not_added_up() -> None:
+    made = terms_of(SERVICE, (HOSPITAL, LABORATORY), (0,), columns=["sugar"])
+    held = made.parties[1].dataset
+    assert held is not None
+    silent = replace(made.parties[1], dataset=replace(held, payload=("iron",)))
+
+    with pytest.raises(ConfigError, match="laboratory does not allow the column sugar to be added"):
+        SERVICE.require(replace(made, parties=(made.parties[0], silent)))
 
 
 def test_nobody_to_receive_is_refused() -> None:

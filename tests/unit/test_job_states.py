@@ -117,6 +117,15 @@ def test_the_cause_is_the_verdict_that_others_followed() -> None:
     assert decisive([position(0, "signed succeeded")], own=0) is None
 
 
+def test_a_lost_connection_explains_less_than_what_the_other_side_says() -> None:
+    lost = position(0, "signed failed", Reason.PEER_LOST)
+    full = position(1, "signed failed", Reason.DISK_FULL)
+
+    assert decisive([lost, full], own=0) == full.given
+    assert decisive([lost, full], own=1) == full.given
+    assert decisive([lost, position(1, "signed failed", Reason.FOLLOWED)], own=0) == lost.given
+
+
 def test_two_parties_that_both_follow_are_explained_by_the_other() -> None:
     both = [position(rank, "signed failed", Reason.FOLLOWED) for rank in range(2)]
 

@@ -98,3 +98,15 @@ def test_noise_is_said_to_be_in_all_that_the_sender_learns() -> None:
         assert "all that laboratory learns of what matches holds noise: ε = 1 in all" in said
         assert "guesses" not in said
     assert "the number of keys that match has none" in figures_told(sums.SERVICE, 0, (0,), **NOISE)
+
+
+def test_rows_behind_a_bound_are_said_to_be_as_many_at_the_most() -> None:
+    assert BANK.dataset is not None
+    made = Terms(
+        parties=(replace(BANK, dataset=replace(BANK.dataset, is_bound=True)), SHOP),
+        parameters=IntersectParameters(),
+    )
+    said = "\n".join(map(str, disclose(made)))
+
+    assert "bank learns which of its own up to 5000 rows" in said
+    assert "shop learns that bank brings at most 5000 rows" in said

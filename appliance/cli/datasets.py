@@ -82,7 +82,7 @@ def show(
     ],
 ) -> None:
     """Show a dataset's schema and figures."""
-    terminal_of(ctx).show(lambda client: client.get_dataset(name), views.dataset)
+    terminal_of(ctx).show(lambda client: client.get_dataset(name), views.dataset, name)
 
 
 @datasets.command("publish")
@@ -113,7 +113,7 @@ def publish(
     What is said here of columns and bounds takes the place of what was said before.
     """
     terminal = terminal_of(ctx)
-    with terminal.connect() as client:
+    with terminal.connect(*peers) as client:
         made = client.publish_dataset(name, peers, payload=payload or (), rows_up_to=rows_up_to)
         terminal.answer(made, _published(made))
         tell_undelivered(terminal, client, views.publication_peers(made))
@@ -129,7 +129,8 @@ def withdraw(
     ] = None,
 ) -> None:
     """Take back a publication, from the peers named or from all."""
-    terminal_of(ctx).show(lambda client: client.withdraw_dataset(name, peers or []), _published)
+    named = peers or []
+    terminal_of(ctx).show(lambda client: client.withdraw_dataset(name, named), _published, *named)
 
 
 @datasets.command("remove")

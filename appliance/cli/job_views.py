@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -42,8 +42,13 @@ def jobs(all_jobs: Sequence[pb.Job]) -> Table:
     return made
 
 
-def job(one: pb.Job) -> RenderableType:
-    """Show one job in full."""
+def job(one: pb.Job, defaults: Mapping[str, object] | None = None) -> RenderableType:
+    """Show one job in full.
+
+    defaults: what the service's parameters are if the contract does not set them, if to be shown.
+    """
+    chosen = json.loads(one.parameters or "{}")
+    unset = {name: value for name, value in (defaults or {}).items() if name not in chosen}
     parts: list[RenderableType] = [
         facts(
             (
@@ -55,11 +60,14 @@ def job(one: pb.Job) -> RenderableType:
                 ("cause", one.cause),
                 ("remedy", one.remedy),
                 ("caution", one.caution),
-                ("parameters", _parameters(one)),
+                ("proposed by", proposer(one)),
+                ("parameters", _settings(chosen)),
+                ("by default", _settings(unset)),
                 ("limits", limits(one)),
                 ("created", moment(one.created_milliseconds)),
                 ("expires", "" if one.ended else moment(one.expires_milliseconds)),
                 ("outcome here", _summary(one)),
+                ("result here", _result(one)),
                 ("digest", one.digest),
                 ("record", one.record),
             )
@@ -178,8 +186,25 @@ def limits(one: pb.Job) -> str:
     return f"it may run for {most}, a lost connection is bridged for {grace}"
 
 
-def _parameters(one: pb.Job) -> str:
-    values = json.loads(one.parameters or "{}")
+def proposer(one: pb.Job) -> str:
+    """Return who proposed a job, empty if its contract was not kept."""
+    if not one.contract:
+        return ""
+    rank = json.loads(one.contract)["proposer"]
+    return listed([party_name(party) for party in one.parties if party.rank == rank])
+
+
+def has_result(one: pb.Job) -> bool:
+    """Tell whether a job has given this node an output."""
+    receives = any(party.here and party.receives for party in one.parties)
+    return one.state == "succeeded" and receives
+
+
+def _result(one: pb.Job) -> str:
+    return f'see "coffer jobs result {one.id[:SHOWN_ID]}"' if has_result(one) else ""
+
+
+def _settings(values: Mapping[str, object]) -> str:
     return listed([f"{name}={json.dumps(value)}" for name, value in sorted(values.items())])
 
 

@@ -9,8 +9,11 @@ from appliance.api import agent_pb2 as pb
 from appliance.api.client import Client, Refused
 from appliance.cli import completion, job_views
 from appliance.cli.delivery import tell_job_undelivered
-from appliance.cli.results import Format, copy_results
-from appliance.cli.submission import compose_parameters, compose_parties
+from appliance.cli.figures import figures
+from appliance.cli.names import find_service, nearest_names
+from appliance.cli.parameters import compose_parameters, find_defaults, parse_settings
+from appliance.cli.results import Format, copy_results, format_of
+from appliance.cli.submission import give_outputs, parse_parties
 from appliance.cli.terminal import Terminal, terminal_of
 from appliance.cli.watch import follow
 
@@ -65,7 +68,8 @@ def submit(
         typer.Option(metavar="NODES", help="Who receives the outputs: a,b; or NODE:OUTPUT."),
     ] = "me",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Sets a parameter.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Sets a parameter; a list as KEY=a,b."),
     ] = None,
     grace: Annotated[
         int,
@@ -91,18 +95,20 @@ def submit(
 ) -> None:
     """Propose a joint computation to its other parties."""
     terminal = terminal_of(ctx)
-    parameters = compose_parameters(set_ or [])
+    settings = parse_settings(set_ or [])
+    parties = parse_parties(ours=ours, theirs=theirs or [], named=party or [])
     with terminal.connect() as client:
-        parties = compose_parties(
-            client, service, ours=ours, theirs=theirs or [], named=party or [], receivers=to
-        )
-        made = client.submit_job(
-            service,
-            parties=parties,
-            parameters=parameters,
-            grace_seconds=grace,
-            most_seconds=most,
-        )
+        chosen = find_service(client, service)
+        give_outputs(client, chosen, parties, to)
+        named = [f"{party.node}/{party.dataset}" for party in parties if party.node]
+        with nearest_names(client, named):
+            made = client.submit_job(
+                service,
+                parties=parties,
+                parameters=compose_parameters(chosen, settings),
+                grace_seconds=grace,
+                most_seconds=most,
+            )
         terminal.answer(made, job_views.outcome(made))
         _tell_disclosure(terminal, made)
         if watch:
@@ -156,18 +162,21 @@ def approve(
         str, typer.Option(metavar="DIGEST", help="Approve only the contract with this digest.")
     ] = "",
 ) -> None:
-    """Show what each party will learn, ask, and sign the contract that was shown."""
+    """Show the contract and what each party will learn, ask, and sign what was shown."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
         found = client.get_job(job)
-        _tell_disclosure(terminal, found)
         if digest and digest.casefold() != found.digest:
             raise Refused(
                 f"the digest of this contract is {found.digest}, not the one given",
                 remedy=f'read it: "coffer jobs show {found.id}"',
             )
-        if not yes and found.state == "waiting_approval" and not terminal.ask("Approve and sign?"):
-            raise Refused("nothing was approved", remedy='to refuse it, run "coffer jobs reject"')
+        if found.state == "waiting_approval":
+            _tell_proposal(terminal, client, found)
+            if not yes and not terminal.ask("Approve and sign?"):
+                raise Refused(
+                    "nothing was approved", remedy='to refuse it, run "coffer jobs reject"'
+                )
         approved = client.approve_job(found.id, found.digest)
     terminal.answer(approved, job_views.outcome(approved))
 
@@ -209,20 +218,26 @@ def result(
     copy_to: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Copy the files to a folder or file.")
     ] = None,
-    form: Annotated[
-        Format, typer.Option("--format", help="Of the copies.", show_default=True)
-    ] = Format.PARQUET,
+    asked: Annotated[
+        Format | None,
+        typer.Option("--format", help="Of the copies; by default by the file's suffix."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
-    """Say where a job's results lie on this node, or copy them."""
+    """Say where a job's results lie on this node and show small ones, or copy them."""
     terminal = terminal_of(ctx)
+    form = format_of(copy_to, asked) if copy_to is not None else Format.PARQUET
     with terminal.connect() as client:
         found = client.get_result(job)
+        is_shown = copy_to is None and found.files and not terminal.as_json
+        service = client.get_job(job).service if is_shown else ""
     if copy_to is not None:
         found = copy_results(found, copy_to, replace=force, form=form)
     terminal.answer(
         found, job_views.results(found) if found.files else "no output is for this node"
     )
+    if is_shown:
+        terminal.out.print(figures(found, service))
 
 
 def _tell_disclosure(terminal: Terminal, job: pb.Job) -> None:
@@ -230,8 +245,12 @@ def _tell_disclosure(terminal: Terminal, job: pb.Job) -> None:
         terminal.say(line)
     if job.most_seconds:
         terminal.say(f"Limits: {job_views.limits(job)}.")
-    if job.state == "waiting_approval":
-        terminal.say(f"It can be approved for another {job_views.time_left(job)} hours.")
+
+
+def _tell_proposal(terminal: Terminal, client: Client, job: pb.Job) -> None:
+    """Show all that an approval signs, among it what the contract leaves at its default."""
+    terminal.present(job_views.job(job, find_defaults(client, job.service)))
+    terminal.say(f"\nIt can be approved for another {job_views.time_left(job)} hours.")
 
 
 def _watch(terminal: Terminal, client: Client, job_id: str) -> None:
@@ -247,5 +266,7 @@ def _watch(terminal: Terminal, client: Client, job_id: str) -> None:
                 tell_job_undelivered(terminal, client, last)
     if not terminal.as_json:
         terminal.answer(last, job_views.outcome(last))
+        if job_views.has_result(last):
+            terminal.out.print(figures(client.get_result(last.id), last.service))
     if last.state != "succeeded":
         raise Refused(f"the job did not succeed: {last.cause}", remedy=last.remedy)

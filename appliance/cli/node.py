@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from appliance.api import agent_pb2 as pb
-from appliance.api.client import Client, Refused
 from appliance.cli import completion, views
+from appliance.cli.names import find_service
 from appliance.cli.terminal import terminal_of
 
 node = typer.Typer(no_args_is_help=True, help="This node itself.")
@@ -71,11 +70,4 @@ def show_service(
     name: Annotated[str, typer.Argument(metavar="SERVICE", autocompletion=completion.services)],
 ) -> None:
     """Show a service's roles, outputs and parameters."""
-    terminal_of(ctx).show(lambda client: _find_service(client, name), views.service)
-
-
-def _find_service(client: Client, name: str) -> pb.ServiceView:
-    found = [service for service in client.list_services() if service.name == name]
-    if not found:
-        raise Refused(f"there is no service {name}", remedy='see "coffer services list"')
-    return found[0]
+    terminal_of(ctx).show(lambda client: find_service(client, name), views.service)

@@ -113,7 +113,7 @@ def accept(
 def confirm(ctx: typer.Context, peer: PeerName, yes: Yes = False) -> None:
     """Confirm that both sides show the same authentication string."""
     terminal = terminal_of(ctx)
-    with terminal.connect() as client:
+    with terminal.connect(peer) as client:
         found = client.get_peer(peer)
         if yes or found.state != "confirming" or found.confirmed_here:
             _tell_confirmed(terminal, client.confirm(peer))
@@ -124,7 +124,7 @@ def confirm(ctx: typer.Context, peer: PeerName, yes: Yes = False) -> None:
 @peers.command("reject")
 def reject(ctx: typer.Context, peer: PeerName) -> None:
     """Refuse a pairing, because the strings differ or it is not wanted."""
-    terminal_of(ctx).show(lambda client: client.reject(peer), views.peer)
+    terminal_of(ctx).show(lambda client: client.reject(peer), views.peer, peer)
 
 
 @peers.command("list")
@@ -136,7 +136,7 @@ def list_peers(ctx: typer.Context) -> None:
 @peers.command("show")
 def show(ctx: typer.Context, peer: PeerName) -> None:
     """Show a peer, whether it can be reached, and if not why and what to do."""
-    terminal_of(ctx).show(lambda client: client.get_peer(peer), views.peer)
+    terminal_of(ctx).show(lambda client: client.get_peer(peer), views.peer, peer)
 
 
 @peers.command("move")
@@ -146,14 +146,14 @@ def move(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT")],
 ) -> None:
     """Tell this node a peer's new address."""
-    terminal_of(ctx).show(lambda client: client.move_peer(peer, address), views.peer)
+    terminal_of(ctx).show(lambda client: client.move_peer(peer, address), views.peer, peer)
 
 
 @peers.command("unpair")
 def unpair(ctx: typer.Context, peer: PeerName, yes: Yes = False) -> None:
     """End the pairing with a peer and cut its connections; jobs with it end."""
     terminal = terminal_of(ctx)
-    with terminal.connect() as client:
+    with terminal.connect(peer) as client:
         found = client.get_peer(peer)
         if not yes and not terminal.ask(
             f"Unpair {found.name} ({found.node_id})? Jobs with it end, and what was published "
@@ -168,7 +168,7 @@ def unpair(ctx: typer.Context, peer: PeerName, yes: Yes = False) -> None:
 def forget(ctx: typer.Context, peer: PeerName) -> None:
     """Take a peer whose pairing has ended off the list."""
     terminal = terminal_of(ctx)
-    with terminal.connect() as client:
+    with terminal.connect(peer) as client:
         gone = client.forget_peer(peer)
     terminal.answer(gone, f"{gone.name} ({gone.node_id}) is forgotten")
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import typer
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.client import Refused
 
 # Nothing may be fetched; what reads Parquet is built in.
-_NO_EXTENSIONS: Final[dict[str, Any]] = {
+NO_EXTENSIONS: Final[dict[str, Any]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
@@ -24,6 +25,22 @@ class Format(Enum):
 
     PARQUET = "parquet"
     CSV = "csv"
+
+
+_SUFFIXES: Final = {f".{form.value}": form for form in Format}
+
+
+def format_of(target: Path, asked: Format | None) -> Format:
+    """Return how a copy at ``target`` is written: as asked, else by its suffix, else as Parquet.
+
+    Raises: typer.BadParameter if the suffix says otherwise than what is asked.
+    """
+    said = None if target.is_dir() else _SUFFIXES.get(target.suffix.casefold())
+    if asked and said and asked is not said:
+        raise typer.BadParameter(
+            f"--copy-to {target} and --format {asked.value} contradict each other"
+        )
+    return asked or said or Format.PARQUET
 
 
 def copy_results(
@@ -53,8 +70,9 @@ def _write_csv(source: Path, goal: Path) -> None:
     """Write a Parquet file as CSV: nulls as nothing, empty texts in quotes."""
     with tempfile.TemporaryDirectory(dir=goal.parent, prefix=f".{goal.name}.") as folder:
         made = Path(folder) / goal.name
-        with duckdb.connect(config=_NO_EXTENSIONS) as database:
+        with duckdb.connect(config=NO_EXTENSIONS) as database:
             database.read_parquet(str(source)).write_csv(str(made))
+        made.chmod(0o600)
         with made.open("rb") as written:
             os.fsync(written.fileno())
         made.replace(goal)

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from appliance.api.client import Client
 from appliance.api.plain import Plain, to_plain
+from appliance.cli.names import nearest_names
 
 STATE_KEY: Final = "coffer.state"
 JSON_KEY: Final = "coffer.json"
@@ -36,9 +37,15 @@ class Terminal:
     out: Console
     talk: Console
 
-    def connect(self) -> Client:
-        """Return a client of the agent with this state folder."""
-        return Client(self.state)
+    @contextmanager
+    def connect(self, *named: str) -> Iterator[Client]:
+        """Give a client of the agent with this state folder.
+
+        named: the peers, or PEER/DATASET, that the command names; of a mistyped one the nearest is
+            told.
+        """
+        with Client(self.state) as client, nearest_names(client, named):
+            yield client
 
     def answer(self, message: Message, view: RenderableType) -> None:
         """Print one reply: the message as JSON, or its view for people."""
@@ -55,10 +62,10 @@ class Terminal:
             self.out.print(view)
 
     def show(
-        self, ask: Callable[[Client], Answer], view: Callable[[Answer], RenderableType]
+        self, ask: Callable[[Client], Answer], view: Callable[[Answer], RenderableType], *named: str
     ) -> None:
-        """Ask the agent one thing and print its reply."""
-        with self.connect() as client:
+        """Ask the agent one thing and print its reply; ``named`` as of :meth:`connect`."""
+        with self.connect(*named) as client:
             found = ask(client)
         self.answer(found, view(found))
 
@@ -83,6 +90,10 @@ class Terminal:
     def say(self, text: str | Text) -> None:
         """Tell the person something that is not data."""
         self.talk.print(text if isinstance(text, Text) else clean(text), soft_wrap=True)
+
+    def present(self, view: RenderableType) -> None:
+        """Show the person something to decide upon, which is not data."""
+        self.talk.print(view)
 
     def patience(self, what: str) -> AbstractContextManager[object]:
         """Show that something takes its time, while it does, if a person watches."""
@@ -109,13 +120,15 @@ class Terminal:
 def terminal_of(ctx: typer.Context) -> Terminal:
     """Return the terminal of a command, by the options --state and --json."""
     out = Console(highlight=False, markup=False, emoji=False)
-    if not out.is_terminal:
-        out.width = _PIPE_WIDTH
+    talk = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    for console in (out, talk):
+        if not console.is_terminal:
+            console.width = _PIPE_WIDTH
     return Terminal(
         state=state_of(ctx),
         as_json=bool(ctx.meta.get(JSON_KEY)),
         out=out,
-        talk=Console(stderr=True, highlight=False, markup=False, emoji=False),
+        talk=talk,
     )
 
 

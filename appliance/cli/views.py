@@ -10,6 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
+from appliance.cli.parameters import (
+    how_lists_are_written,
+    is_list_of_texts,
+    schemas_of,
+    type_of,
+)
 from appliance.cli.terminal import clean, facts, listed, minute, moment, table
 
 _STATE_STYLES = {
@@ -49,12 +55,12 @@ def services(views: Sequence[pb.ServiceView]) -> Table:
 
 def service(view: pb.ServiceView) -> RenderableType:
     """Show one service with its parameters."""
-    properties = json.loads(view.parameters_schema or "{}").get("properties", {})
+    schemas = schemas_of(view)
     parameters = table("parameter", "type", "default", "meaning")
-    for name, schema in properties.items():
+    for name, schema in schemas.items():
         parameters.add_row(
             name,
-            str(schema.get("type", "")),
+            type_of(schema),
             json.dumps(schema["default"]) if "default" in schema else "(required)",
             str(schema.get("description", "")),
         )
@@ -68,7 +74,10 @@ def service(view: pb.ServiceView) -> RenderableType:
             ("outputs", listed(view.outputs)),
         )
     )
-    return Group(about, Text(), parameters if properties else Text("It has no parameters."))
+    lists = [name for name, schema in schemas.items() if is_list_of_texts(schema)]
+    written = f"\nLists are written as in {how_lists_are_written(lists[0])}." if lists else ""
+    shown = parameters if schemas else Text("It has no parameters.")
+    return Group(about, Text(), shown, *([clean(written)] if lists else []))
 
 
 def _party_counts(view: pb.ServiceView) -> str:

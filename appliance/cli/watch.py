@@ -47,7 +47,7 @@ def _gist(one: pb.Job) -> str:
 def plain_line(one: pb.Job) -> str:
     """Say in one line how a job stands."""
     if one.HasField("progress") and one.state in ("running", "settling"):
-        return f"{standing(one)}: {figures(one.progress)}"
+        return f"{standing(one)}: {figures(one)}"
     return standing(one)
 
 
@@ -61,7 +61,7 @@ def progress(one: pb.Job) -> RenderableType:
     bars = Table.grid(padding=(0, 1))
     for party in one.parties:
         stage, fraction = _progress_of(party, one.progress)
-        if one.state == "succeeded":
+        if one.state == "succeeded" or (party.here and one.state == "settling"):
             stage, fraction = "", 1.0
         bars.add_row(
             clean(party_name(party)),
@@ -69,7 +69,7 @@ def progress(one: pb.Job) -> RenderableType:
             f"{fraction:4.0%}",
             clean(stage),
         )
-    return Group(first, bars, clean(figures(one.progress)))
+    return Group(first, bars, clean(figures(one)))
 
 
 def _progress_of(party: pb.JobParty, ours: pb.ProgressView) -> tuple[str, float]:
@@ -81,16 +81,17 @@ def _progress_of(party: pb.JobParty, ours: pb.ProgressView) -> tuple[str, float]
     return "", 0.0
 
 
-def figures(view: pb.ProgressView) -> str:
-    """Say stage, per cent, rows, bytes each way, rounds and the remaining time."""
+def figures(one: pb.Job) -> str:
+    """Say bytes each way and rounds, before the end also stage, per cent, rows and time left."""
+    view, is_done = one.progress, one.state in ("settling", "succeeded")
     if view.reconnecting:
         return "the connection is down; it will be resumed as soon as the peer answers"
-    parts = [f"{view.stage_title} {view.fraction:.0%}"]
-    if view.rows_total:
+    parts = [] if is_done else [f"{view.stage_title} {view.fraction:.0%}"]
+    if view.rows_total > 1 and not is_done:  # of a stage that counts no rows it is 1
         parts.append(f"{view.rows_done:,} of {view.rows_total:,} rows")
     parts.append(f"sent {decimal(view.bytes_sent)}, received {decimal(view.bytes_received)}")
     parts.append(f"{view.rounds} rounds" if view.rounds != 1 else "1 round")
-    if view.remaining_seconds >= 0 and view.fraction < 1:
+    if view.remaining_seconds >= 0 and view.fraction < 1 and not one.ended and not is_done:
         parts.append(f"about {duration(view.remaining_seconds)} left")
     return ", ".join(parts)
 

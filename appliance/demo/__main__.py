@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 from rich.console import Console
 
 from appliance.demo.nodes import DemoFailed, Node, running_nodes, wait_for_answers
-from appliance.demo.story import Teller, tell
+from appliance.demo.story import Teller, say_what_is_left, say_what_next, tell
 from appliance.demo.tables import write_tables
 from services.errors import ServiceError
 
@@ -35,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
         signal.signal(number, _end)
     try:
         with work_folder(options.folder) as folder:
-            return run(folder, stay=not options.exit)
+            return run(folder, stay=not options.exit, is_kept=options.folder is not None)
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
@@ -50,22 +50,28 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)  # unwinds the stack, so that the nodes are stopped
 
 
-def run(folder: Path, *, stay: bool) -> int:
-    """Tell the whole story in ``folder``; if ``stay``, leave the nodes running until Ctrl-C."""
+def run(folder: Path, *, stay: bool, is_kept: bool) -> int:
+    """Tell the whole story in ``folder``; if ``stay``, leave the nodes running until Ctrl-C.
+
+    is_kept: whether the folder stays when all is done.
+    """
     teller = Teller(Console(highlight=False, markup=False, emoji=False))
     with running_nodes(folder, "hospital", "laboratory") as nodes:
         try:
             tables = write_tables(folder)  # while the nodes start
             wait_for_answers(nodes)
-            tell(teller, nodes, tables)
+            job = tell(teller, nodes, tables)
         except ServiceError:
             for node in nodes:
                 node.require_alive()  # a node that died is the better explanation
             raise
         if stay:
+            say_what_next(teller, nodes, job)
             teller.console.print("\nBoth nodes run until you press Ctrl-C.")
             _stay(nodes)
             teller.console.print("\nThe nodes have been stopped.")
+        else:
+            say_what_is_left(teller, folder if is_kept else None)
     return 0
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
 from appliance.cli import job_views, views
+from appliance.cli.parameters import find_defaults
 from appliance.cli.terminal import clean, table
 from appliance.demo.nodes import DemoFailed, Node, wait_until
 from appliance.demo.tables import KEY, NORMAL_FORM, Tables
@@ -59,8 +60,8 @@ class Teller:
         return time.monotonic() - self._began
 
 
-def tell(teller: Teller, nodes: Sequence[Node], tables: Tables) -> None:
-    """Run the whole demonstration on two nodes that run already."""
+def tell(teller: Teller, nodes: Sequence[Node], tables: Tables) -> pb.Job:
+    """Run the whole demonstration on two nodes that run already; return its job."""
     hospital, laboratory = nodes
     teller.step("Two nodes run, each with its own identity key, database and ports")
     for node in nodes:
@@ -75,7 +76,7 @@ def tell(teller: Teller, nodes: Sequence[Node], tables: Tables) -> None:
     ended = watch_everywhere(nodes, job.id, teller.console)
     require_success(nodes, ended)
     show_outcomes(teller, nodes, ended, tables)
-    say_what_next(teller, nodes, job)
+    return job
 
 
 def pair(teller: Teller, hospital: Node, laboratory: Node) -> None:
@@ -169,7 +170,7 @@ def propose(teller: Teller, hospital: Node, laboratory: Node) -> pb.Job:
 
 
 def approve(teller: Teller, laboratory: Node, hospital: Node, job: pb.Job) -> None:
-    """Let the laboratory's data owner read the disclosure and sign."""
+    """Let the laboratory's data owner read the contract and the disclosure, and sign."""
     teller.step("The laboratory's data owner reads what each side will learn, and approves")
     waiting = wait_until(
         "the proposal has reached the laboratory",
@@ -181,7 +182,7 @@ def approve(teller: Teller, laboratory: Node, hospital: Node, job: pb.Job) -> No
     )
     teller.typed(laboratory, f"jobs approve {job.id}")
     read = laboratory.client.get_job(waiting.id)
-    teller.show(job_views.disclosure(read))
+    teller.show(job_views.job(read, find_defaults(laboratory.client, read.service)))
     laboratory.client.approve_job(read.id, read.digest)
 
 
@@ -238,8 +239,16 @@ def _show_head(teller: Teller, path: Path) -> None:
     teller.show(made)
 
 
+def say_what_is_left(teller: Teller, kept: Path | None) -> None:
+    """End the demonstration where nothing runs on; ``kept`` is the folder that stays, if any."""
+    teller.step(f"Done in {teller.seconds:.1f} s")
+    left = f"what they made is in {kept}" if kept else "what they made is deleted"
+    teller.say(f"The nodes stop now, and {left}.")
+    teller.say('"make demo" alone leaves both nodes running, to be tried by hand.')
+
+
 def say_what_next(teller: Teller, nodes: Sequence[Node], job: pb.Job) -> None:
-    """Tell what can be tried on the two nodes."""
+    """Tell what can be tried on the two nodes while they run."""
     hospital, laboratory = nodes
     coffer = _coffer_command()
     teller.step(f"Done in {teller.seconds:.1f} s. What to try next, while the nodes run")

@@ -284,6 +284,7 @@ def test_submit_refuses_a_receiver_that_is_no_party(
 def test_approve_shows_who_learns_what_and_sends_the_digest_shown(
     agent: FakeAgent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    lay_services(agent)
     agent.lay("Jobs/GetJob", a_job())
     agent.lay("Jobs/ApproveJob", a_job("starting"))
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
@@ -300,6 +301,7 @@ def test_approve_shows_who_learns_what_and_sends_the_digest_shown(
 def test_approve_without_a_yes_signs_nothing(
     agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lay_services(agent)
     agent.lay("Jobs/GetJob", a_job())
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
 
@@ -410,6 +412,30 @@ def test_watch_without_a_terminal_tells_plain_lines_and_not_each_update(
         "succeeded",
     ]
     assert "succeeded" in out
+
+
+def test_a_stage_that_counts_no_rows_tells_none(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = progressing("running", 0.9)
+    job.progress.rows_done, job.progress.rows_total = 0, 1
+    agent.lay("Jobs/WatchJob", job, a_job("succeeded", ended=True))
+
+    coffer(agent, "jobs", "watch", JOB_ID)
+
+    assert capsys.readouterr().err.startswith("running: blinding 90%, sent 2.0 MB")
+
+
+def test_who_has_finished_is_told_of_no_work_that_is_left(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent.lay("Jobs/WatchJob", progressing("settling", 0.9), a_job("succeeded", ended=True))
+
+    coffer(agent, "jobs", "watch", JOB_ID)
+
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "finished here, waiting for the peers' verdicts: sent 2.0 MB, received 1.0 MB, 2 rounds"
+    )
 
 
 def test_a_job_that_goes_on_from_a_checkpoint_says_so(

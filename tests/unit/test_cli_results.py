@@ -1,4 +1,5 @@
 import csv
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -74,3 +75,15 @@ def test_a_file_that_exists_is_replaced_only_if_asked(found: pb.JobResult, tmp_p
     copy_results(one_of(found), goal, replace=True, form=Format.CSV)
 
     assert goal.read_text().startswith("id,")
+
+
+def test_a_copy_is_for_its_owner_alone_in_either_format(
+    found: pb.JobResult, tmp_path: Path
+) -> None:
+    former = os.umask(0o022)
+    for form in Format:
+        copy_results(found, tmp_path / "out", replace=False, form=form)
+    os.umask(former)
+
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()}
+    assert modes == {0o600}

@@ -1,4 +1,5 @@
 import csv
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -6,11 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from appliance.api.client import Client
 from appliance.demo.__main__ import main, work_folder
 from appliance.demo.nodes import DemoFailed, Node, wait_until
-from appliance.demo.story import require_intersection
+from appliance.demo.story import Teller, require_intersection, say_what_is_left
 from appliance.demo.tables import KEY, Tables, write_tables
 
 
@@ -103,3 +105,16 @@ def test_what_the_demonstration_made_is_kept_only_if_it_failed() -> None:
     assert not good.exists()
     assert bad.is_dir()
     bad.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("kept", "left"),
+    [(None, "what they made is deleted"), (Path("/x/y"), "what they made is in /x/y")],
+)
+def test_a_demonstration_that_ends_tells_what_is_left_of_it(kept: Path | None, left: str) -> None:
+    shown = io.StringIO()
+
+    say_what_is_left(Teller(Console(file=shown)), kept)
+
+    assert left in shown.getvalue()
+    assert "while the nodes run" not in shown.getvalue()

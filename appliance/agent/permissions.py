@@ -27,6 +27,7 @@ _INVITED: Final = frozenset({Caller.INVITED})
 PERMISSIONS: Final = {
     "/coffer.agent.v1.Node/ShowNode": _LOCAL,
     "/coffer.agent.v1.Node/ListServices": _LOCAL,
+    "/coffer.agent.v1.Machine/ShowMachine": _LOCAL,
     "/coffer.agent.v1.Peers/Invite": _LOCAL,
     "/coffer.agent.v1.Peers/ListInvitations": _LOCAL,
     "/coffer.agent.v1.Peers/WithdrawInvitation": _LOCAL,

@@ -17,6 +17,7 @@ from appliance.api import agent_pb2_grpc as local
 from appliance.api import peer_pb2_grpc as peer_api
 from appliance.datasets.rpc import DatasetsRpc
 from appliance.jobs.rpc import JobsRpc
+from appliance.machine.rpc import MachineRpc
 from appliance.mailbox.letters import MOST_BODY_BYTES
 from appliance.mailbox.rpc import MailboxRpc
 from appliance.peering import tls
@@ -105,6 +106,7 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
     peers = PeersRpc(node.peers, node.invitations, node.acceptance, node.outbox.pending_count)
     local.add_PeersServicer_to_server(peers, server)
     local.add_DatasetsServicer_to_server(DatasetsRpc(node.datasets), server)
+    local.add_MachineServicer_to_server(MachineRpc(config.state), server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)
     server.add_insecure_port(f"unix:{inner}")
     await server.start()

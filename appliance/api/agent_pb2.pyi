@@ -34,6 +34,77 @@ class NodeView(_message.Message):
     waiting_count: int
     def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., address: _Optional[str] = ..., state_folder: _Optional[str] = ..., certificate_expires_milliseconds: _Optional[int] = ..., confinement: _Optional[_Iterable[str]] = ..., peer_count: _Optional[int] = ..., dataset_count: _Optional[int] = ..., waiting_count: _Optional[int] = ...) -> None: ...
 
+class ShowMachineRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class MachineView(_message.Message):
+    __slots__ = ("is_appliance", "image_version", "kernel", "secure_boot", "lockdown", "requires_signed_modules", "usr_root_hash", "usr_is_read_only", "var_is_encrypted", "pcrs", "taint", "problems", "cores", "busy_fraction", "memory_bytes", "memory_free_bytes", "disk_bytes", "disk_free_bytes", "up_seconds", "addresses")
+    class PcrsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: str
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
+    IS_APPLIANCE_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    KERNEL_FIELD_NUMBER: _ClassVar[int]
+    SECURE_BOOT_FIELD_NUMBER: _ClassVar[int]
+    LOCKDOWN_FIELD_NUMBER: _ClassVar[int]
+    REQUIRES_SIGNED_MODULES_FIELD_NUMBER: _ClassVar[int]
+    USR_ROOT_HASH_FIELD_NUMBER: _ClassVar[int]
+    USR_IS_READ_ONLY_FIELD_NUMBER: _ClassVar[int]
+    VAR_IS_ENCRYPTED_FIELD_NUMBER: _ClassVar[int]
+    PCRS_FIELD_NUMBER: _ClassVar[int]
+    TAINT_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    CORES_FIELD_NUMBER: _ClassVar[int]
+    BUSY_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DISK_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    UP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    is_appliance: bool
+    image_version: str
+    kernel: str
+    secure_boot: bool
+    lockdown: str
+    requires_signed_modules: bool
+    usr_root_hash: str
+    usr_is_read_only: bool
+    var_is_encrypted: bool
+    pcrs: _containers.ScalarMap[int, str]
+    taint: int
+    problems: _containers.RepeatedCompositeFieldContainer[Problem]
+    cores: int
+    busy_fraction: float
+    memory_bytes: int
+    memory_free_bytes: int
+    disk_bytes: int
+    disk_free_bytes: int
+    up_seconds: float
+    addresses: _containers.RepeatedCompositeFieldContainer[CardAddress]
+    def __init__(self, is_appliance: _Optional[bool] = ..., image_version: _Optional[str] = ..., kernel: _Optional[str] = ..., secure_boot: _Optional[bool] = ..., lockdown: _Optional[str] = ..., requires_signed_modules: _Optional[bool] = ..., usr_root_hash: _Optional[str] = ..., usr_is_read_only: _Optional[bool] = ..., var_is_encrypted: _Optional[bool] = ..., pcrs: _Optional[_Mapping[int, str]] = ..., taint: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., cores: _Optional[int] = ..., busy_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., up_seconds: _Optional[float] = ..., addresses: _Optional[_Iterable[_Union[CardAddress, _Mapping]]] = ...) -> None: ...
+
+class Problem(_message.Message):
+    __slots__ = ("what", "remedy")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    remedy: str
+    def __init__(self, what: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
+
+class CardAddress(_message.Message):
+    __slots__ = ("card", "address")
+    CARD_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    card: str
+    address: str
+    def __init__(self, card: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+
 class ListServicesRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -145,6 +145,82 @@ class Node:
             _registered_method=True)
 
 
+class MachineStub:
+    """The machine that this node runs on.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ShowMachine = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ShowMachine',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ShowMachineRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.MachineView.FromString,
+                _registered_method=True)
+
+
+class MachineServicer:
+    """The machine that this node runs on.
+    """
+
+    def ShowMachine(self, request, context):
+        """Shows how the machine was started, and how much of it is in use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_MachineServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ShowMachine': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowMachine,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ShowMachineRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.MachineView.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'coffer.agent.v1.Machine', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('coffer.agent.v1.Machine', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Machine:
+    """The machine that this node runs on.
+    """
+
+    @staticmethod
+    def ShowMachine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ShowMachine',
+            appliance_dot_api_dot_agent__pb2.ShowMachineRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.MachineView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class PeersStub:
     """Other nodes, and how they become known.
     """

@@ -78,6 +78,10 @@ class Client:
         """Show who this node is and how it fares."""
         return self._ask("Node/ShowNode", pb.ShowNodeRequest(), pb.NodeView)
 
+    def show_machine(self) -> pb.MachineView:
+        """Show how the node's machine was started, and how much of it is in use."""
+        return self._ask("Machine/ShowMachine", pb.ShowMachineRequest(), pb.MachineView)
+
     def list_services(self) -> Sequence[pb.ServiceView]:
         """List the services that this node can run."""
         reply = self._ask("Node/ListServices", pb.ListServicesRequest(), pb.ListServicesReply)

@@ -7,6 +7,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from appliance.cli.datasets import datasets
 from appliance.cli.jobs import jobs
+from appliance.cli.machine import machine
 from appliance.cli.node import node, services, up
 from appliance.cli.peers import peers
 from appliance.cli.terminal import JSON_KEY, STATE_KEY
@@ -19,6 +20,7 @@ def command_tree() -> TyperGroup:
     app.command("up")(up)
     for name, noun in (
         ("node", node),
+        ("machine", machine),
         ("services", services),
         ("peers", peers),
         ("datasets", datasets),

@@ -18,6 +18,7 @@ from tests.doubles import FakeAgent
 
 EVERY_VERB = {
     ("node", "show"): ("Node/ShowNode", pb.NodeView()),
+    ("machine", "show"): ("Machine/ShowMachine", pb.MachineView()),
     ("services", "list"): ("Node/ListServices", pb.ListServicesReply()),
     ("peers", "invite"): ("Peers/Invite", pb.Invitation()),
     ("peers", "invitations"): ("Peers/ListInvitations", pb.ListInvitationsReply()),

@@ -1,0 +1,70 @@
+"""``coffer machine …``: what this node runs on."""
+
+from rich.console import Group, RenderableType
+from rich.filesize import decimal
+from rich.text import Text
+from typer import Context, Typer
+
+from appliance.api import agent_pb2 as pb
+from appliance.cli.terminal import facts, listed, table, terminal_of
+
+OUTSIDE = "not available outside the appliance"
+
+machine = Typer(no_args_is_help=True, help="The machine that this node runs on.")
+
+
+@machine.command("show")
+def show_machine(ctx: Context) -> None:
+    """Show how the machine was started, what is amiss, and how much of it is in use."""
+    terminal_of(ctx).show(lambda client: client.show_machine(), view)
+
+
+def view(found: pb.MachineView) -> RenderableType:
+    """Show a machine: a verdict first, then how it was started, then what is in use."""
+    parts: list[RenderableType] = [facts((("verdict", verdict(found)), *_start(found)))]
+    if found.pcrs:
+        pcrs = table("#PCR", "SHA-256")
+        for number in sorted(found.pcrs):
+            pcrs.add_row(str(number), found.pcrs[number])
+        parts += [Text(), pcrs]
+    parts += [Text(), facts(_use(found))]
+    if found.problems:
+        problems = table("amiss", "what to do")
+        for one in found.problems:
+            problems.add_row(one.what, one.remedy)
+        parts += [Text(), problems]
+    return Group(*parts)
+
+
+def verdict(found: pb.MachineView) -> Text:
+    """Say in a word or two how a machine fares."""
+    if not found.is_appliance:
+        return Text("no appliance: nobody vouches for how this machine was started", style="dim")
+    if found.problems:
+        return Text("act now", style="red")
+    return Text("fine", style="green")
+
+
+def _start(found: pb.MachineView) -> tuple[tuple[str, str], ...]:
+    if not found.is_appliance:
+        return ("image", OUTSIDE), ("measured start", OUTSIDE), ("kernel", found.kernel)
+    is_on = found.HasField("secure_boot") and found.secure_boot
+    return (
+        ("image", found.image_version),
+        ("kernel", found.kernel + (f", tainted ({found.taint})" if found.taint else "")),
+        ("Secure Boot", "on" if is_on else "off"),
+        ("lockdown", found.lockdown or "none"),
+        ("modules", "signed ones alone" if found.requires_signed_modules else "any"),
+        ("/usr", f"verity {found.usr_root_hash}" if found.usr_root_hash else "not checked"),
+        ("/var", "encrypted" if found.var_is_encrypted else "not encrypted"),
+    )
+
+
+def _use(found: pb.MachineView) -> tuple[tuple[str, str], ...]:
+    return (
+        ("cores", f"{found.cores}, {found.busy_fraction:.0%} busy"),
+        ("memory", f"{decimal(found.memory_free_bytes)} of {decimal(found.memory_bytes)} free"),
+        ("disk", f"{decimal(found.disk_free_bytes)} of {decimal(found.disk_bytes)} free"),
+        ("running for", f"{found.up_seconds / 3600:.1f} hours"),
+        ("addresses", listed([f"{one.address} ({one.card})" for one in found.addresses])),
+    )

@@ -1,0 +1,64 @@
+"""What a node tells of its machine, and how people see it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.api import agent_pb2 as pb
+from appliance.machine.rpc import MachineRpc
+from tests.agent.cli_sides import coffer
+from tests.doubles import FakeAgent
+
+HERE: Any = None
+
+
+def test_a_plain_machine_tells_of_its_use_and_promises_nothing(tmp_path: Path) -> None:
+    seen = asyncio.run(MachineRpc(tmp_path).ShowMachine(pb.ShowMachineRequest(), HERE))
+
+    assert not seen.is_appliance
+    assert not seen.problems
+    assert seen.cores >= 1
+    assert 0 <= seen.busy_fraction <= 1
+    assert 0 < seen.memory_free_bytes < seen.memory_bytes
+    assert 0 < seen.disk_free_bytes <= seen.disk_bytes
+    assert seen.up_seconds > 0
+
+
+def shown(agent: FakeAgent, view: pb.MachineView, capsys: pytest.CaptureFixture[str]) -> str:
+    agent.lay("Machine/ShowMachine", view)
+    assert coffer(agent, "machine", "show") == 0
+    return capsys.readouterr().out
+
+
+def test_outside_the_appliance_it_is_said_plainly(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = shown(agent, pb.MachineView(kernel="6.12", cores=2, memory_bytes=1000), capsys)
+
+    assert "no appliance" in said
+    assert "not available outside the appliance" in said
+    assert "fine" not in said
+
+
+def test_a_verdict_comes_first_and_each_problem_has_a_remedy(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = pb.MachineView(
+        is_appliance=True,
+        image_version="20261129.1",
+        secure_boot=True,
+        lockdown="integrity",
+        pcrs={7: "ab" * 32},
+        addresses=[pb.CardAddress(card="enp1s0", address="192.0.2.7")],
+    )
+    fine = shown(agent, view, capsys)
+    view.problems.append(pb.Problem(what="Secure Boot is off", remedy="switch it on"))
+    amiss = shown(agent, view, capsys)
+
+    assert fine.split("\n")[0].split() == ["verdict", "fine"]
+    assert "192.0.2.7 (enp1s0)" in fine
+    assert "ab" * 32 in fine
+    assert "act now" in amiss.split("\n")[0]
+    assert "switch it on" in amiss

@@ -15,6 +15,9 @@ Protocol = Literal["ecdh", "rr22"]
 PARTITION_ROWS: Final = 5 << 18
 """Rows of a partition on average: 1.25 · 2^20, beyond which nothing gets faster."""
 
+FEW_PARTITIONS: Final = 64
+"""So many may be asked for at any size; more only if each has as many rows: each takes its time."""
+
 PROCESS_BYTES: Final = 640 << 20
 """What a worker takes for itself, for reading its table and for one batch of it."""
 
@@ -114,6 +117,12 @@ def partitions_for(
     row_count: int, protocol: Protocol, label_bytes: int, parameters: IntersectParameters
 ) -> int:
     """Return how many parts a set must be in so that one of them fits into the memory agreed."""
+    most_parts = max(FEW_PARTITIONS, row_count // FEW_PARTITIONS)
+    if parameters.partitions > most_parts:
+        raise ConfigError(
+            f"{parameters.partitions} partitions are too many for {row_count} rows",
+            remedy=f"set the parameter partitions to {most_parts} or less",
+        )
     room = (parameters.memory_mib << 20) - PROCESS_BYTES - result_bytes(row_count)
     most = min(PARTITION_ROWS, room // (_BYTES_A_ROW[protocol] + 3 * label_bytes))
     if most < min(row_count, 1 << 14):

@@ -160,3 +160,16 @@ def test_as_much_memory_is_asked_for_as_the_elements_of_both_take() -> None:
     made = terms(HOSPITAL, LABORATORY)
     assert memory(made, 0) >= 32 * (100 + 200)
     assert memory(made, 1) >= 32 * 100
+
+
+@pytest.mark.parametrize(("rows", "most"), [(1, 64), (4096, 64), (1 << 18, 4096)])
+def test_partitions_of_next_to_no_rows_are_refused(rows: int, most: int) -> None:
+    def asked(partitions: int) -> Terms:
+        small, large = (replace(HOSPITAL, dataset=dataset(1)), dataset(rows))
+        made = terms(small, replace(LABORATORY, dataset=large))
+        return replace(made, parameters=IntersectParameters(partitions=partitions))
+
+    SERVICE.require(asked(most))
+    if most < 4096:
+        with pytest.raises(ConfigError, match=f"{most + 1} partitions are too many for {rows} r"):
+            SERVICE.require(asked(most + 1))

@@ -1,0 +1,1 @@
+"""What lies below Linux, and in the cards: pure parsing and prediction, without any I/O."""

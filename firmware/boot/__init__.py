@@ -1,0 +1,1 @@
+"""Measured and verified boot: what the firmware and the boot loaders tell the TPM, and why."""

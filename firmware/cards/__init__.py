@@ -1,0 +1,1 @@
+"""Accelerator cards: what they are, what they need to work, and when they are unwell."""

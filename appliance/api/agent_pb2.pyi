@@ -39,7 +39,7 @@ class ShowMachineRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class MachineView(_message.Message):
-    __slots__ = ("is_appliance", "image_version", "kernel", "secure_boot", "lockdown", "requires_signed_modules", "usr_root_hash", "usr_is_read_only", "var_is_encrypted", "pcrs", "taint", "problems", "cores", "busy_fraction", "memory_bytes", "memory_free_bytes", "disk_bytes", "disk_free_bytes", "up_seconds", "addresses")
+    __slots__ = ("is_appliance", "image_version", "kernel", "secure_boot", "lockdown", "requires_signed_modules", "usr_root_hash", "usr_is_read_only", "var_is_encrypted", "pcrs", "taint", "problems", "cores", "busy_fraction", "memory_bytes", "memory_free_bytes", "disk_bytes", "disk_free_bytes", "up_seconds", "addresses", "cards")
     class PcrsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +67,7 @@ class MachineView(_message.Message):
     DISK_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     UP_SECONDS_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    CARDS_FIELD_NUMBER: _ClassVar[int]
     is_appliance: bool
     image_version: str
     kernel: str
@@ -86,8 +87,9 @@ class MachineView(_message.Message):
     disk_bytes: int
     disk_free_bytes: int
     up_seconds: float
-    addresses: _containers.RepeatedCompositeFieldContainer[CardAddress]
-    def __init__(self, is_appliance: _Optional[bool] = ..., image_version: _Optional[str] = ..., kernel: _Optional[str] = ..., secure_boot: _Optional[bool] = ..., lockdown: _Optional[str] = ..., requires_signed_modules: _Optional[bool] = ..., usr_root_hash: _Optional[str] = ..., usr_is_read_only: _Optional[bool] = ..., var_is_encrypted: _Optional[bool] = ..., pcrs: _Optional[_Mapping[int, str]] = ..., taint: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., cores: _Optional[int] = ..., busy_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., up_seconds: _Optional[float] = ..., addresses: _Optional[_Iterable[_Union[CardAddress, _Mapping]]] = ...) -> None: ...
+    addresses: _containers.RepeatedCompositeFieldContainer[NetworkAddress]
+    cards: _containers.RepeatedCompositeFieldContainer[AcceleratorCard]
+    def __init__(self, is_appliance: _Optional[bool] = ..., image_version: _Optional[str] = ..., kernel: _Optional[str] = ..., secure_boot: _Optional[bool] = ..., lockdown: _Optional[str] = ..., requires_signed_modules: _Optional[bool] = ..., usr_root_hash: _Optional[str] = ..., usr_is_read_only: _Optional[bool] = ..., var_is_encrypted: _Optional[bool] = ..., pcrs: _Optional[_Mapping[int, str]] = ..., taint: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., cores: _Optional[int] = ..., busy_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., up_seconds: _Optional[float] = ..., addresses: _Optional[_Iterable[_Union[NetworkAddress, _Mapping]]] = ..., cards: _Optional[_Iterable[_Union[AcceleratorCard, _Mapping]]] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("what", "remedy")
@@ -97,13 +99,27 @@ class Problem(_message.Message):
     remedy: str
     def __init__(self, what: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
 
-class CardAddress(_message.Message):
-    __slots__ = ("card", "address")
-    CARD_FIELD_NUMBER: _ClassVar[int]
+class NetworkAddress(_message.Message):
+    __slots__ = ("interface", "address")
+    INTERFACE_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
-    card: str
+    interface: str
     address: str
-    def __init__(self, card: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+    def __init__(self, interface: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+
+class AcceleratorCard(_message.Message):
+    __slots__ = ("address", "title", "driver", "speeds_up", "problems")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    DRIVER_FIELD_NUMBER: _ClassVar[int]
+    SPEEDS_UP_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    title: str
+    driver: str
+    speeds_up: _containers.RepeatedScalarFieldContainer[str]
+    problems: _containers.RepeatedCompositeFieldContainer[Problem]
+    def __init__(self, address: _Optional[str] = ..., title: _Optional[str] = ..., driver: _Optional[str] = ..., speeds_up: _Optional[_Iterable[str]] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ...) -> None: ...
 
 class ListServicesRequest(_message.Message):
     __slots__ = ()

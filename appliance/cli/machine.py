@@ -28,12 +28,22 @@ def view(found: pb.MachineView) -> RenderableType:
             pcrs.add_row(str(number), found.pcrs[number])
         parts += [Text(), pcrs]
     parts += [Text(), facts(_use(found))]
-    if found.problems:
-        problems = table("amiss", "what to do")
-        for one in found.problems:
-            problems.add_row(one.what, one.remedy)
-        parts += [Text(), problems]
+    if found.cards:
+        cards = table("card", "at", "driver", "speeds up")
+        for card in found.cards:
+            cards.add_row(card.title, card.address, card.driver or "none", listed(card.speeds_up))
+        parts += [Text(), cards]
+    if problems := problems_of(found):
+        shown = table("amiss", "what to do")
+        for one in problems:
+            shown.add_row(one.what, one.remedy)
+        parts += [Text(), shown]
     return Group(*parts)
+
+
+def problems_of(found: pb.MachineView) -> list[pb.Problem]:
+    """Return all that is amiss, the machine's own problems before its cards'."""
+    return [*found.problems, *(one for card in found.cards for one in card.problems)]
 
 
 def verdict(found: pb.MachineView) -> Text:
@@ -42,6 +52,8 @@ def verdict(found: pb.MachineView) -> Text:
         return Text("no appliance: nobody vouches for how this machine was started", style="dim")
     if found.problems:
         return Text("act now", style="red")
+    if problems_of(found):
+        return Text("degraded: a card cannot be used", style="yellow")
     return Text("fine", style="green")
 
 
@@ -66,5 +78,5 @@ def _use(found: pb.MachineView) -> tuple[tuple[str, str], ...]:
         ("memory", f"{decimal(found.memory_free_bytes)} of {decimal(found.memory_bytes)} free"),
         ("disk", f"{decimal(found.disk_free_bytes)} of {decimal(found.disk_bytes)} free"),
         ("running for", f"{found.up_seconds / 3600:.1f} hours"),
-        ("addresses", listed([f"{one.address} ({one.card})" for one in found.addresses])),
+        ("addresses", listed([f"{one.address} ({one.interface})" for one in found.addresses])),
     )

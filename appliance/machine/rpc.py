@@ -1,14 +1,19 @@
 """The Machine API: what this node runs on."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from grpc.aio import ServicerContext
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import MachineServicer
+from appliance.machine.cards import read_cards
 from appliance.machine.load import Load, read_load
 from appliance.machine.posture import Posture, read_posture
+from appliance.machine.posture import Problem as MachineProblem
+from firmware.cards.found import FoundCard
+from firmware.cards.found import Problem as CardProblem
 
 
 class MachineRpc(MachineServicer):
@@ -24,10 +29,11 @@ class MachineRpc(MachineServicer):
     ) -> pb.MachineView:
         """Show how this machine was started, and how much of it is in use."""
         load = await asyncio.to_thread(read_load, self._state)
-        return to_proto(await asyncio.to_thread(read_posture), load)
+        posture = await asyncio.to_thread(read_posture)
+        return to_proto(posture, load, await asyncio.to_thread(read_cards))
 
 
-def to_proto(posture: Posture, load: Load) -> pb.MachineView:
+def to_proto(posture: Posture, load: Load, cards: Sequence[FoundCard]) -> pb.MachineView:
     """Return what local callers see of a machine."""
     view = pb.MachineView(
         is_appliance=posture.is_appliance,
@@ -40,7 +46,7 @@ def to_proto(posture: Posture, load: Load) -> pb.MachineView:
         var_is_encrypted=posture.var_is_encrypted,
         pcrs=posture.pcrs,
         taint=posture.taint,
-        problems=[pb.Problem(what=one.what, remedy=one.remedy) for one in posture.problems()],
+        problems=map(_problem, posture.problems()),
         cores=load.cores,
         busy_fraction=load.busy_fraction,
         memory_bytes=load.memory_bytes,
@@ -48,8 +54,23 @@ def to_proto(posture: Posture, load: Load) -> pb.MachineView:
         disk_bytes=load.disk_bytes,
         disk_free_bytes=load.disk_free_bytes,
         up_seconds=load.up_seconds,
-        addresses=[pb.CardAddress(card=card, address=text) for card, text in load.addresses],
+        addresses=[pb.NetworkAddress(interface=name, address=a) for name, a in load.addresses],
+        cards=map(_card, cards),
     )
     if posture.secure_boot is not None:
         view.secure_boot = posture.secure_boot
     return view
+
+
+def _card(card: FoundCard) -> pb.AcceleratorCard:
+    return pb.AcceleratorCard(
+        address=card.pci.address,
+        title=card.title,
+        driver=card.pci.driver or "",
+        speeds_up=[work.value for work in card.family.speeds_up] if card.family else [],
+        problems=map(_problem, card.problems),
+    )
+
+
+def _problem(problem: MachineProblem | CardProblem) -> pb.Problem:
+    return pb.Problem(what=problem.what, remedy=problem.remedy)

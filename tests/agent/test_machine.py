@@ -51,7 +51,7 @@ def test_a_verdict_comes_first_and_each_problem_has_a_remedy(
         secure_boot=True,
         lockdown="integrity",
         pcrs={7: "ab" * 32},
-        addresses=[pb.CardAddress(card="enp1s0", address="192.0.2.7")],
+        addresses=[pb.NetworkAddress(interface="enp1s0", address="192.0.2.7")],
     )
     fine = shown(agent, view, capsys)
     view.problems.append(pb.Problem(what="Secure Boot is off", remedy="switch it on"))
@@ -62,3 +62,16 @@ def test_a_verdict_comes_first_and_each_problem_has_a_remedy(
     assert "ab" * 32 in fine
     assert "act now" in amiss.split("\n")[0]
     assert "switch it on" in amiss
+
+
+def test_a_card_that_cannot_be_used_degrades_the_machine(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = pb.Problem(what="no driver is bound to A40", remedy="use another image")
+    card = pb.AcceleratorCard(title="A40", address="0000:65:00.0", problems=[problem])
+
+    said = shown(agent, pb.MachineView(is_appliance=True, cards=[card]), capsys)
+
+    assert "degraded" in said.split("\n")[0]
+    assert "0000:65:00.0" in said
+    assert "use another image" in said

@@ -1,12 +1,13 @@
 # Every target first sets up what it needs (.ci/setup), which takes no time when nothing is missing.
 PYTHON := .venv/bin/python
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=HOME,XDG_CACHE_HOME,XDG_CONFIG_HOME)
 PROTOS := appliance/api/agent.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams locks format clean
+.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams image image-keys boot test-image locks format clean
 
 help:  ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## install what a node needs, and build it
 	@.ci/setup run
@@ -42,6 +43,22 @@ bench:  ## run every benchmark quickly; `.venv/bin/python -m bench` says what th
 	@.ci/setup demo
 	@$(PYTHON) -m bench all --quick
 
+image:  ## make the appliance's disk image in image/out; as root or with sudo
+	@.ci/setup test
+	@$(AS_ROOT) $(PYTHON) -m image build $(if $(QUICK),--quick)
+
+image-keys:  ## make the development keys that images are signed with, outside the tree
+	@.ci/setup test
+	@$(AS_ROOT) $(PYTHON) -m image keys
+
+boot:  ## run the disk image in QEMU, its console here (Ctrl-A X ends it); FRESH=1 forgets what it stored
+	@$(AS_ROOT) $(PYTHON) -m image boot $(if $(FRESH),--fresh)
+
+test-image:  ## start the disk image in virtual machines and look at them; takes long
+	@.ci/setup test
+	@mkdir -p build
+	@$(AS_ROOT) $(PYTHON) -m pytest --junitxml build/image.xml tests/vm
+
 protos:  ## write the gRPC code anew from the .proto files
 	@.ci/setup test
 	@$(PYTHON) -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
@@ -60,4 +77,4 @@ format:  ## lay out the code as the checks want it
 
 clean:  ## remove what was built and set up
 	@rm -rf .venv build bench/.peers *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
-	@find services appliance bench tests -name __pycache__ -prune -exec rm -rf {} +
+	@find services appliance bench image tests -name __pycache__ -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-CODE: Final = ("appliance", "bench", "firmware", "services", "tests")
+CODE: Final = ("appliance", "bench", "firmware", "image", "services", "tests")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

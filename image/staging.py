@@ -1,0 +1,78 @@
+"""Lay out Coffer as files of the image: its programs, its units, its Secure Boot keys."""
+
+import datetime
+import shutil
+from pathlib import Path
+from typing import Final
+
+from image import enrolment, places, wheels
+from image.build import Build
+from image.wheels import Wheels
+
+UNITS: Final = places.TREE / "appliance" / "units"
+SITE: Final = Path("/usr/lib/coffer/site")
+PROGRAMS: Final = {
+    "coffer": "appliance.cli.__main__",
+    "coffer-worker": "appliance.agent.worker",
+    "coffer-worker-end": "appliance.agent.worker_end",
+}
+_LAUNCHER: Final = """#!/usr/bin/python3 -sPB
+import sys
+
+from {module} import main
+
+sys.exit(main())
+"""
+_LOADER: Final = """timeout 0
+editor no
+secure-boot-enroll force
+"""
+
+
+def lay_out(build: Build) -> Wheels:
+    """Fill the staged tree, in place of what was in it; return what goes in besides.
+
+    Raises: CommandFailed if Coffer's wheels cannot be built or the keys cannot be used.
+    """
+    shutil.rmtree(build.staged, ignore_errors=True)
+    build.staged.mkdir(parents=True)
+    _lay_out_units(build.staged)
+    _lay_out_programs(build.staged)
+    _lay_out_secure_boot(build)
+    return wheels.build(build.toolchain, build.log)
+
+
+def _lay_out_units(root: Path) -> None:
+    places_of = {
+        ".service": "usr/lib/systemd/system",
+        ".socket": "usr/lib/systemd/system",
+        ".sysusers": "usr/lib/sysusers.d",
+        ".tmpfiles": "usr/lib/tmpfiles.d",
+    }
+    for unit in sorted(UNITS.iterdir()):
+        folder = root / places_of[unit.suffix]
+        folder.mkdir(parents=True, exist_ok=True)
+        is_unit = unit.suffix in (".service", ".socket")
+        shutil.copyfile(unit, folder / (unit.name if is_unit else f"{unit.stem}.conf"))
+
+
+def _lay_out_programs(root: Path) -> None:
+    folder = root / "usr/bin"
+    folder.mkdir(parents=True)
+    for name, module in PROGRAMS.items():
+        program = folder / name
+        program.write_text(_LAUNCHER.format(module=module))
+        program.chmod(0o755)
+    paths = root / "usr/lib/python3/dist-packages/coffer.pth"
+    paths.parent.mkdir(parents=True)
+    paths.write_text(f"{SITE}\n")
+
+
+def _lay_out_secure_boot(build: Build) -> None:
+    """Put signed writes of PK, KEK and db where systemd-boot enrols them from in set-up mode."""
+    folder = build.staged / "efi/loader/keys/auto"
+    folder.mkdir(parents=True)
+    (folder.parents[1] / "loader.conf").write_text(_LOADER)
+    signed_at = datetime.datetime.fromtimestamp(build.epoch_seconds, datetime.UTC)
+    for variable, write in enrolment.signed_writes(build.keys, signed_at).items():
+        (folder / f"{variable}.auth").write_bytes(write)

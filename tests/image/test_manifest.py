@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from image import manifest
+from image.errors import ImageError
+from image.manifest import Part
+
+INDEX = """Package: kmod
+Version: 34.2-2
+Description: tools
+ SHA256: not this one
+SHA256: aa11
+
+Package: udev
+Version: 257.13
+SHA256: bb22
+"""
+
+
+def test_hashes_of_packages_are_read_from_apts_index() -> None:
+    hashes = manifest.parse_index(INDEX)
+
+    assert hashes == {("kmod", "34.2-2"): "aa11", ("udev", "257.13"): "bb22"}
+
+
+def test_a_package_that_no_index_has_is_refused() -> None:
+    with pytest.raises(ImageError, match="no index of packages has kmod 1"):
+        manifest.deb_part("kmod", "1", manifest.parse_index(INDEX))
+
+
+def test_a_wheel_is_named_by_its_file() -> None:
+    part = manifest.parse_wheel("cc33  numpy-2.4.6-cp313-cp313-manylinux_2_28_x86_64.whl")
+
+    assert part == Part(kind="wheel", name="numpy", version="2.4.6", sha256="cc33")
+
+
+@pytest.mark.parametrize("line", ["", "cc33", "cc33  numpy.tar.gz", "a b c"])
+def test_what_is_no_wheels_hash_is_refused(line: str) -> None:
+    with pytest.raises(ImageError, match="no wheel's hash"):
+        manifest.parse_wheel(line)
+
+
+def test_a_manifest_does_not_depend_on_the_order_of_its_parts() -> None:
+    parts = [
+        Part(kind="wheel", name="b", version="1", sha256="2"),
+        Part(kind="deb", name="a", version="1", sha256="1"),
+    ]
+
+    text = manifest.format_manifest("7", parts)
+
+    assert text == manifest.format_manifest("7", reversed(parts))
+    assert [one["name"] for one in json.loads(text)["parts"]] == ["a", "b"]
+
+
+def test_packages_are_those_that_mkosi_lists() -> None:
+    text = json.dumps({"packages": [{"type": "deb", "name": "kmod", "version": "34.2-2"}]})
+
+    assert manifest.parse_packages(text) == [("kmod", "34.2-2")]
+    with pytest.raises(ImageError, match="names no package"):
+        manifest.parse_packages('{"packages": []}')

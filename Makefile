@@ -1,6 +1,6 @@
 # Every target first sets up what it needs (.ci/setup), which takes no time when nothing is missing.
 PYTHON := .venv/bin/python
-AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=HOME,XDG_CACHE_HOME,XDG_CONFIG_HOME)
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=XDG_CACHE_HOME --preserve-env=XDG_CONFIG_HOME)
 PROTOS := appliance/api/agent.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
@@ -44,18 +44,18 @@ bench:  ## run every benchmark quickly; `.venv/bin/python -m bench` says what th
 	@$(PYTHON) -m bench all --quick
 
 image:  ## make the appliance's disk image in image/out; as root or with sudo
-	@.ci/setup test
+	@.ci/setup image
 	@$(AS_ROOT) $(PYTHON) -m image build $(if $(QUICK),--quick)
 
 image-keys:  ## make the development keys that images are signed with, outside the tree
-	@.ci/setup test
+	@.ci/setup image
 	@$(AS_ROOT) $(PYTHON) -m image keys
 
 boot:  ## run the disk image in QEMU, its console here (Ctrl-A X ends it); FRESH=1 forgets what it stored
 	@$(AS_ROOT) $(PYTHON) -m image boot $(if $(FRESH),--fresh)
 
 test-image:  ## start the disk image in virtual machines and look at them; takes long
-	@.ci/setup test
+	@.ci/setup image
 	@mkdir -p build
 	@$(AS_ROOT) $(PYTHON) -m pytest --junitxml build/image.xml tests/vm
 

@@ -18,6 +18,8 @@ SHOWN_PCRS: Final = (0, 2, 4, 7, 11, 12, 13, 15)
 _SECURE_BOOT: Final = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _SIGNED_OUT_OF_TREE: Final = 1 << 12
 """The taint of a module that is not of the kernel's own tree: the image's signed drivers."""
+_VERITY: Final = "CRYPT-VERITY-"
+_LUKS: Final = "CRYPT-LUKS2-"
 _MOST_BYTES: Final = 1 << 16
 
 
@@ -88,9 +90,9 @@ def read_posture(root: Path = Path("/")) -> Posture:
         secure_boot=_secure_boot(root),
         lockdown=_chosen(_text(root / "sys/kernel/security/lockdown")),
         requires_signed_modules=_text(root / "sys/module/module/parameters/sig_enforce")[:1] == "Y",
-        usr_root_hash=_root_hash(root) if usr and usr[0] == "/dev/mapper/usr" else "",
+        usr_root_hash=_root_hash(root) if usr and _is_mapped(root, usr[0], _VERITY) else "",
         usr_is_read_only=usr is not None and "ro" in usr[3].split(","),
-        var_is_encrypted=var is not None and _is_crypt(root, var[0]),
+        var_is_encrypted=var is not None and _is_mapped(root, var[0], _LUKS),
         pcrs=_pcrs(root),
         taint=int(_text(root / "proc/sys/kernel/tainted").strip() or 0),
     )
@@ -135,14 +137,14 @@ def _root_hash(root: Path) -> str:
     return next((word[len("usrhash=") :] for word in words if word.startswith("usrhash=")), "")
 
 
-def _is_crypt(root: Path, device: str) -> bool:
-    """Return whether a mapped device was opened by cryptsetup, as its name in sysfs says."""
+def _is_mapped(root: Path, device: str, kind: str) -> bool:
+    """Return whether a device is mapped in such a way, as the start of its UUID in sysfs says."""
     name = device.removeprefix("/dev/mapper/")
     if name == device:
         return False
     for mapped in sorted((root / "sys/block").glob("dm-*/dm")):
         if _text(mapped / "name").strip() == name:
-            return _text(mapped / "uuid").startswith("CRYPT-LUKS2-")
+            return _text(mapped / "uuid").startswith(kind)
     return False
 
 

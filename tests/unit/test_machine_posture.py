@@ -53,6 +53,7 @@ def test_an_appliance_as_it_should_be_has_no_problem(tmp_path: Path) -> None:
         ({"sys/kernel/security/lockdown": None}, "the kernel is open"),
         ({"sys/module/module/parameters/sig_enforce": "N\n"}, "the kernel takes unsigned modules"),
         ({"proc/cmdline": "root=tmpfs"}, "/usr is not checked by verity"),
+        ({"sys/block/dm-0/dm/uuid": "LVM-usr"}, "/usr is not checked by verity"),
         ({"sys/block/dm-1/dm/uuid": "CRYPT-PLAIN-var"}, "/var is not encrypted"),
         ({"proc/sys/kernel/tainted": "4097"}, "the kernel is tainted (4097)"),
         (

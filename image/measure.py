@@ -1,6 +1,5 @@
 """What a start of the image leaves in the TPM, computed without starting it."""
 
-from pathlib import Path
 from typing import Final
 
 from firmware.boot.accepted import AcceptedBoot, accept, write_accepted
@@ -15,7 +14,7 @@ from firmware.boot.secure_boot import ENABLED, SecureBootVariable
 from image import enrolment
 from image.build import Build
 from image.keys import Keys
-from image.toolchain import Place
+from image.toolchain import TOP, Place
 
 BANK: Final = Bank.SHA256
 _LOADER: Final = "::/EFI/BOOT/BOOTX64.EFI"
@@ -29,7 +28,7 @@ def write(build: Build) -> None:
     """
     made = build.workspace / "output"
     loader = build.workspace / "loader.efi"
-    top = Path("/work/build")
+    top = TOP / "build"
     partition = top / "output" / f"coffer_{build.version}.esp.raw"
     build.toolchain.run(
         ["mcopy", "-n", "-o", "-i", str(partition), _LOADER, str(top / "loader.efi")],

@@ -12,10 +12,9 @@ from typing import Final
 from image import keys, manifest, measure, mirror, places, staging, toolchain
 from image.build import Build
 from image.errors import ImageError
-from image.toolchain import Place
+from image.toolchain import TOP, Place
 from image.wheels import Wheels
 
-WORK: Final = Path("/work")
 _REMEDY: Final = (
     "read the log's end; a name of a package or module in image/definition may be wrong"
 )
@@ -126,23 +125,23 @@ def make_disk(build: Build, packages: Wheels) -> None:
         remedy=_REMEDY,
         log=build.log,
         seen=(
-            Place(outside=build.workspace, inside=WORK / "build"),
-            Place(outside=build.cache / "packages", inside=WORK / "packages"),
-            Place(outside=build.keys.folder, inside=WORK / "keys"),
-            Place(outside=packages.locked, inside=WORK / "locked"),
-            Place(outside=packages.source, inside=WORK / "source"),
+            Place(outside=build.workspace, inside=TOP / "build"),
+            Place(outside=build.cache / "packages", inside=TOP / "packages"),
+            Place(outside=build.keys.folder, inside=TOP / "keys"),
+            Place(outside=packages.locked, inside=TOP / "locked"),
+            Place(outside=packages.source, inside=TOP / "source"),
         ),
     )
 
 
 def mkosi_command(build: Build) -> list[str]:
     """Return how mkosi is called inside the toolchain."""
-    top, secrets = WORK / "build", WORK / "keys"
+    top, secrets = TOP / "build", TOP / "keys"
     settings = {
         "directory": top / "definition",
         "output-directory": top / "output",
         "workspace-directory": top / "scratch",
-        "package-cache-dir": WORK / "packages",
+        "package-cache-dir": TOP / "packages",
         "sandbox-tree": top / "sandbox",
         "extra-tree": top / "staged",
         "image-version": build.version,
@@ -165,7 +164,7 @@ def mkosi_command(build: Build) -> list[str]:
 
 
 def _python_trees() -> list[str]:
-    return [f"--extra-tree={WORK / kind / 'site'}:{staging.SITE}" for kind in ("locked", "source")]
+    return [f"--extra-tree={TOP / kind / 'site'}:{staging.SITE}" for kind in ("locked", "source")]
 
 
 def publish(build: Build) -> Path:

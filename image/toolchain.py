@@ -68,6 +68,8 @@ PACKAGES: Final = (
 # What of this machine's environment the programs see: how it reaches the network, and no more.
 PASSED: Final = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
+# Under which programs inside see folders of this machine, wherever those lie outside.
+TOP: Final = Path("/coffer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

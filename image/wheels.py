@@ -15,12 +15,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from image import places
-from image.toolchain import Place, Toolchain
+from image.toolchain import TOP, Place, Toolchain
 
 LOCKS: Final = ("requirements-build.txt", "requirements.txt")
 PROJECT: Final = ("CMakeLists.txt", "pyproject.toml", "README.md", "LICENSE")
 _SCRIPT: Final = "image/wheels.sh"
-INSIDE: Final = Path("/work/coffer")
+INSIDE: Final = TOP / "python"
 _REMEDY: Final = "check the network and the free disk space, then run the same command again"
 
 

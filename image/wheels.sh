@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# wheels: build and lay out Coffer's Python packages; runs in the toolchain, with /work/coffer/{tree,kept} mounted.
+# wheels: build and lay out Coffer's Python packages; runs in the toolchain, with /coffer/python/{tree,kept} mounted.
 #   Makes kept/$LOCKED: the packages of the locks, laid out in site, their wheels in wheels; and kept/$SOURCE: our own, the same way.
 set -euo pipefail
-cd /work/coffer
+cd /coffer/python
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1704067200} PIP_DISABLE_PIP_VERSION_CHECK=1
 
 pip() { /tmp/tools/bin/python -m pip --no-input "$@"; }

@@ -13,51 +13,64 @@ class Caller(Enum):
     PAIRED = "a paired peer, known by its pinned identity key"
     CONFIRMING = "a peer whose pairing waits for an operator's confirmation"
     INVITED = "anyone who reaches the pairing port while an invitation lives"
+    OPERATOR = "an operator from afar, known by the pinned key"
+    CONSOLE = "the program that draws the machine's own screen"
+    ENROLLING = "anyone who reaches the enrolment port while a set-up code lives"
 
 
 class NotAdmitted(ConfigError):
     """The caller may not make this call."""
 
 
-_LOCAL: Final = frozenset({Caller.LOCAL})
+# From afar an operator may what the node's people may at the machine.
+_OWNERS: Final = frozenset({Caller.LOCAL, Caller.OPERATOR})
+_SHOWN: Final = _OWNERS | {Caller.CONSOLE}
 _PEER: Final = frozenset({Caller.PAIRED})
 _KNOWN: Final = frozenset({Caller.PAIRED, Caller.CONFIRMING})
 _INVITED: Final = frozenset({Caller.INVITED})
+_ENROLLING: Final = frozenset({Caller.ENROLLING})
 
 PERMISSIONS: Final = {
-    "/coffer.agent.v1.Node/ShowNode": _LOCAL,
-    "/coffer.agent.v1.Node/ListServices": _LOCAL,
-    "/coffer.agent.v1.Machine/ShowMachine": _LOCAL,
-    "/coffer.agent.v1.Peers/Invite": _LOCAL,
-    "/coffer.agent.v1.Peers/ListInvitations": _LOCAL,
-    "/coffer.agent.v1.Peers/WithdrawInvitation": _LOCAL,
-    "/coffer.agent.v1.Peers/Accept": _LOCAL,
-    "/coffer.agent.v1.Peers/Confirm": _LOCAL,
-    "/coffer.agent.v1.Peers/Reject": _LOCAL,
-    "/coffer.agent.v1.Peers/ListPeers": _LOCAL,
-    "/coffer.agent.v1.Peers/GetPeer": _LOCAL,
-    "/coffer.agent.v1.Peers/MovePeer": _LOCAL,
-    "/coffer.agent.v1.Peers/Unpair": _LOCAL,
-    "/coffer.agent.v1.Peers/ForgetPeer": _LOCAL,
-    "/coffer.agent.v1.Datasets/AddDataset": _LOCAL,
-    "/coffer.agent.v1.Datasets/ListDatasets": _LOCAL,
-    "/coffer.agent.v1.Datasets/GetDataset": _LOCAL,
-    "/coffer.agent.v1.Datasets/PublishDataset": _LOCAL,
-    "/coffer.agent.v1.Datasets/WithdrawDataset": _LOCAL,
-    "/coffer.agent.v1.Datasets/RemoveDataset": _LOCAL,
-    "/coffer.agent.v1.Jobs/SubmitJob": _LOCAL,
-    "/coffer.agent.v1.Jobs/ListJobs": _LOCAL,
-    "/coffer.agent.v1.Jobs/GetJob": _LOCAL,
-    "/coffer.agent.v1.Jobs/ApproveJob": _LOCAL,
-    "/coffer.agent.v1.Jobs/RejectJob": _LOCAL,
-    "/coffer.agent.v1.Jobs/CancelJob": _LOCAL,
-    "/coffer.agent.v1.Jobs/WatchJob": _LOCAL,
-    "/coffer.agent.v1.Jobs/GetResult": _LOCAL,
+    "/coffer.agent.v1.Node/ShowNode": _SHOWN,
+    "/coffer.agent.v1.Node/ListServices": _OWNERS,
+    "/coffer.agent.v1.Machine/ShowMachine": _SHOWN,
+    "/coffer.agent.v1.Operators/ShowSetUpCode": _SHOWN,
+    "/coffer.agent.v1.Operators/ListOperators": _OWNERS,
+    "/coffer.agent.v1.Operators/RemoveOperator": _OWNERS,
+    "/coffer.agent.v1.Peers/Invite": _OWNERS,
+    "/coffer.agent.v1.Peers/ListInvitations": _OWNERS,
+    "/coffer.agent.v1.Peers/WithdrawInvitation": _OWNERS,
+    "/coffer.agent.v1.Peers/Accept": _OWNERS,
+    "/coffer.agent.v1.Peers/Confirm": _OWNERS,
+    "/coffer.agent.v1.Peers/Reject": _OWNERS,
+    "/coffer.agent.v1.Peers/ListPeers": _SHOWN,
+    "/coffer.agent.v1.Peers/GetPeer": _OWNERS,
+    "/coffer.agent.v1.Peers/MovePeer": _OWNERS,
+    "/coffer.agent.v1.Peers/Unpair": _OWNERS,
+    "/coffer.agent.v1.Peers/ForgetPeer": _OWNERS,
+    "/coffer.agent.v1.Datasets/AddDataset": _OWNERS,
+    "/coffer.agent.v1.Datasets/UploadTable": _OWNERS,
+    "/coffer.agent.v1.Datasets/ListDatasets": _OWNERS,
+    "/coffer.agent.v1.Datasets/GetDataset": _OWNERS,
+    "/coffer.agent.v1.Datasets/PublishDataset": _OWNERS,
+    "/coffer.agent.v1.Datasets/WithdrawDataset": _OWNERS,
+    "/coffer.agent.v1.Datasets/RemoveDataset": _OWNERS,
+    "/coffer.agent.v1.Jobs/SubmitJob": _OWNERS,
+    "/coffer.agent.v1.Jobs/ListJobs": _OWNERS,
+    "/coffer.agent.v1.Jobs/GetJob": _OWNERS,
+    "/coffer.agent.v1.Jobs/ApproveJob": _OWNERS,
+    "/coffer.agent.v1.Jobs/RejectJob": _OWNERS,
+    "/coffer.agent.v1.Jobs/CancelJob": _OWNERS,
+    "/coffer.agent.v1.Jobs/WatchJob": _OWNERS,
+    "/coffer.agent.v1.Jobs/GetResult": _OWNERS,
+    "/coffer.agent.v1.Jobs/ReadResult": _OWNERS,
     "/coffer.peer.v1.Greeting/Hello": _KNOWN,
     "/coffer.peer.v1.Mailbox/Deliver": _KNOWN,
     "/coffer.peer.v1.Relay/Converse": _PEER,
     "/coffer.peer.v1.Pairing/Begin": _INVITED,
     "/coffer.peer.v1.Pairing/Finish": _INVITED,
+    "/coffer.peer.v1.Enrolment/Begin": _ENROLLING,
+    "/coffer.peer.v1.Enrolment/Finish": _ENROLLING,
 }
 
 

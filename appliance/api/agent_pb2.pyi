@@ -11,7 +11,7 @@ class ShowNodeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class NodeView(_message.Message):
-    __slots__ = ("node_id", "name", "version", "address", "state_folder", "certificate_expires_milliseconds", "confinement", "peer_count", "dataset_count", "waiting_count")
+    __slots__ = ("node_id", "name", "version", "address", "state_folder", "certificate_expires_milliseconds", "confinement", "peer_count", "dataset_count", "waiting_count", "operators_address", "operator_count")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,8 @@ class NodeView(_message.Message):
     PEER_COUNT_FIELD_NUMBER: _ClassVar[int]
     DATASET_COUNT_FIELD_NUMBER: _ClassVar[int]
     WAITING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OPERATORS_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_COUNT_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     name: str
     version: str
@@ -32,7 +34,55 @@ class NodeView(_message.Message):
     peer_count: int
     dataset_count: int
     waiting_count: int
-    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., address: _Optional[str] = ..., state_folder: _Optional[str] = ..., certificate_expires_milliseconds: _Optional[int] = ..., confinement: _Optional[_Iterable[str]] = ..., peer_count: _Optional[int] = ..., dataset_count: _Optional[int] = ..., waiting_count: _Optional[int] = ...) -> None: ...
+    operators_address: str
+    operator_count: int
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., address: _Optional[str] = ..., state_folder: _Optional[str] = ..., certificate_expires_milliseconds: _Optional[int] = ..., confinement: _Optional[_Iterable[str]] = ..., peer_count: _Optional[int] = ..., dataset_count: _Optional[int] = ..., waiting_count: _Optional[int] = ..., operators_address: _Optional[str] = ..., operator_count: _Optional[int] = ...) -> None: ...
+
+class ShowSetUpCodeRequest(_message.Message):
+    __slots__ = ("renew",)
+    RENEW_FIELD_NUMBER: _ClassVar[int]
+    renew: bool
+    def __init__(self, renew: _Optional[bool] = ...) -> None: ...
+
+class SetUpCode(_message.Message):
+    __slots__ = ("words", "address", "expires_milliseconds", "wrong_codes")
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    WRONG_CODES_FIELD_NUMBER: _ClassVar[int]
+    words: str
+    address: str
+    expires_milliseconds: int
+    wrong_codes: int
+    def __init__(self, words: _Optional[str] = ..., address: _Optional[str] = ..., expires_milliseconds: _Optional[int] = ..., wrong_codes: _Optional[int] = ...) -> None: ...
+
+class Operator(_message.Message):
+    __slots__ = ("name", "id", "enrolled_milliseconds", "last_seen_milliseconds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENROLLED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    id: str
+    enrolled_milliseconds: int
+    last_seen_milliseconds: int
+    def __init__(self, name: _Optional[str] = ..., id: _Optional[str] = ..., enrolled_milliseconds: _Optional[int] = ..., last_seen_milliseconds: _Optional[int] = ...) -> None: ...
+
+class ListOperatorsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListOperatorsReply(_message.Message):
+    __slots__ = ("operators",)
+    OPERATORS_FIELD_NUMBER: _ClassVar[int]
+    operators: _containers.RepeatedCompositeFieldContainer[Operator]
+    def __init__(self, operators: _Optional[_Iterable[_Union[Operator, _Mapping]]] = ...) -> None: ...
+
+class RemoveOperatorRequest(_message.Message):
+    __slots__ = ("operator",)
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    operator: str
+    def __init__(self, operator: _Optional[str] = ...) -> None: ...
 
 class ShowMachineRequest(_message.Message):
     __slots__ = ()
@@ -294,6 +344,24 @@ class AddDatasetRequest(_message.Message):
     normal_form: _containers.RepeatedScalarFieldContainer[str]
     replace: bool
     def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., query: _Optional[str] = ..., key: _Optional[_Iterable[str]] = ..., normal_form: _Optional[_Iterable[str]] = ..., replace: _Optional[bool] = ...) -> None: ...
+
+class UploadTableRequest(_message.Message):
+    __slots__ = ("name", "suffix", "size_bytes", "chunk")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SUFFIX_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    suffix: str
+    size_bytes: int
+    chunk: bytes
+    def __init__(self, name: _Optional[str] = ..., suffix: _Optional[str] = ..., size_bytes: _Optional[int] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class UploadTableReply(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class ColumnView(_message.Message):
     __slots__ = ("name", "type", "null_count")
@@ -631,6 +699,20 @@ class Job(_message.Message):
     most_seconds: int
     attempt: int
     def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., service_title: _Optional[str] = ..., adversary: _Optional[str] = ..., state: _Optional[str] = ..., ended: _Optional[bool] = ..., parameters: _Optional[str] = ..., parties: _Optional[_Iterable[_Union[JobParty, _Mapping]]] = ..., disclosure: _Optional[_Iterable[_Union[DisclosureLine, _Mapping]]] = ..., digest: _Optional[str] = ..., record: _Optional[str] = ..., cause: _Optional[str] = ..., remedy: _Optional[str] = ..., progress: _Optional[_Union[ProgressView, _Mapping]] = ..., events: _Optional[_Iterable[_Union[JobEventView, _Mapping]]] = ..., summary: _Optional[_Mapping[str, int]] = ..., created_milliseconds: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[StageView, _Mapping]]] = ..., contract: _Optional[str] = ..., caution: _Optional[str] = ..., grace_seconds: _Optional[int] = ..., most_seconds: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class ReadResultRequest(_message.Message):
+    __slots__ = ("id", "output")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    output: str
+    def __init__(self, id: _Optional[str] = ..., output: _Optional[str] = ...) -> None: ...
+
+class ResultChunk(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
 
 class JobResult(_message.Message):
     __slots__ = ("files", "row_counts")

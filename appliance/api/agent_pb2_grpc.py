@@ -145,6 +145,170 @@ class Node:
             _registered_method=True)
 
 
+class OperatorsStub:
+    """Who administers this node from afar.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ShowSetUpCode = channel.unary_unary(
+                '/coffer.agent.v1.Operators/ShowSetUpCode',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ShowSetUpCodeRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.SetUpCode.FromString,
+                _registered_method=True)
+        self.ListOperators = channel.unary_unary(
+                '/coffer.agent.v1.Operators/ListOperators',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ListOperatorsRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.ListOperatorsReply.FromString,
+                _registered_method=True)
+        self.RemoveOperator = channel.unary_unary(
+                '/coffer.agent.v1.Operators/RemoveOperator',
+                request_serializer=appliance_dot_api_dot_agent__pb2.RemoveOperatorRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.Operator.FromString,
+                _registered_method=True)
+
+
+class OperatorsServicer:
+    """Who administers this node from afar.
+    """
+
+    def ShowSetUpCode(self, request, context):
+        """Shows the one-time code by which one more operator is enrolled; it is made if none lives. On the console only
+        while the node has no operator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOperators(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveOperator(self, request, context):
+        """Ends what an operator may do, and cuts its connections.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_OperatorsServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ShowSetUpCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowSetUpCode,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ShowSetUpCodeRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.SetUpCode.SerializeToString,
+            ),
+            'ListOperators': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOperators,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ListOperatorsRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.ListOperatorsReply.SerializeToString,
+            ),
+            'RemoveOperator': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveOperator,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.RemoveOperatorRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.Operator.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'coffer.agent.v1.Operators', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('coffer.agent.v1.Operators', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Operators:
+    """Who administers this node from afar.
+    """
+
+    @staticmethod
+    def ShowSetUpCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Operators/ShowSetUpCode',
+            appliance_dot_api_dot_agent__pb2.ShowSetUpCodeRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.SetUpCode.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOperators(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Operators/ListOperators',
+            appliance_dot_api_dot_agent__pb2.ListOperatorsRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.ListOperatorsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveOperator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Operators/RemoveOperator',
+            appliance_dot_api_dot_agent__pb2.RemoveOperatorRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.Operator.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class MachineStub:
     """The machine that this node runs on.
     """
@@ -747,6 +911,11 @@ class DatasetsStub:
                 request_serializer=appliance_dot_api_dot_agent__pb2.AddDatasetRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_agent__pb2.Dataset.FromString,
                 _registered_method=True)
+        self.UploadTable = channel.stream_unary(
+                '/coffer.agent.v1.Datasets/UploadTable',
+                request_serializer=appliance_dot_api_dot_agent__pb2.UploadTableRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.UploadTableReply.FromString,
+                _registered_method=True)
         self.ListDatasets = channel.unary_unary(
                 '/coffer.agent.v1.Datasets/ListDatasets',
                 request_serializer=appliance_dot_api_dot_agent__pb2.ListDatasetsRequest.SerializeToString,
@@ -780,6 +949,13 @@ class DatasetsServicer:
 
     def AddDataset(self, request, context):
         """Reads a table through once, to find its schema and figures, and registers it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadTable(self, request_iterator, context):
+        """Takes a table's file from an operator's machine; it is to be registered then, and kept as long as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -823,6 +999,11 @@ def add_DatasetsServicer_to_server(servicer, server):
                     servicer.AddDataset,
                     request_deserializer=appliance_dot_api_dot_agent__pb2.AddDatasetRequest.FromString,
                     response_serializer=appliance_dot_api_dot_agent__pb2.Dataset.SerializeToString,
+            ),
+            'UploadTable': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadTable,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.UploadTableRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.UploadTableReply.SerializeToString,
             ),
             'ListDatasets': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDatasets,
@@ -878,6 +1059,33 @@ class Datasets:
             '/coffer.agent.v1.Datasets/AddDataset',
             appliance_dot_api_dot_agent__pb2.AddDatasetRequest.SerializeToString,
             appliance_dot_api_dot_agent__pb2.Dataset.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadTable(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/coffer.agent.v1.Datasets/UploadTable',
+            appliance_dot_api_dot_agent__pb2.UploadTableRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.UploadTableReply.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1074,6 +1282,11 @@ class JobsStub:
                 request_serializer=appliance_dot_api_dot_agent__pb2.GetResultRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_agent__pb2.JobResult.FromString,
                 _registered_method=True)
+        self.ReadResult = channel.unary_stream(
+                '/coffer.agent.v1.Jobs/ReadResult',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ReadResultRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.ResultChunk.FromString,
+                _registered_method=True)
 
 
 class JobsServicer:
@@ -1132,6 +1345,13 @@ class JobsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadResult(self, request, context):
+        """Sends one of the job's result files.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -1174,6 +1394,11 @@ def add_JobsServicer_to_server(servicer, server):
                     servicer.GetResult,
                     request_deserializer=appliance_dot_api_dot_agent__pb2.GetResultRequest.FromString,
                     response_serializer=appliance_dot_api_dot_agent__pb2.JobResult.SerializeToString,
+            ),
+            'ReadResult': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadResult,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ReadResultRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.ResultChunk.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1393,6 +1618,33 @@ class Jobs:
             '/coffer.agent.v1.Jobs/GetResult',
             appliance_dot_api_dot_agent__pb2.GetResultRequest.SerializeToString,
             appliance_dot_api_dot_agent__pb2.JobResult.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadResult(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/coffer.agent.v1.Jobs/ReadResult',
+            appliance_dot_api_dot_agent__pb2.ReadResultRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.ResultChunk.FromString,
             options,
             channel_credentials,
             insecure,

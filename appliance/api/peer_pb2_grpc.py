@@ -376,3 +376,126 @@ class Pairing:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class EnrolmentStub:
+    """Makes an operator known to a node by a one-time set-up code. It goes as pairing does; the operator is the invitee,
+    and the code has no number, but 0.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Begin = channel.unary_unary(
+                '/coffer.peer.v1.Enrolment/Begin',
+                request_serializer=appliance_dot_api_dot_peer__pb2.PairingOffer.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_peer__pb2.PairingAnswer.FromString,
+                _registered_method=True)
+        self.Finish = channel.unary_unary(
+                '/coffer.peer.v1.Enrolment/Finish',
+                request_serializer=appliance_dot_api_dot_peer__pb2.PairingProof.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_peer__pb2.PairingAcceptance.FromString,
+                _registered_method=True)
+
+
+class EnrolmentServicer:
+    """Makes an operator known to a node by a one-time set-up code. It goes as pairing does; the operator is the invitee,
+    and the code has no number, but 0.
+    """
+
+    def Begin(self, request, context):
+        """Starts a PAKE over the set-up code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Finish(self, request, context):
+        """Proves that the operator derived the same key and says who it is; gets the same back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_EnrolmentServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Begin': grpc.unary_unary_rpc_method_handler(
+                    servicer.Begin,
+                    request_deserializer=appliance_dot_api_dot_peer__pb2.PairingOffer.FromString,
+                    response_serializer=appliance_dot_api_dot_peer__pb2.PairingAnswer.SerializeToString,
+            ),
+            'Finish': grpc.unary_unary_rpc_method_handler(
+                    servicer.Finish,
+                    request_deserializer=appliance_dot_api_dot_peer__pb2.PairingProof.FromString,
+                    response_serializer=appliance_dot_api_dot_peer__pb2.PairingAcceptance.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'coffer.peer.v1.Enrolment', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('coffer.peer.v1.Enrolment', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Enrolment:
+    """Makes an operator known to a node by a one-time set-up code. It goes as pairing does; the operator is the invitee,
+    and the code has no number, but 0.
+    """
+
+    @staticmethod
+    def Begin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.peer.v1.Enrolment/Begin',
+            appliance_dot_api_dot_peer__pb2.PairingOffer.SerializeToString,
+            appliance_dot_api_dot_peer__pb2.PairingAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Finish(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.peer.v1.Enrolment/Finish',
+            appliance_dot_api_dot_peer__pb2.PairingProof.SerializeToString,
+            appliance_dot_api_dot_peer__pb2.PairingAcceptance.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -61,12 +61,29 @@ def test_permissions_name_every_rpc_and_nothing_else() -> None:
     assert set(PERMISSIONS) == declared
 
 
-def test_no_rpc_serves_both_local_callers_and_peers_or_strangers_and_peers() -> None:
+def test_no_rpc_serves_both_our_own_people_and_peers_or_strangers_and_anybody() -> None:
+    owners = {Caller.LOCAL, Caller.OPERATOR}
+    own = owners | {Caller.CONSOLE}
+
     for method, callers in PERMISSIONS.items():
-        is_local = method.startswith("/coffer.agent.")
         assert callers
-        assert (callers == {Caller.LOCAL}) if is_local else (Caller.LOCAL not in callers), method
-        assert callers == {Caller.INVITED} or Caller.INVITED not in callers, method
+        if method.startswith("/coffer.agent."):
+            assert owners <= callers <= own, method
+        else:
+            assert callers.isdisjoint(own), method
+        for stranger in (Caller.INVITED, Caller.ENROLLING):
+            assert callers == {stranger} or stranger not in callers, method
+
+
+def test_the_console_is_shown_what_its_screen_says_and_can_change_nothing() -> None:
+    methods = {method for method, callers in PERMISSIONS.items() if Caller.CONSOLE in callers}
+
+    assert {method.rpartition("/")[2] for method in methods} == {
+        "ShowNode",
+        "ShowMachine",
+        "ShowSetUpCode",
+        "ListPeers",
+    }
 
 
 def message_types() -> Iterator[type[Any]]:

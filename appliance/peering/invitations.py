@@ -5,11 +5,8 @@ invitations become withdrawn. What is on disk is what must not be forgotten: whi
 used, and how many wrong codes were tried.
 """
 
-import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,11 +17,9 @@ from appliance.api.peer_pb2_grpc import PairingServicer
 from appliance.identity.keys import IdentityKey
 from appliance.peering import pake
 from appliance.peering import store as table
-from appliance.peering.addresses import network_of
-from appliance.peering.allowance import Allowance, Allowances
+from appliance.peering.attempts import Attempts, Offer
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
-    AttemptLost,
     InvitationExpired,
     InvitationKilled,
     InvitationNotFound,
@@ -38,26 +33,15 @@ from appliance.peering.errors import (
 )
 from appliance.peering.introduction import Introduction, require_agreement
 from appliance.peering.pairing_port import Interceptor, PairingPort, shown_address
-from appliance.peering.pake import Circumstances, Half, Identity, Keys, Proof, Role
+from appliance.peering.pake import Identity, Proof, Role
 from appliance.peering.peers import AfterCommit, Peers
+from appliance.peering.port_life import PortLife
 from appliance.peering.states import InvitationEvent, InvitationState
 from appliance.store.database import Store
-from services.errors import ServiceError
 
 LIFE: Final = timedelta(minutes=15)
-# How long the port answers after the last invitation's end, so that a late caller hears why.
-LINGERING: Final = timedelta(minutes=2)
 KEPT: Final = timedelta(days=30)
-ATTEMPT_LIFE: Final = timedelta(seconds=60)
 MOST_OPEN: Final = 16
-# Whoever begins needs to prove nothing, and costs us some 30 ms of pure Python. An honest invitee
-# begins once; the rest is refused rather than let in the place of those who came before.
-MOST_ATTEMPTS: Final = 64
-MOST_ATTEMPTS_EACH: Final = 8
-_BEGINS_PER_SECOND: Final = 4.0
-_BEGINS_AT_ONCE: Final = 16
-_LONGEST_QUEUE_SECONDS: Final = 5.0
-_BEGINS_PER_SECOND_EACH: Final = 0.5
 
 _REFUSALS: Final = {
     InvitationState.USED: InvitationUsed,
@@ -88,16 +72,6 @@ class _Secret:
 
     code: Code
     expires_milliseconds: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
-    """Somebody's attempt on an invitation, between Begin and Finish."""
-
-    number: int
-    network: str
-    keys: Keys
-    began: datetime
 
 
 class Invitations:
@@ -131,14 +105,13 @@ class Invitations:
         self._interceptors = interceptors
         self._servicer = servicer
         self._secrets: dict[int, _Secret] = {}
-        self._attempts: dict[bytes, _Attempt] = {}
-        self._begins = Allowance(per_second=_BEGINS_PER_SECOND, burst=_BEGINS_AT_ONCE)
-        self._begins_of = Allowances(per_second=_BEGINS_PER_SECOND_EACH, burst=MOST_ATTEMPTS_EACH)
-        self._computing = asyncio.Lock()
-        self._port: PairingPort | None = None
-        self._port_lock = asyncio.Lock()
-        self._watcher: asyncio.Task[None] | None = None
-        self._last_end = now()
+        self._attempts = Attempts(now)
+        self._life = PortLife(
+            open_port=self._open_port,
+            is_needed=lambda: bool(self._secrets),
+            expire=self._expire,
+            now=now,
+        )
 
     async def load(self) -> None:
         """Withdraw what was open when the node stopped; to be called once before anything else."""
@@ -155,7 +128,7 @@ class Invitations:
         """Make an invitation, and open the pairing port. Raises: PairingPortTaken, PairingBusy."""
         if len(self._secrets) >= MOST_OPEN:
             raise PairingBusy
-        port = await self._open_port()
+        port = await self._life.open()
         address = shown_address(self._host, port.number)
         now, life = self._milliseconds(), LIFE // timedelta(milliseconds=1)
 
@@ -205,19 +178,12 @@ class Invitations:
 
     async def close(self) -> None:
         """Close the pairing port. Invitations that are open die with the process."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
-        async with self._port_lock:
-            if self._port is not None:
-                await self._port.close()
-                self._port = None
+        await self._life.close()
 
     @property
     def is_port_open(self) -> bool:
         """Whether the pairing port is open."""
-        return self._port is not None
+        return self._life.port is not None
 
     # What invitees ask.
 
@@ -227,55 +193,19 @@ class Invitations:
         caller: what gRPC calls the other end; its network has a share of the attempts.
         Raises: PairingBusy, InvitationUnknown and other reasons why there is no such invitation.
         """
-        network = network_of(caller)
-        self._require_room(network)
-        self._take_turn_of(network)
-        await self._store.run(lambda session: self._require_open_number(session, number))
-        await self._take_turn()
-        async with self._computing:
-            port, secret = self._port, self._secrets.get(number)
+
+        async def require_open() -> None:
+            await self._store.run(lambda session: self._require_open_number(session, number))
+
+        def offer() -> Offer:
+            port, secret = self._life.port, self._secrets.get(number)
             if port is None or secret is None:
                 raise InvitationWithdrawn
-            half = await asyncio.to_thread(Half, Role.INVITER, secret.code.password)
-            shared = await asyncio.to_thread(half.finish, message)
-        attempt_id = secrets.token_bytes(pake.ATTEMPT_BYTES)
-        circumstances = Circumstances(
-            invitation=number,
-            leaf_hash=port.leaf_hash,
-            attempt=attempt_id,
-            invitee_message=message,
-            inviter_message=half.message,
+            return Offer(password=secret.code.password, leaf_hash=port.leaf_hash)
+
+        return await self._attempts.begin(
+            number, message, caller, require_open=require_open, offer=offer
         )
-        keys = Keys.derive(shared, circumstances)
-        self._require_room(network)
-        self._attempts[attempt_id] = _Attempt(
-            number=number, network=network, keys=keys, began=self._now()
-        )
-        return half.message, attempt_id
-
-    def _require_room(self, network: str) -> None:
-        """Return if another attempt from there can be held, else raise PairingBusy."""
-        now = self._now()
-        for late in [a for a, one in self._attempts.items() if now - one.began > ATTEMPT_LIFE]:
-            del self._attempts[late]
-        theirs = sum(one.network == network for one in self._attempts.values())
-        if len(self._attempts) >= MOST_ATTEMPTS or theirs >= MOST_ATTEMPTS_EACH:
-            raise PairingBusy
-
-    def _take_turn_of(self, network: str) -> None:
-        """Count a beginning against its network. Raises: PairingBusy."""
-        now = asyncio.get_running_loop().time()
-        own = self._begins_of.of(network)
-        if own.wait_seconds(now):
-            raise PairingBusy
-        own.take(now)
-
-    async def _take_turn(self) -> None:
-        """Wait until all beginnings together are few enough. Raises: PairingBusy."""
-        now = asyncio.get_running_loop().time()
-        if self._begins.wait_seconds(now) > _LONGEST_QUEUE_SECONDS:
-            raise PairingBusy
-        await asyncio.sleep(self._begins.take(now))
 
     async def finish(self, attempt_id: bytes, proof: Proof, caller: str) -> Proof:
         """Judge the invitee's proof; let it in for confirmation and return ours, or count a guess.
@@ -285,9 +215,7 @@ class Invitations:
         transaction, so that of many guesses at once only three are ever judged.
         caller: the address that the attempt comes from, for the log.
         """
-        attempt = self._attempts.pop(attempt_id, None)
-        if attempt is None or self._now() - attempt.began > ATTEMPT_LIFE:
-            raise AttemptLost
+        attempt = self._attempts.take(attempt_id)
         try:
             invitee = pake.verify(attempt.keys, Role.INVITEE, proof, None)
         except (WrongCode, PairingBroken):
@@ -347,27 +275,7 @@ class Invitations:
     # The port's life.
 
     async def _open_port(self) -> PairingPort:
-        async with self._port_lock:
-            self._last_end = self._now()
-            if self._port is None:
-                self._port = await PairingPort.open(
-                    self._listen, self._servicer(self), self._interceptors
-                )
-                self._watcher = asyncio.create_task(self._watch())
-            return self._port
-
-    async def _watch(self) -> None:
-        """End what has expired, and close the port when nobody can be waiting for it."""
-        while True:
-            await asyncio.sleep(1.0)
-            with suppress(ServiceError):  # a full disk; next time, then: nothing expired is taken
-                await self._expire()
-            async with self._port_lock:
-                is_idle = not self._secrets and self._now() - self._last_end > LINGERING
-                if self._port is not None and is_idle:
-                    port, self._port = self._port, None
-                    await port.close()
-                    return
+        return await PairingPort.open(self._listen, self._servicer(self), self._interceptors)
 
     async def _expire(self) -> None:
         now = self._milliseconds()
@@ -387,9 +295,8 @@ class Invitations:
 
     def _forget(self, number: int) -> None:
         self._secrets.pop(number, None)
-        self._last_end = self._now()
-        for attempt_id in [a for a, one in self._attempts.items() if one.number == number]:
-            del self._attempts[attempt_id]
+        self._life.note_end()
+        self._attempts.forget(number)
 
     def _milliseconds(self) -> int:
         return int(self._now().timestamp() * 1000)

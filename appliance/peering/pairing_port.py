@@ -1,7 +1,10 @@
-"""The pairing port: open only while an invitation lives, and a little longer to say why not."""
+"""The port of those who come with a code: open while one lives, and a little longer.
+
+It says to who comes late why not. Nodes that were invited have one, new operators another.
+"""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from appliance.api.peer_pb2_grpc import PairingServicer, add_PairingServicer_to_server
+from appliance.api.peer_pb2_grpc import add_PairingServicer_to_server
 from appliance.identity.certificates import NEVER
 from appliance.peering import tls
 from appliance.peering.addresses import split_address
@@ -22,6 +25,8 @@ MOST_CONCURRENT: Final = 16
 _MOST_MESSAGE_BYTES: Final = 64 << 10
 
 Interceptor = grpc.aio.ServerInterceptor
+# Has a servicer answer a server's calls.
+Add = Callable[[Any, grpc.aio.Server], None]
 
 
 def leaf_hash(certificate_der: bytes) -> bytes:
@@ -42,7 +47,11 @@ class PairingPort:
 
     @classmethod
     async def open(
-        cls, listen: str, servicer: PairingServicer, interceptors: Sequence[Interceptor]
+        cls,
+        listen: str,
+        servicer: object,
+        interceptors: Sequence[Interceptor],
+        add: Add = add_PairingServicer_to_server,
     ) -> "PairingPort":
         """Open the port at ``listen``, HOST:PORT with 0 for any. Raises: PairingPortTaken."""
         key_pem, certificate_der = _throwaway()
@@ -54,7 +63,7 @@ class PairingPort:
             ],
             maximum_concurrent_rpcs=MOST_CONCURRENT,
         )
-        add_PairingServicer_to_server(servicer, server)
+        add(servicer, server)
         credentials = tls.anonymous_server_credentials(key_pem, certificate_der)
         try:
             number = server.add_secure_port(listen, credentials)

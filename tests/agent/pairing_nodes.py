@@ -22,9 +22,10 @@ from appliance.mailbox.letters import Letter, Receipt
 from appliance.mailbox.outbox import Outbox
 from appliance.mailbox.rpc import LinkSender, MailboxRpc
 from appliance.peering import tls
-from appliance.peering.acceptance import Acceptance, _fetch_certificate
+from appliance.peering.acceptance import Acceptance
 from appliance.peering.introduction import Introduction
 from appliance.peering.invitations import Invitations
+from appliance.peering.invitee import fetch_certificate
 from appliance.peering.links import Links
 from appliance.peering.pairing_port import PAIRING_NAME
 from appliance.peering.peer_rpc import GreetingRpc, PairingRpc
@@ -190,7 +191,7 @@ async def pair(inviter: PairingNode, invitee: PairingNode) -> None:
 @asynccontextmanager
 async def dial_pairing(address: str) -> AsyncIterator[tuple[grpc.aio.Channel, bytes]]:
     """Give a channel to a pairing port as an invitee dials it, and the certificate it showed."""
-    certificate = await asyncio.to_thread(_fetch_certificate, address)
+    certificate = await asyncio.to_thread(fetch_certificate, address)
     async with grpc.aio.secure_channel(
         f"dns:///{address}",
         tls.anonymous_channel_credentials(certificate),

@@ -14,6 +14,7 @@ import pytest
 from appliance.api import peer_pb2 as pb
 from appliance.api.conventions import ERROR_KEY
 from appliance.api.peer_pb2_grpc import PairingServicer, PairingStub
+from appliance.peering.attempts import MOST_ATTEMPTS, MOST_ATTEMPTS_EACH
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
     PairingBusy,
@@ -21,7 +22,7 @@ from appliance.peering.errors import (
     PairingPortTaken,
     WrongCode,
 )
-from appliance.peering.invitations import MOST_ATTEMPTS, MOST_ATTEMPTS_EACH, Invitation
+from appliance.peering.invitations import Invitation
 from appliance.peering.pairing_port import PairingPort
 from appliance.peering.pake import Half, Proof, Role
 from appliance.peering.states import InvitationState

@@ -13,6 +13,7 @@ UNITS: Final = places.TREE / "appliance" / "units"
 SITE: Final = Path("/usr/lib/coffer/site")
 PROGRAMS: Final = {
     "coffer": "appliance.cli.__main__",
+    "coffer-machine": "appliance.machine.helper",
     "coffer-worker": "appliance.agent.worker",
     "coffer-worker-end": "appliance.agent.worker_end",
 }
@@ -46,13 +47,14 @@ def _lay_out_units(root: Path) -> None:
     places_of = {
         ".service": "usr/lib/systemd/system",
         ".socket": "usr/lib/systemd/system",
+        ".timer": "usr/lib/systemd/system",
         ".sysusers": "usr/lib/sysusers.d",
         ".tmpfiles": "usr/lib/tmpfiles.d",
     }
     for unit in sorted(UNITS.iterdir()):
         folder = root / places_of[unit.suffix]
         folder.mkdir(parents=True, exist_ok=True)
-        is_unit = unit.suffix in (".service", ".socket")
+        is_unit = unit.suffix in (".service", ".socket", ".timer")
         shutil.copyfile(unit, folder / (unit.name if is_unit else f"{unit.stem}.conf"))
 
 

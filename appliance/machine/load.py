@@ -35,11 +35,11 @@ def read_load(state: Path, now: Callable[[], float] = time.time) -> Load:
         disk_bytes=disk.total,
         disk_free_bytes=disk.free,
         up_seconds=max(0.0, now() - psutil.boot_time()),
-        addresses=_addresses(),
+        addresses=read_addresses(),
     )
 
 
-def _addresses() -> tuple[tuple[str, str], ...]:
+def read_addresses() -> tuple[tuple[str, str], ...]:
     """Return of each network card but the loopback its addresses, those of the link left out."""
     found = []
     for card, addresses in sorted(psutil.net_if_addrs().items()):

@@ -1,0 +1,32 @@
+"""How each order is done, by the helper alone: one module for each subject, one table for all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from appliance.machine import orders
+from appliance.machine.ask import Facts
+from appliance.machine.doing import network, power
+from appliance.machine.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one order is done.
+
+    do:    returns the facts of its ``done``; what it refuses it raises as ServiceError.
+    alone: orders and tasks of one such name are never done at once; None if it changes nothing.
+    """
+
+    do: Callable[[Any, Tools], Facts]
+    alone: str | None = None
+
+
+# To add an order, add a line; nothing is discovered.
+DOING: Final[Mapping[type, Way]] = {
+    orders.Restart: Way(power.restart),
+    orders.PowerOff: Way(power.power_off),
+    orders.SetNetwork: Way(network.set_network, alone="network"),
+    orders.ConfirmNetwork: Way(network.confirm_network, alone="network"),
+    orders.ShowNetwork: Way(network.show_network),
+}

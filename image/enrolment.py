@@ -25,17 +25,20 @@ OWNER: Final = UUID("5f3a8c1e-6d1b-4b7e-9a55-c0ffe2b00004")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
-    """A variable: the name of the key that it holds, and of the key that signs its writes."""
+    """A variable: the names of the keys that it holds, and of the key that signs its writes."""
 
     variable: SecureBootVariable
-    holds: str
+    holds: tuple[str, ...]
     signed_by: str
 
 
+# db is where Debian's kernel takes keys of modules from (its platform keyring); without shim there
+# is no other place. So the firmware starts what the key ``modules`` signs, too: but then PCR 7 says
+# which key vouched for it, and /var stays locked.
 ENROLLED: Final = (
-    Enrolled(variable=SecureBootVariable.PK, holds="platform", signed_by="platform"),
-    Enrolled(variable=SecureBootVariable.KEK, holds="exchange", signed_by="platform"),
-    Enrolled(variable=SecureBootVariable.DB, holds="boot", signed_by="exchange"),
+    Enrolled(variable=SecureBootVariable.PK, holds=("platform",), signed_by="platform"),
+    Enrolled(variable=SecureBootVariable.KEK, holds=("exchange",), signed_by="platform"),
+    Enrolled(variable=SecureBootVariable.DB, holds=("boot", "modules"), signed_by="exchange"),
 )
 
 
@@ -47,7 +50,10 @@ def entry(key: Key) -> Signature:
 
 def values(keys: Keys) -> dict[SecureBootVariable, bytes]:
     """Return the value of each variable once it is enrolled."""
-    return {one.variable: build_signature_lists([entry(keys.named(one.holds))]) for one in ENROLLED}
+    return {
+        one.variable: build_signature_lists([entry(keys.named(name)) for name in one.holds])
+        for one in ENROLLED
+    }
 
 
 def signed_writes(keys: Keys, signed_at: datetime) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ Each has one use, so that one can be replaced without the others:
 ``boot``            Secure Boot db: boot loader and kernel image
 ``verity``          the root hash of ``/usr``
 ``pcr``             which values of PCR 11 unlock the data partition
-``modules``         kernel modules that we build
+``modules``         Secure Boot db too, where the kernel takes it from: modules that we build
 ``update``          bundles and manifests of updates
 ==================  ================================================================
 """

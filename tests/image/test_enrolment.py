@@ -43,7 +43,8 @@ def test_writes_depend_on_keys_and_time_alone(vendor_keys: Keys) -> None:
     assert enrolment.signed_writes(vendor_keys, NOW) == enrolment.signed_writes(vendor_keys, NOW)
 
 
-def test_images_are_trusted_by_one_key(vendor_keys: Keys) -> None:
+def test_only_keys_of_the_boot_and_of_modules_are_trusted(vendor_keys: Keys) -> None:
     entries = parse_signature_lists(enrolment.values(vendor_keys)[SecureBootVariable.DB])
 
-    assert [one.certificate().public_key() for one in entries] == [public_key(vendor_keys, "boot")]
+    expected = [public_key(vendor_keys, name) for name in ("boot", "modules")]
+    assert [one.certificate().public_key() for one in entries] == expected

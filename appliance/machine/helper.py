@@ -7,6 +7,7 @@ It reads one line, an order; it writes lines of JSON: any number of progress, th
 import fcntl
 import json
 import os
+import signal
 import socket
 import struct
 import sys
@@ -47,6 +48,8 @@ TASKS: Final[Mapping[str, Task]] = {
 def main(words: Sequence[str] | None = None) -> int:
     """Do the one task named, or without a word the order of the connection that is stdin."""
     given = sys.argv[1:] if words is None else words
+    # A machine that stops waits for what was begun, up to the unit's own limit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     if not given:
         with socket.socket(fileno=os.dup(0)) as connection:
             return serve(connection)

@@ -8,6 +8,12 @@ from tests.fleet.nodes import LONG, SLOW, Node, approve, ended, eventually, subm
 from tests.systemd.machine import BoxedNode, Machine
 
 MOST_EXPOSED = 2.0
+UNITS = (
+    "coffer.service",
+    "coffer-worker@.service",
+    "coffer-machine@.service",
+    "coffer-machine-task@.service",
+)
 
 
 def run_job(box: BoxedNode, peer: Node, dataset: str) -> pb.Job:
@@ -153,7 +159,7 @@ def test_an_agent_that_is_told_to_stop_stops_cleanly_and_its_job_goes_on(
     check_resumed(box, laboratory, job)
 
 
-@pytest.mark.parametrize("unit", ["coffer.service", "coffer-worker@.service"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_a_unit_exposes_little(booted: Machine, unit: str) -> None:
     path = f"/etc/systemd/system/{unit}"
     told = booted.run("systemd-analyze", "security", "--offline=yes", "--no-pager", path)

@@ -20,6 +20,7 @@ from typing import Final
 
 from appliance.machine.ask import Facts
 from appliance.machine.doing import DOING
+from appliance.machine.doing.clock import restore_time_servers
 from appliance.machine.doing.network import restore_network, undo_network
 from appliance.machine.errors import OrderRefused
 from appliance.machine.orders import MOST_ORDER_BYTES, parse_order
@@ -41,6 +42,7 @@ class Task:
 
 TASKS: Final[Mapping[str, Task]] = {
     "restore-network": Task(restore_network, alone="network"),
+    "restore-clock": Task(restore_time_servers, alone="clock"),
     "undo-network": Task(undo_network, alone="network"),
 }
 

@@ -6,13 +6,23 @@ a class here, a function in ``doing/``, a line in its table.
 
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
+from appliance.machine.clock import MOST_TIME_SERVERS, TimeServer
 from appliance.machine.errors import OrderRefused
 from appliance.machine.network import NetworkPlan
 
 MOST_ORDER_BYTES: Final = 64 << 10
 CONFIRM_SECONDS: Final = 300
+MOST_LOG_LINES: Final = 5000
+
+# Without the characters that journalctl takes for a pattern, and never an option.
+UnitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@:\\-]{0,254}$")]
+# As systemd-cryptenroll makes it: eight groups of eight letters that all keyboards have alike.
+RecoveryKey = Annotated[
+    str, StringConstraints(pattern=r"^[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}$")
+]
+SerialNumber = Annotated[str, StringConstraints(pattern=r"^[ -~]+$", max_length=128)]
 
 
 class _Order(BaseModel):
@@ -56,8 +66,84 @@ class ShowNetwork(_Order):
     kind: Literal["show-network"] = "show-network"
 
 
+class SetTimeServers(_Order):
+    """Take the time from other servers; none goes back to the image's own."""
+
+    kind: Literal["set-time-servers"] = "set-time-servers"
+    servers: tuple[TimeServer, ...] = Field(default=(), max_length=MOST_TIME_SERVERS)
+
+
+class ShowTimeServers(_Order):
+    """Tell which servers were set."""
+
+    kind: Literal["show-time-servers"] = "show-time-servers"
+
+
+class ShowHardware(_Order):
+    """Tell the machine's maker, model, serial number and UUID, which root alone may read."""
+
+    kind: Literal["show-hardware"] = "show-hardware"
+
+
+class ReadLog(_Order):
+    """Tell the newest entries of the journal.
+
+    unit:         of one unit alone; empty for all.
+    since_seconds: not older than so; None for any age.
+    """
+
+    kind: Literal["read-log"] = "read-log"
+    unit: UnitName | Literal[""] = ""
+    since_seconds: int | None = Field(default=None, ge=1, le=366 * 24 * 3600)
+    lines: int = Field(default=100, ge=1, le=MOST_LOG_LINES)
+
+
+class ShowDiskKeys(_Order):
+    """Tell what opens /var: the TPM, a recovery key."""
+
+    kind: Literal["show-disk-keys"] = "show-disk-keys"
+
+
+class AddRecoveryKey(_Order):
+    """Make a recovery key for /var in place of any older one, and tell it this once."""
+
+    kind: Literal["add-recovery-key"] = "add-recovery-key"
+
+
+class BindDisk(_Order):
+    """Bind /var to this TPM and to how the machine was started now, in place of what was bound.
+
+    recovery_key: opens /var where the TPM does not any more; None lets the TPM open it.
+    """
+
+    kind: Literal["bind-disk"] = "bind-disk"
+    recovery_key: RecoveryKey | None = Field(default=None, repr=False)
+
+
+class FactoryReset(_Order):
+    """Make all that this machine keeps unreadable, and start it as on its first day.
+
+    serial_number: typed by a person, as :class:`ShowHardware` tells it.
+    """
+
+    kind: Literal["factory-reset"] = "factory-reset"
+    serial_number: SerialNumber
+
+
 Order: TypeAlias = Annotated[
-    Restart | PowerOff | SetNetwork | ConfirmNetwork | ShowNetwork,
+    Restart
+    | PowerOff
+    | SetNetwork
+    | ConfirmNetwork
+    | ShowNetwork
+    | SetTimeServers
+    | ShowTimeServers
+    | ShowHardware
+    | ReadLog
+    | ShowDiskKeys
+    | AddRecoveryKey
+    | BindDisk
+    | FactoryReset,
     Field(discriminator="kind"),
 ]
 

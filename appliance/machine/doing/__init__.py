@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from appliance.machine import orders
 from appliance.machine.ask import Facts
-from appliance.machine.doing import network, power
+from appliance.machine.doing import (
+    clock,
+    disk_keys,
+    factory_reset,
+    hardware,
+    journal,
+    network,
+    power,
+)
 from appliance.machine.tools import Tools
 
 
@@ -29,4 +37,12 @@ DOING: Final[Mapping[type, Way]] = {
     orders.SetNetwork: Way(network.set_network, alone="network"),
     orders.ConfirmNetwork: Way(network.confirm_network, alone="network"),
     orders.ShowNetwork: Way(network.show_network),
+    orders.SetTimeServers: Way(clock.set_time_servers, alone="clock"),
+    orders.ShowTimeServers: Way(clock.show_time_servers),
+    orders.ShowHardware: Way(hardware.show_hardware),
+    orders.ReadLog: Way(journal.read_log),
+    orders.ShowDiskKeys: Way(disk_keys.show_disk_keys),
+    orders.AddRecoveryKey: Way(disk_keys.add_recovery_key, alone="disk"),
+    orders.BindDisk: Way(disk_keys.bind_disk, alone="disk"),
+    orders.FactoryReset: Way(factory_reset.factory_reset, alone="disk"),
 }

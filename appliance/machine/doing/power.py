@@ -7,14 +7,20 @@ from appliance.machine.tools import Tools
 
 def restart(order: Restart, tools: Tools) -> Facts:
     """Begin to restart; the answer comes before the helper itself is stopped."""
-    return _begin("reboot.target", tools)
+    begin_restart(tools)
+    return {}
 
 
 def power_off(order: PowerOff, tools: Tools) -> Facts:
     """Begin to switch off."""
-    return _begin("poweroff.target", tools)
-
-
-def _begin(target: str, tools: Tools) -> Facts:
-    tools.run("systemctl", "start", "--no-block", "--job-mode=replace-irreversibly", target)
+    _begin("poweroff.target", tools)
     return {}
+
+
+def begin_restart(tools: Tools) -> None:
+    """Have systemd restart the machine; it comes back at once."""
+    _begin("reboot.target", tools)
+
+
+def _begin(target: str, tools: Tools) -> None:
+    tools.run("systemctl", "start", "--no-block", "--job-mode=replace-irreversibly", target)

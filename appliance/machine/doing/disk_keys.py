@@ -1,0 +1,82 @@
+"""What opens /var: its LUKS2 volume is bound to the TPM, and to a recovery key once one is made.
+
+systemd-cryptenroll does the work: keys come out on its standard output and go in by a file that
+exists while it runs, in the helper's own /run; neither is ever among its words.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from pydantic import JsonValue
+
+from appliance.machine.ask import Facts
+from appliance.machine.errors import OrderRefused, ProgramFailed
+from appliance.machine.orders import AddRecoveryKey, BindDisk, ShowDiskKeys
+from appliance.machine.posture import read_posture
+from appliance.machine.tools import Tools
+
+VOLUME: Final = "dev/disk/by-partlabel/coffer-var"
+KEY_FILE: Final = "run/coffer-machine/recovery-key"
+PCRS: Final = "7+12"
+"""As the image binds it on first boot: Secure Boot and its keys, and that nothing was added."""
+
+ENROLL: Final = "systemd-cryptenroll"
+ENROLL_SECONDS: Final = 120.0
+BY_TPM: Final = "--unlock-tpm2-device=auto"
+_SLOT: Final = re.compile(r"^\s*(\d+)\s+(password|recovery|pkcs11|fido2|tpm2|other)\s*$", re.M)
+_RECOVERY_KEY: Final = re.compile(r"\b[cbdefghijklnrtuv]{8}(?:-[cbdefghijklnrtuv]{8}){7}\b")
+
+
+def show_disk_keys(order: ShowDiskKeys, tools: Tools) -> Facts:
+    """Tell the kinds of keys, in the order of their slots."""
+    return {"kinds": _kinds(tools)}
+
+
+def add_recovery_key(order: AddRecoveryKey, tools: Tools) -> Facts:
+    """Make a recovery key, take older ones away, and tell the new one."""
+    said = _enroll(tools, BY_TPM, "--recovery-key", "--wipe-slot=recovery")
+    found = _RECOVERY_KEY.search(said)
+    if found is None:
+        raise ProgramFailed(
+            "no recovery key came out of systemd-cryptenroll", remedy="make one again"
+        )
+    return {"recovery_key": found.group(), "kinds": _kinds(tools)}
+
+
+def bind_disk(order: BindDisk, tools: Tools) -> Facts:
+    """Bind the volume to the TPM as it is now, if the start was as it should be.
+
+    Else a start with Secure Boot off, or of another's kernel, would be let in from then on.
+    """
+    if read_posture(tools.root).secure_boot is not True:
+        raise OrderRefused(
+            "the disk is not bound to a start without Secure Boot",
+            remedy="switch Secure Boot on in the firmware's set-up and start again",
+        )
+    words = ("--wipe-slot=tpm2", "--tpm2-device=auto", f"--tpm2-pcrs={PCRS}")
+    if order.recovery_key is None:
+        _enroll(tools, BY_TPM, *words)
+    else:
+        with _key_file(order.recovery_key, tools) as path:
+            _enroll(tools, f"--unlock-key-file={path}", *words)
+    return {"kinds": _kinds(tools)}
+
+
+def _kinds(tools: Tools) -> list[JsonValue]:
+    return [kind for _, kind in _SLOT.findall(_enroll(tools))]
+
+
+def _enroll(tools: Tools, *words: str) -> str:
+    return tools.run(ENROLL, *words, str(tools.root / VOLUME), seconds=ENROLL_SECONDS)
+
+
+@contextmanager
+def _key_file(key: str, tools: Tools) -> Iterator[str]:
+    path = tools.root / KEY_FILE
+    try:
+        tools.write(KEY_FILE, key, mode=0o600)
+        yield str(path)
+    finally:
+        path.unlink(missing_ok=True)

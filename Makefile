@@ -4,7 +4,7 @@ AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=XDG_CACHE_HOM
 PROTOS := appliance/api/agent.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams image image-keys boot test-image locks format clean
+.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams image image-keys boot test-image test-image-starts locks format clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,10 +54,15 @@ image-keys:  ## make the development keys that images are signed with, outside t
 boot:  ## run the disk image in QEMU, its console here (Ctrl-A X ends it); FRESH=1 forgets what it stored
 	@$(AS_ROOT) $(PYTHON) -m image boot $(if $(FRESH),--fresh)
 
-test-image:  ## start the disk image in virtual machines and look at them; takes long
+test-image:  ## start the disk image in virtual machines and attack them; takes hours; a failed machine's folder stays
 	@.ci/setup image
 	@mkdir -p build
-	@$(AS_ROOT) $(PYTHON) -m pytest --junitxml build/image.xml tests/vm
+	@$(AS_ROOT) $(PYTHON) -m pytest -o tmp_path_retention_policy=failed --junitxml build/image.xml tests/vm
+
+test-image-starts:  ## only what each change must pass of that, about twenty minutes
+	@.ci/setup image
+	@mkdir -p build
+	@$(AS_ROOT) $(PYTHON) -m pytest -o tmp_path_retention_policy=failed --junitxml build/starts.xml tests/vm/starts
 
 protos:  ## write the gRPC code anew from the .proto files
 	@.ci/setup test

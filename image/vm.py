@@ -1,45 +1,31 @@
 """A virtual machine that runs the image: its own disk, TPM and firmware variables in one folder.
 
-QEMU without KVM (TCG), firmware with Secure Boot and no keys yet, a software TPM. The console is
-only read: nothing inside is there to be logged in to.
+QEMU without KVM (TCG), firmware with Secure Boot and no keys yet, a software TPM. Its console is
+read and typed on; nothing inside is there to be logged in to.
 """
 
 import shutil
 import subprocess
 import time
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from image import places
 from image.errors import MachineError
+from image.hardware import DISK_GIB, FOLDER, SERVED_PORTS, Console, Hardware, Network
+from image.keyboard import type_on
+from image.monitor import Monitor
+from image.storage import Storage
 from image.toolchain import Place, Toolchain, fingerprint
 
-INSIDE: Final = Path("/work/machine")
-SCRIPT: Final = Path(__file__).with_name("machine.sh")
-DISK_GIB: Final = 16
-MEMORY_MIB: Final = 2048
-PEER_PORT: Final = 7443
 _SHOWN_LINES: Final = 25
 _POLL_SECONDS: Final = 0.5
-_MACHINES: Final = uuid.UUID("c0ffe2b0-0000-5000-8000-000000000005")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hardware:
-    """What a machine is made of.
-
-    port: of this host's loopback, led to the agent's peer port; 0 for no network card
-    strings: that its firmware hands over (SMBIOS type 11), as whoever runs the host may
-    """
-
-    memory_mib: int = MEMORY_MIB
-    cores: int = 2
-    port: int = 0
-    strings: tuple[str, ...] = ()
+_SNAPSHOT_SECONDS: Final = 240.0
+_START_SECONDS: Final = 30.0
+_BALLOON: Final = {"path": "/machine/peripheral/balloon"}
+_POLLED: Final = "guest-stats-polling-interval"
 
 
 class Machine:
@@ -52,9 +38,9 @@ class Machine:
         self, tools: Toolchain, disk: Path, folder: Path, hardware: Hardware | None = None
     ) -> None:
         self.folder = folder
+        self.storage = Storage(folder=folder, image=disk)
         self.hardware = hardware or Hardware()
         self._tools = tools
-        self._disk = disk
         self._running: subprocess.Popen[bytes] | None = None
         self._seen_bytes = 0
 
@@ -62,6 +48,11 @@ class Machine:
     def console_log(self) -> Path:
         """All that its serial console has said, over all starts."""
         return self.folder / "console.log"
+
+    @property
+    def monitor(self) -> Monitor:
+        """QEMU's monitor, while it runs."""
+        return Monitor(self.folder / "monitor.socket")
 
     def __enter__(self) -> Self:
         self.switch_on()
@@ -75,15 +66,21 @@ class Machine:
     ) -> None:
         self.cut_power()
 
-    def switch_on(self) -> None:
-        """Start it; the console of this start is what is looked at from here on."""
-        self._make()
+    def switch_on(self, snapshot: str = "") -> None:
+        """Start it, or go on from a snapshot; the console from here on is what is looked at."""
+        self.storage.prepare()
         self._seen_bytes = self.console_log.stat().st_size
-        words = self._command("file")
+        paused = ["-S"] if snapshot else []
         with (self.folder / "qemu.log").open("ab") as log:
             self._running = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command(Console.FOLDER, paused),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
+        if snapshot:
+            self._await_monitor()
+            self.restore(snapshot)
 
     def cut_power(self) -> None:
         """End it at once, as a power cut does; its TPM too."""
@@ -92,8 +89,52 @@ class Machine:
             self._running.wait()
             self._running = None
 
+    def press_power_button(self, seconds: float) -> None:
+        """Ask it to shut down, and wait until it is off."""
+        self.monitor.ask("system_powerdown")
+        self.wait_until_off(seconds)
+
+    def wait_until_off(self, seconds: float) -> None:
+        """Wait until it has switched itself off.
+
+        Raises: MachineError if it does not in time.
+        """
+        if self._running is not None:
+            try:
+                self._running.wait(seconds)
+            except subprocess.TimeoutExpired:
+                raise self._failure(f"not switched off within {seconds:.0f} s") from None
+            self._running = None
+
+    def save(self, snapshot: str) -> None:
+        """Keep its whole state under a name: memory, devices, TPM, disk and firmware variables."""
+        self.monitor.run_job("snapshot-save", _of_snapshot(snapshot), _SNAPSHOT_SECONDS)
+
+    def restore(self, snapshot: str) -> None:
+        """Go on from a state that was kept, in seconds; its console is looked at from here on."""
+        self.monitor.ask("stop")
+        self.monitor.run_job("snapshot-load", _of_snapshot(snapshot), _SNAPSHOT_SECONDS)
+        self._seen_bytes = self.console_log.stat().st_size
+        self.monitor.ask("cont")
+
+    def read_used_bytes(self) -> int:
+        """Return how much of its memory is not available to programs, by its balloon driver."""
+        self.monitor.ask("qom-set", {**_BALLOON, "property": _POLLED, "value": 1})
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end:
+            said = self.monitor.ask("qom-get", {**_BALLOON, "property": "guest-stats"})
+            if isinstance(said, dict) and said["last-update"]:
+                available: int = said["stats"]["stat-available-memory"]
+                return self.hardware.memory_mib * 2**20 - available
+            time.sleep(_POLL_SECONDS)
+        raise self._failure("its balloon driver says nothing")
+
+    def type(self, text: str) -> None:
+        """Type on the serial console; return when the machine's port has taken all of it."""
+        type_on(self.folder / "console.socket", text)
+
     def console(self) -> str:
-        """Return what the serial console has said since the machine was switched on."""
+        """Return what the serial console has said since the machine was switched on or restored."""
         with self.console_log.open("rb") as file:
             file.seek(self._seen_bytes)
             return file.read().decode("utf-8", errors="replace")
@@ -108,8 +149,7 @@ class Machine:
             text = self.console()
             if is_there(text):
                 return text
-            if self._running is None or self._running.poll() is not None:
-                raise self._failure(f"the machine stopped before {what}")
+            self._require_running(what)
             if time.monotonic() > end:
                 raise self._failure(f"no {what} within {seconds:.0f} s")
             time.sleep(_POLL_SECONDS)
@@ -120,43 +160,43 @@ class Machine:
 
     def run_in_foreground(self) -> int:
         """Run it with the console on this terminal; return QEMU's exit status."""
-        self._make()
-        ran = subprocess.run(self._command("terminal"), check=False)
+        self.storage.prepare()
+        ran = subprocess.run(self._command(Console.TERMINAL), check=False)
         return ran.returncode
 
-    def _make(self) -> None:
-        """Make its disk and firmware variables, unless they are there."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.console_log.touch()
-        of_image = self.folder / "image"
-        state = self._disk.stat()
-        identity = f"{self._disk} {state.st_size} {state.st_mtime_ns}\n"
-        if of_image.exists() and of_image.read_text() != identity:
-            raise MachineError(
-                f"the machine in {self.folder} was made from another image",
-                f"make it anew: remove {self.folder}, or make boot FRESH=1",
-            )
-        of_image.write_text(identity)
+    def _places(self) -> list[Place]:
+        seen = self.storage.places()
+        network = self.hardware.network
+        if network is not None and network.segment is not None:
+            folder = network.segment[0].parent
+            seen.append(Place(outside=folder.resolve(), inside=FOLDER.with_name("segment")))
+        return seen
 
-    def _command(self, console: str) -> list[str]:
-        number = uuid.uuid5(_MACHINES, str(self.folder))
-        hardware = self.hardware
+    def _command(self, console: Console, more: Sequence[str] = ()) -> list[str]:
         settings = {
-            "CONSOLE": console,
-            "MEMORY_MIB": str(hardware.memory_mib),
-            "CORES": str(hardware.cores),
             "DISK_GIB": str(DISK_GIB),
-            "PORT": str(hardware.port),
-            "PEER_PORT": str(PEER_PORT),
-            "MACHINE": str(number),
-            "STRINGS": "\n".join(hardware.strings),
+            "VARIABLES": str(self.hardware.firmware.variables),
         }
-        seen = (
-            Place(outside=self.folder.resolve(), inside=INSIDE),
-            Place(outside=self._disk.resolve(), inside=Path("/work/image.raw")),
-            Place(outside=SCRIPT, inside=Path("/work/machine.sh")),
-        )
-        return self._tools.command(["bash", "/work/machine.sh"], seen, settings)
+        words = [*self.hardware.words(self.storage.number, console), *more]
+        script = str(FOLDER.with_name("machine.sh"))
+        return self._tools.command(["bash", script, *words], self._places(), settings)
+
+    def _await_monitor(self) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while True:
+            self._require_running("its monitor answered")
+            try:
+                self.monitor.ask("query-status")
+            except MachineError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_POLL_SECONDS)
+            else:
+                return
+
+    def _require_running(self, what: str) -> None:
+        if self._running is None or self._running.poll() is not None:
+            raise self._failure(f"the machine stopped before {what}")
 
     def _failure(self, cause: str) -> MachineError:
         last = "\n  ".join(self.console().splitlines()[-_SHOWN_LINES:])
@@ -165,6 +205,10 @@ class Machine:
             f"{cause}; its console ends with:\n  {last}\n{said}",
             f"the whole console is in {self.console_log}",
         )
+
+
+def _of_snapshot(name: str) -> Mapping[str, object]:
+    return {"tag": name, "vmstate": "disk", "devices": ["disk", "variables"]}
 
 
 def find_disk() -> Path:
@@ -198,9 +242,11 @@ def boot_in_foreground(*, fresh: bool) -> None:
     folder = places.OUT / "machine"
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
-    machine = Machine(find_tools(), find_disk(), folder, Hardware(port=PEER_PORT))
+    network = Network(forwards={port: port for port in SERVED_PORTS})
+    machine = Machine(find_tools(), find_disk(), folder, Hardware(network=network))
     status = machine.run_in_foreground()
     if status != 0:
+        ports = ", ".join(str(port) for port in SERVED_PORTS)
         raise MachineError(
-            f"QEMU ended with status {status}", f"is port {PEER_PORT} of this machine in use?"
+            f"QEMU ended with status {status}", f"is one of the ports {ports} here in use?"
         )

@@ -1,24 +1,87 @@
+"""What the tests of the image share: one machine that has made its first start, kept by a snapshot.
+
+A start takes minutes, a snapshot seconds; so most tests go on from where the first start ended.
+"""
+
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from image import vm
-from image.vm import Hardware, Machine
+from image.hardware import Hardware, Network
+from image.toolchain import Toolchain
+from image.vm import Machine
+from tests.vm.screen import is_settled
 
 FIRST_START_SECONDS = 900.0
+READY = "ready"
+PORTS = Network(forwards={17443: 7443, 17444: 7444, 17445: 7445, 17446: 7446})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstStart:
+    """A machine after its first start, switched off; it can go on from the snapshot ``ready``.
+
+    console: what it said in that start
+    """
+
+    machine: Machine
+    console: str
+
+    def copy(self, folder: Path, *, with_tpm: bool) -> None:
+        """Make another machine's folder with what this one had stored when it was ready."""
+        self.machine.storage.copy(folder, with_tpm=with_tpm)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let whoever writes tests spare himself the first start of each run."""
+    parser.addoption(
+        "--machine",
+        type=Path,
+        help="keep the machine of the first start in this folder, and take it from there",
+    )
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the one machine of these tests keeps its disk, its TPM and its variables."""
-    return tmp_path_factory.mktemp("machine")
+def tools() -> Toolchain:
+    """The toolchain, with QEMU."""
+    return vm.find_tools()
 
 
 @pytest.fixture(scope="session")
-def started(folder: Path) -> Iterator[Machine]:
-    """A machine on its first start, with the agent running."""
-    machine = Machine(vm.find_tools(), vm.find_disk(), folder, Hardware(port=17443))
-    with machine:
-        machine.wait_for_text("coffer       active", FIRST_START_SECONDS)
-        yield machine
+def image() -> Path:
+    """The disk image that is tested: the one built last."""
+    return vm.find_disk()
+
+
+@pytest.fixture(scope="session")
+def first_start(
+    tools: Toolchain,
+    image: Path,
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> FirstStart:
+    """A machine that has made its first start, by the shared way: until all in it runs."""
+    kept: Path | None = pytestconfig.getoption("--machine")
+    folder = kept or tmp_path_factory.mktemp("machine")
+    machine = Machine(tools, image, folder.resolve(), Hardware(network=PORTS))
+    said = folder / "first-start.txt"
+    if not said.exists():
+        begun = time.monotonic()
+        with machine:
+            text = machine.wait_for(is_settled, "running agent", FIRST_START_SECONDS)
+            machine.save(READY)
+        said.write_text(text)
+        print(f"first start: {time.monotonic() - begun:.0f} s")
+    return FirstStart(machine=machine, console=said.read_text())
+
+
+@pytest.fixture
+def ready(first_start: FirstStart) -> Iterator[Machine]:
+    """That machine, on, as it was when its first start had ended."""
+    first_start.machine.switch_on(READY)
+    yield first_start.machine
+    first_start.machine.cut_power()

@@ -1,0 +1,89 @@
+"""What a virtual machine is made of, as QEMU is told."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from image.errors import MachineError
+from image.hardware import Console, Firmware, Hardware, Network
+from image.storage import Storage
+
+NUMBER = UUID("12345678-1234-4234-8234-0123456789ab")
+
+
+def words_of(hardware: Hardware) -> str:
+    """Return QEMU's words as one line."""
+    return " ".join(hardware.words(NUMBER, Console.FOLDER))
+
+
+def test_no_card_means_none() -> None:
+    words = words_of(Hardware(network=None))
+
+    assert "-nic none" in words
+    assert "virtio-net" not in words
+
+
+def test_ports_are_forwarded_from_loopback_alone() -> None:
+    words = words_of(Hardware(network=Network(forwards={17443: 7443})))
+
+    assert "hostfwd=tcp:127.0.0.1:17443-:7443" in words
+
+
+def test_a_comma_in_a_string_of_the_firmware_ends_nothing() -> None:
+    words = Hardware(strings=("a=b,c",)).words(NUMBER, Console.FOLDER)
+
+    assert "type=11,value=a=b,,c" in words
+
+
+def test_two_machines_share_a_segment_whose_ends_are_crossed(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+
+    first = words_of(Hardware(network=Network(segment=(one, other))))
+    second = words_of(Hardware(network=Network(is_routed=False, segment=(other, one))))
+
+    assert "local.path=/coffer/segment/one,remote.type=unix,remote.path=/coffer/segment/other" in (
+        first
+    )
+    assert "local.path=/coffer/segment/other,remote.type=unix,remote.path=/coffer/segment/one" in (
+        second
+    )
+    assert "user,id=router" in first
+    assert "user,id=router" not in second
+
+
+@pytest.mark.parametrize("firmware", list(Firmware))
+def test_its_firmware_is_what_it_runs(firmware: Firmware) -> None:
+    assert str(firmware.code) in words_of(Hardware(firmware=firmware))
+
+
+def test_a_copy_of_the_disk_alone_is_another_machine(tmp_path: Path) -> None:
+    image = tmp_path / "image.raw"
+    image.write_bytes(b"disk")
+    owner = Storage(folder=tmp_path / "owner", image=image)
+    owner.prepare()
+    (owner.folder / "disk.qcow2").write_bytes(b"stored")
+    (owner.folder / "variables.qcow2").write_bytes(b"keys")
+    (owner.folder / "tpm").mkdir()
+
+    owner.copy(tmp_path / "thief", with_tpm=False)
+    owner.copy(tmp_path / "same", with_tpm=True)
+    thief = Storage(folder=tmp_path / "thief", image=image)
+    same = Storage(folder=tmp_path / "same", image=image)
+    thief.prepare()
+    same.prepare()
+
+    assert (thief.folder / "disk.qcow2").read_bytes() == b"stored"
+    assert not (thief.folder / "tpm").exists()
+    assert thief.number != owner.number
+    assert same.number == owner.number
+
+
+def test_a_machine_of_another_image_is_refused(tmp_path: Path) -> None:
+    image = tmp_path / "image.raw"
+    image.write_bytes(b"disk")
+    Storage(folder=tmp_path / "machine", image=image).prepare()
+    image.write_bytes(b"another disk")
+
+    with pytest.raises(MachineError):
+        Storage(folder=tmp_path / "machine", image=image).prepare()

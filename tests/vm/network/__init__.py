@@ -1,0 +1,1 @@
+"""What the image says to its network, and without one."""

@@ -1,0 +1,51 @@
+"""What of the machine answers on its network: the listed ports, and no other."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from image.hardware import Network
+from image.toolchain import Toolchain
+from image.vm import Machine
+from tests.vm.conftest import READY, FirstStart
+from tests.vm.network.neighbour import RST, SYN_ACK, Neighbour
+
+ADDRESS = IPv4Address("10.0.2.15")
+SEEN_SECONDS = 120.0
+ATTEMPTS_A_SECOND = 400
+# Where the agent may listen: peers always; pairing, operators, enrolment while they are asked for.
+LISTENING = {7443}
+ALLOWED = {7443, 7444, 7445, 7446}
+
+
+@pytest.fixture(scope="module")
+def answered(
+    first_start: FirstStart, image: Path, tools: Toolchain, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[int, int]]:
+    """The flags with which each TCP port answered that did."""
+    folder = tmp_path_factory.mktemp("segment")
+    here, there = folder / "neighbour", folder / "machine"
+    network = Network(segment=(there, here))
+    first_start.copy(folder / "copy", with_tpm=True)
+    hardware = replace(first_start.machine.hardware, network=network)
+    machine = Machine(tools, image, folder / "copy", hardware)
+    with Neighbour(here, there) as neighbour:
+        machine.switch_on(READY)
+        mac = neighbour.find(ADDRESS, SEEN_SECONDS)
+        yield neighbour.answers(ADDRESS, mac, range(1, 65536), rate=ATTEMPTS_A_SECOND)
+    machine.cut_power()
+
+
+def test_what_listens_is_listed(answered: dict[int, int]) -> None:
+    listening = {port for port, flags in answered.items() if flags == SYN_ACK}
+
+    assert LISTENING <= listening <= ALLOWED
+
+
+def test_all_else_does_not_answer_at_all(answered: dict[int, int]) -> None:
+    refused = {port for port, flags in answered.items() if flags & RST}
+
+    assert refused <= ALLOWED

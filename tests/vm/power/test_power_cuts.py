@@ -1,0 +1,41 @@
+"""The power fails at any moment of the first start, when /var is made: the next start completes."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from image.hardware import Hardware
+from image.toolchain import Toolchain
+from image.vm import Machine
+from tests.vm.screen import is_settled, shown
+
+START_SECONDS = 900.0
+MAKING_VAR = "Starting \x1b[0;1;39msystemd-repart.service"
+MAKING_SECONDS = 60.0  # from there until /var is mounted and filled
+CUTS = 5
+
+
+@pytest.fixture(scope="module")
+def begun(tools: Toolchain, image: Path, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """A machine, off, with a snapshot of the moment when its first start begins to make /var."""
+    machine = Machine(tools, image, tmp_path_factory.mktemp("begun"), Hardware(network=None))
+    with machine:
+        machine.wait_for(lambda said: said.count(MAKING_VAR) > 0, "making of /var", START_SECONDS)
+        machine.save("begun")
+    return machine
+
+
+@pytest.mark.parametrize("seed", range(CUTS))
+def test_the_next_start_completes(begun: Machine, seed: int) -> None:
+    seconds = random.Random(seed).uniform(0, MAKING_SECONDS)  # noqa: S311
+    begun.switch_on("begun")
+    time.sleep(seconds)
+    begun.cut_power()
+
+    with begun:
+        said = begun.wait_for(is_settled, f"agent after a cut at {seconds:.1f} s", START_SECONDS)
+
+    assert shown(said, "/var") == "ext4 on /dev/mapper/var, encrypted"
+    assert shown(said, "problems") == "none"

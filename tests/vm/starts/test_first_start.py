@@ -1,0 +1,67 @@
+"""What the first start of a new machine shows, and the starts that follow."""
+
+import socket
+
+import pytest
+
+from firmware.boot.accepted import parse_accepted
+from image import vm
+from image.vm import Machine
+from tests.vm.conftest import FirstStart
+from tests.vm.screen import is_settled, shown
+
+START_SECONDS = 600.0
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("secure boot", "enabled; lockdown integrity"),
+        ("/usr", "erofs on /dev/mapper/usr, verity"),
+        ("/var", "ext4 on /dev/mapper/var, encrypted"),
+        ("coffer", "active"),
+        ("prometheus", "active"),
+        ("prometheus-node-exporter", "active"),
+        ("nftables", "active"),
+        ("problems", "none"),
+    ],
+)
+def test_the_status_screen_says(first_start: FirstStart, name: str, says: str) -> None:
+    assert shown(first_start.console, name) == says
+
+
+def test_the_tpm_holds_what_the_build_predicted(first_start: FirstStart) -> None:
+    accepted = parse_accepted(vm.find_disk().with_suffix(".pcrs.json").read_bytes())
+
+    seen = {pcr: shown(first_start.console, f"PCR {pcr}") for pcr in accepted.pcrs}
+
+    assert seen == accepted.pcrs
+
+
+def test_nobody_is_asked_to_log_in(first_start: FirstStart) -> None:
+    said = first_start.console
+
+    assert "login:" not in said
+    assert "Password" not in said
+    assert "# " not in said.splitlines()[-1]
+
+
+def test_the_agent_answers_the_host(ready: Machine) -> None:
+    with socket.create_connection(("127.0.0.1", 17443), timeout=30) as wire:
+        wire.sendall(b"no TLS\r\n\r\n")
+
+        assert wire.recv(1024)[:1] in (b"", b"\x15")  # it ends, or a TLS alert: somebody is there
+
+
+def test_it_uses_little_memory(ready: Machine) -> None:
+    assert ready.read_used_bytes() <= 400 * 2**20
+
+
+def test_a_second_start_finds_what_the_first_made(first_start: FirstStart) -> None:
+    with first_start.machine as machine:
+        said = machine.wait_for(is_settled, "running agent", START_SECONDS)
+
+    assert shown(said, "/var") == "ext4 on /dev/mapper/var, encrypted"
+    assert shown(said, "problems") == "none"
+    for pcr in (4, 7, 11):
+        assert shown(said, f"PCR {pcr}") == shown(first_start.console, f"PCR {pcr}")

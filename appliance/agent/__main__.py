@@ -37,6 +37,9 @@ def _configured() -> ApplianceConfig:
     parser.add_argument("--advertise", help="HOST:PORT at which peers reach the peer port")
     parser.add_argument("--pairing-port", type=int, help="open only while an invitation lives")
     parser.add_argument("--worker-socket", type=Path, help="where systemd starts workers for us")
+    parser.add_argument("--operators-listen", help="HOST:PORT of the port for operators")
+    parser.add_argument("--enrolment-port", type=int, help="open only while a set-up code lives")
+    parser.add_argument("--console-user", help="whose program draws the machine's own screen")
     options = vars(parser.parse_args())
     return read_config(options.pop("state"), options)
 

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import pwd
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ class ApplianceConfig(BaseModel):
     most_job_seconds, most_grace_seconds: what a contract may ask for at the most, as how long it
         runs and how long it bridges a lost connection.
     most_idle_seconds: how long a job may make no progress.
+    operators_listen: where operators reach the agent from afar; without it they cannot.
+    console_user: the user whose program draws the machine's own screen.
+    most_upload_bytes: how large a table an operator may send.
     worker_socket: where systemd starts a worker for who connects; without it workers are children.
     """
 
@@ -41,8 +45,12 @@ class ApplianceConfig(BaseModel):
     most_grace_seconds: int = Field(default=15 * 60, ge=1, le=3600)
     most_idle_seconds: int = Field(default=3600, ge=60)
     worker_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    operators_listen: str = ""
+    enrolment_port: int = Field(default=0, ge=0, le=_LAST_PORT)
+    console_user: str = ""
+    most_upload_bytes: int = Field(default=16 << 30, ge=1 << 20)
 
-    @field_validator("listen", "advertise")
+    @field_validator("listen", "advertise", "operators_listen")
     @classmethod
     def _is_address(cls, value: str) -> str:
         host, colon, port = value.rpartition(":")
@@ -58,12 +66,27 @@ class ApplianceConfig(BaseModel):
         except ServiceError as error:
             raise ValueError(error.what) from None
 
+    @field_validator("console_user")
+    @classmethod
+    def _is_user(cls, value: str) -> str:
+        try:
+            return value and pwd.getpwnam(value).pw_name
+        except KeyError:
+            raise ValueError(f"there is no user {value!r} on this machine") from None
+
     @model_validator(mode="after")
-    def _has_two_ports(self) -> Self:
+    def _has_a_port_for_each(self) -> Self:
         if self.listen_port and self.pairing_listen == self.listen:
             raise ValueError("pairing_port must not be the peer port")
         if self.listen_port == _LAST_PORT and not self.pairing_port:
             raise ValueError(f"pairing_port must be named, as none comes after {_LAST_PORT}")
+        if self.operators_port == _LAST_PORT and not self.enrolment_port:
+            raise ValueError(f"enrolment_port must be named, as none comes after {_LAST_PORT}")
+        if self.operators_listen:
+            peers = {self.listen_port, _port_of(self.pairing_listen)}
+            own = [self.operators_port, _port_of(self.enrolment_listen)]
+            if any(own) and (own[0] == own[1] or not peers.isdisjoint({*own} - {0})):
+                raise ValueError("operators_listen and enrolment_port must be ports of their own")
         return self
 
     @property
@@ -92,6 +115,31 @@ class ApplianceConfig(BaseModel):
         return self.listen
 
     @property
+    def operators_port(self) -> int:
+        """The port for operators; 0 without one."""
+        return _port_of(self.operators_listen)
+
+    @property
+    def enrolment_listen(self) -> str:
+        """Where the port for new operators opens, by set-up code; empty if there are to be none."""
+        if not self.operators_listen:
+            return ""
+        next_port = self.operators_port + 1 if self.operators_port else 0
+        return f"{self.operators_listen.rpartition(':')[0]}:{self.enrolment_port or next_port}"
+
+    @property
+    def operators_reachable_at(self) -> str:
+        """The address that operators are told; empty if there are to be none."""
+        if not self.operators_listen:
+            return ""
+        return f"{self.reachable_at.rpartition(':')[0]}:{self.operators_port}"
+
+    @property
+    def console_uid(self) -> int | None:
+        """The user id of the console's program, if one is configured."""
+        return pwd.getpwnam(self.console_user).pw_uid if self.console_user else None
+
+    @property
     def admitted_uids(self) -> frozenset[int]:
         """Who may use the local API: the agent's own user, root, and those that are named."""
         return frozenset({os.getuid(), 0, *self.allowed_uids})
@@ -100,6 +148,10 @@ class ApplianceConfig(BaseModel):
     def api_socket(self) -> Path:
         """The Unix socket at which local callers reach the agent."""
         return self.state / SOCKET_NAME
+
+
+def _port_of(address: str) -> int:
+    return int(address.rpartition(":")[2] or 0)
 
 
 def read_config(state: Path, given: Mapping[str, Any]) -> ApplianceConfig:

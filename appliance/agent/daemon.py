@@ -11,7 +11,7 @@ from typing import Any
 from appliance.agent import journal
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.node import Node
-from appliance.agent.servers import local_server, peer_server
+from appliance.agent.servers import local_server, operators_server, peer_server
 from appliance.identity.keys import FileKey
 from appliance.store import database
 from appliance.store.database import Store
@@ -45,7 +45,7 @@ async def run(config: ApplianceConfig) -> None:
 
 @asynccontextmanager
 async def serving(config: ApplianceConfig) -> AsyncIterator[Node]:
-    """Open the node and its two servers; leave nothing running behind."""
+    """Open the node and its servers; leave nothing running behind."""
     async with AsyncExitStack() as stack:
         stack.enter_context(FolderLock.take(config.state))
         # The key comes before the database, so a database without it is a node that has lost it.
@@ -60,6 +60,7 @@ async def serving(config: ApplianceConfig) -> AsyncIterator[Node]:
         stack.push_async_callback(node.close)
         await node.load()
         await stack.enter_async_context(peer_server(config, node))
+        await stack.enter_async_context(operators_server(config, node))
         await stack.enter_async_context(local_server(config, node))
         await stack.enter_async_context(_working(node))
         yield node

@@ -138,8 +138,8 @@ async def _answer(
 ) -> AsyncIterator[object]:
     """Yield what the method answers, be it one message or many, to one request or many."""
     if handler.request_streaming:
-        request: Any = requests
-        behave = handler.stream_stream
+        request: Any = _read(handler, requests)
+        behave = handler.stream_stream or handler.stream_unary
     else:
         raw = await _receive(requests, most_bytes)
         try:
@@ -152,6 +152,20 @@ async def _answer(
             yield reply
     else:
         yield await behave(request, context)
+
+
+def _read(handler: Any, requests: Requests) -> AsyncIterator[Any]:
+    """Return the messages of a stream; as they are, where the method has no type for them."""
+    return requests if handler.request_deserializer is None else _each_read(handler, requests)
+
+
+async def _each_read(handler: Any, requests: Requests) -> AsyncIterator[Any]:
+    async for raw in requests:
+        try:
+            message = handler.request_deserializer(raw)
+        except DecodeError:
+            raise RequestUnfit("a request cannot be read") from None
+        yield message
 
 
 async def _receive(requests: Requests, most_bytes: int | None) -> bytes:
@@ -167,10 +181,13 @@ async def _receive(requests: Requests, most_bytes: int | None) -> bytes:
     return raw
 
 
-def pairing_guard() -> Guard:
-    """Return the guard of the pairing port, where whoever comes is known by its network alone."""
+def pairing_guard(kind: Caller = Caller.INVITED) -> Guard:
+    """Return the guard of a pairing port, where whoever comes is known by its network alone.
+
+    kind: as what they come there.
+    """
 
     def identify(context: Context) -> Visitor:
-        return Visitor(kind=Caller.INVITED, name=network_of(context.peer()))
+        return Visitor(kind=kind, name=network_of(context.peer()))
 
-    return Guard(identify, tell=False, quotas={Caller.INVITED: PAIRING_QUOTA})
+    return Guard(identify, tell=False, quotas={kind: PAIRING_QUOTA})

@@ -10,6 +10,7 @@ from appliance.agent.books import DescribedDatasets, PairedPeers
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.guard import pairing_guard
 from appliance.agent.node_rpc import NodeRpc
+from appliance.agent.permissions import Caller
 from appliance.agent.refusals import Context
 from appliance.agent.relay import Relay
 from appliance.agent.supervisor import Supervisor
@@ -24,6 +25,9 @@ from appliance.mailbox.inbox import Inbox
 from appliance.mailbox.letters import Kind
 from appliance.mailbox.outbox import Outbox
 from appliance.mailbox.rpc import LinkSender
+from appliance.operators.enrolment import Enrolment
+from appliance.operators.operators import Operators
+from appliance.operators.rpc import EnrolmentRpc
 from appliance.peering import tls
 from appliance.peering.acceptance import Acceptance
 from appliance.peering.introduction import BOOT_BYTES, Introduction
@@ -76,6 +80,16 @@ class Node:
         self.acceptance = Acceptance(
             store=store, peers=self.peers, key=self.key, introduce=self.introduce, now=now
         )
+        self.operators = Operators(store, is_node=self._is_node, now=now)
+        self.enrolment = Enrolment(
+            operators=self.operators,
+            key=self.key,
+            introduce=self.introduce,
+            now=now,
+            listen=config.enrolment_listen,
+            interceptors=(pairing_guard(Caller.ENROLLING),),
+            servicer=EnrolmentRpc,
+        )
         self.relay = Relay(self.links, self.caller_of)
         self.supervisor = Supervisor(config, self.relay)
         self.datasets = Datasets(
@@ -110,6 +124,7 @@ class Node:
         """Read what is on disk, and bring what a crash interrupted into a true state."""
         await self.peers.load()
         await self.invitations.load()
+        await self.operators.load()
         await self.jobs.recover()
 
     def standing_work(self) -> tuple[Coroutine[Any, Any, None], ...]:
@@ -127,11 +142,18 @@ class Node:
         """Stop workers, close the pairing port, and hang up."""
         await self.supervisor.close()
         await self.invitations.close()
+        await self.enrolment.close()
         await self.links.close()
 
     def caller_of(self, context: Context) -> NodeId:
         """Return the peer behind a call on the peer port. Raises: PeerUnknown and its kin."""
         return tls.peer_of(context.auth_context(), self.peers.pins(), self._now())
+
+    def operator_of(self, context: Context) -> NodeId:
+        """Return the operator behind a call on their port. Raises: PeerUnknown and its kin."""
+        operator = tls.peer_of(context.auth_context(), self.operators.pins(), self._now())
+        self.operators.note_call(operator, context.peer())
+        return operator
 
     def introduce(self) -> Introduction:
         """Return what this node says of itself."""
@@ -146,6 +168,9 @@ class Node:
     def rpc(self, services: Mapping[str, Service]) -> NodeRpc:
         """Return the servicer of the Node API."""
         return NodeRpc(self._show, services)
+
+    def _is_node(self, node_id: NodeId) -> bool:
+        return node_id == self.key.node_id or self.peers.find(node_id) is not None
 
     async def _send(self, peer: NodeId, letter: Any) -> Any:
         return await self._sender(peer, letter)
@@ -182,6 +207,8 @@ class Node:
             peer_count=len(self.peers.all()),
             dataset_count=await self.datasets.own_count(),
             waiting_count=await self.jobs.waiting_count(),
+            operators_address=self._config.operators_reachable_at,
+            operator_count=self.operators.count,
         )
 
     def _milliseconds(self) -> int:

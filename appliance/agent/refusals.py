@@ -11,6 +11,7 @@ from grpc.aio import ServicerContext
 
 from appliance.agent.permissions import NotAdmitted
 from appliance.api.conventions import ERROR_KEY, REMEDY_KEY
+from appliance.operators import errors as operators
 from appliance.peering import errors as peering
 from services import errors
 
@@ -39,6 +40,8 @@ TOLD_TO_PEERS: Final = frozenset(
         *peering.REFUSALS.values(),
         NotAdmitted,
         TooManyCalls,
+        operators.OperatorIsNode,
+        operators.TooManyOperators,
         peering.CertificateEnded,
         peering.ClockSkewed,
         peering.IntroductionInvalid,

@@ -1,6 +1,6 @@
-"""The agent's two servers: the peer port over TLS, and the local socket behind the door."""
+"""The agent's servers: ports over TLS for peers and operators, the local socket behind the door."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -20,7 +20,9 @@ from appliance.jobs.rpc import JobsRpc
 from appliance.machine.rpc import MachineRpc
 from appliance.mailbox.letters import MOST_BODY_BYTES
 from appliance.mailbox.rpc import MailboxRpc
+from appliance.operators.rpc import OperatorsRpc
 from appliance.peering import tls
+from appliance.peering.errors import PeerUnknown
 from appliance.peering.peer_rpc import GreetingRpc
 from appliance.peering.rpc import PeersRpc
 from appliance.peering.states import PeerState
@@ -41,9 +43,12 @@ PEER_QUOTAS: Final = {
     Caller.CONFIRMING: Quota(most_open=4, per_second=5, burst=40, request_bytes=_REQUEST_BYTES),
 }
 
+MOST_OPERATORS_CALLS: Final = 64
+OPERATOR_QUOTA: Final = Quota(most_open=16, per_second=50, burst=200)
+
 
 class PortTaken(ConfigError):
-    """The peer port cannot be bound."""
+    """The peer port, or that of operators, cannot be bound."""
 
 
 @asynccontextmanager
@@ -81,6 +86,44 @@ async def peer_server(config: ApplianceConfig, node: Node) -> AsyncIterator[None
 
 
 @asynccontextmanager
+async def operators_server(config: ApplianceConfig, node: Node) -> AsyncIterator[None]:
+    """Serve operators from afar, if the configuration says where. Raises: PortTaken."""
+    if not config.operators_listen:
+        yield
+        return
+
+    def identify(context: Context) -> Visitor:
+        try:
+            return Visitor(kind=Caller.OPERATOR, name=node.operator_of(context))
+        except PeerUnknown:
+            raise NotAdmitted(
+                "this key is not, or no longer, that of an operator of this node",
+                remedy='to be enrolled, get a set-up code: "coffer remote add"',
+            ) from None
+
+    server = grpc.aio.server(
+        interceptors=[Guard(identify, tell=True, quotas={Caller.OPERATOR: OPERATOR_QUOTA})],
+        options=tls.server_options(),
+        maximum_concurrent_rpcs=MOST_OPERATORS_CALLS,
+    )
+    _serve_people(server, config, node, is_console=lambda context: False)
+    credentials = tls.server_credentials(node.keeper, node.operators.roots)
+    try:
+        server.add_secure_port(config.operators_listen, credentials)
+    except RuntimeError:
+        raise PortTaken(
+            f"the port for operators {config.operators_listen} cannot be bound",
+            remedy="another program holds it, or the address is not this machine's; see"
+            " --operators-listen",
+        ) from None
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(STOP_SECONDS)
+
+
+@asynccontextmanager
 async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[None]:
     """Serve local callers at the state folder's socket, by uid."""
     folder = config.state / "run"
@@ -91,6 +134,8 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
 
     def identify(context: Context) -> Visitor:
         uid = door.uid_of(context.peer())
+        if uid is not None and uid == config.console_uid:
+            return Visitor(kind=Caller.CONSOLE, name=uid)
         if uid is None or uid not in config.admitted_uids:
             raise NotAdmitted(
                 f"uid {uid} may not use this node",
@@ -102,12 +147,9 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
         interceptors=[Guard(identify, tell=True)],
         options=[("grpc.max_receive_message_length", LOCAL_MESSAGE_BYTES)],
     )
-    local.add_NodeServicer_to_server(node.rpc(SERVICES), server)
-    peers = PeersRpc(node.peers, node.invitations, node.acceptance, node.outbox.pending_count)
-    local.add_PeersServicer_to_server(peers, server)
-    local.add_DatasetsServicer_to_server(DatasetsRpc(node.datasets), server)
-    local.add_MachineServicer_to_server(MachineRpc(config.state), server)
-    local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)
+    _serve_people(
+        server, config, node, is_console=lambda context: identify(context).kind is Caller.CONSOLE
+    )
     server.add_insecure_port(f"unix:{inner}")
     await server.start()
     await door.open()
@@ -116,3 +158,23 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
     finally:
         await door.close()
         await server.stop(STOP_SECONDS)
+
+
+def _serve_people(
+    server: grpc.aio.Server,
+    config: ApplianceConfig,
+    node: Node,
+    *,
+    is_console: Callable[[Context], bool],
+) -> None:
+    """Have a server answer all that the node's own people may ask."""
+    local.add_NodeServicer_to_server(node.rpc(SERVICES), server)
+    peers = PeersRpc(node.peers, node.invitations, node.acceptance, node.outbox.pending_count)
+    local.add_PeersServicer_to_server(peers, server)
+    local.add_DatasetsServicer_to_server(DatasetsRpc(node.datasets), server)
+    local.add_MachineServicer_to_server(MachineRpc(config.state), server)
+    local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)
+    operators = OperatorsRpc(
+        node.operators, node.enrolment, config.operators_reachable_at, is_console
+    )
+    local.add_OperatorsServicer_to_server(operators, server)

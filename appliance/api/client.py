@@ -1,13 +1,16 @@
-"""The typed client of a node's local API, over the agent's Unix socket.
+"""The typed client of a node's API: over the agent's Unix socket, or another way to it.
 
 Every method is one RPC. What the agent refuses is raised as :class:`Refused`, with the agent's own
 words; an agent that cannot be reached is :class:`Unreachable`.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 import grpc
@@ -30,6 +33,8 @@ _OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 500),
 )
 
+_CHUNK_BYTES: Final = 256 << 10
+
 Reply = TypeVar("Reply", bound=Message)
 
 
@@ -45,17 +50,72 @@ class Unreachable(ServiceError):
     """No agent answers at the socket of this state folder."""
 
 
+class Way(Protocol):
+    """How an agent is reached."""
+
+    def open(self) -> grpc.Channel:
+        """Return a channel to the agent."""
+
+    def require_there(self) -> None:
+        """Return if there seems to be an agent. Raises: Unreachable."""
+
+    def silence(self) -> Unreachable:
+        """Return why the agent did not answer."""
+
+
+class SocketWay:
+    """To the agent with a state folder on this machine, over its Unix socket."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state.absolute()
+        self._socket = self._state / SOCKET_NAME
+
+    def open(self) -> grpc.Channel:
+        """Return a channel to the agent."""
+        return grpc.insecure_channel(f"unix:{quote(str(self._socket))}", options=_OPTIONS)
+
+    def require_there(self) -> None:
+        """Return if an agent has made its socket. Raises: Unreachable."""
+        path = self._socket
+        if len(str(path).encode()) > MOST_SOCKET_PATH_BYTES:
+            raise Unreachable(
+                f"the path {path} is too long for a Unix socket",
+                remedy="choose a state folder with a shorter path",
+            )
+        try:
+            path.stat()
+        except PermissionError:
+            raise Unreachable(
+                f"the state folder {self._state} may not be entered by this user",
+                remedy="run the command as the user that runs the agent, or with sudo",
+            ) from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise Unreachable(
+                f"no agent runs with the state folder {self._state}",
+                remedy=f'start one with "coffer up --state {self._state}", '
+                "or name another with --state",
+            ) from None
+
+    def silence(self) -> Unreachable:
+        """Return why the agent did not answer."""
+        return Unreachable(
+            f"the agent with the state folder {self._state} does not answer",
+            remedy="look at its log; if it has stopped, start it again with "
+            f'"coffer up --state {self._state}"',
+        )
+
+
 class Client:
     """Asks one node's agent. Use it as a context manager, or ``close`` it.
 
+    way: the agent's state folder on this machine, or another way to an agent.
     answer_seconds: how long to wait for answers, but for those that take as long as they take.
     """
 
-    def __init__(self, state: Path, *, answer_seconds: float = 30.0) -> None:
+    def __init__(self, way: Path | Way, *, answer_seconds: float = 30.0) -> None:
         self._answer_seconds = answer_seconds
-        self._state = state.absolute()
-        self._socket = self._state / SOCKET_NAME
-        self._channel = grpc.insecure_channel(f"unix:{quote(str(self._socket))}", options=_OPTIONS)
+        self._way = SocketWay(way) if isinstance(way, Path) else way
+        self._channel = self._way.open()
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +146,23 @@ class Client:
         """List the services that this node can run."""
         reply = self._ask("Node/ListServices", pb.ListServicesRequest(), pb.ListServicesReply)
         return reply.services
+
+    # Operators.
+
+    def show_set_up_code(self, *, renew: bool = False) -> pb.SetUpCode:
+        """Show the code by which one more operator is enrolled; ``renew`` makes a new one."""
+        request = pb.ShowSetUpCodeRequest(renew=renew)
+        return self._ask("Operators/ShowSetUpCode", request, pb.SetUpCode)
+
+    def list_operators(self) -> Sequence[pb.Operator]:
+        """List those who administer the node from afar."""
+        request = pb.ListOperatorsRequest()
+        return self._ask("Operators/ListOperators", request, pb.ListOperatorsReply).operators
+
+    def remove_operator(self, operator: str) -> pb.Operator:
+        """End what an operator may do, and cut its connections."""
+        request = pb.RemoveOperatorRequest(operator=operator)
+        return self._ask("Operators/RemoveOperator", request, pb.Operator)
 
     # Peers.
 
@@ -153,6 +230,26 @@ class Client:
             name=name, path=path, query=query, key=key, normal_form=normal_form, replace=replace
         )
         return self._ask("Datasets/AddDataset", request, pb.Dataset, patient=True)
+
+    def upload_table(self, name: str, file: Path) -> str:
+        """Send a table's file to the node, for the dataset ``name``; return where it lies there."""
+        call = self._channel.stream_unary(
+            "/coffer.agent.v1.Datasets/UploadTable",
+            request_serializer=pb.UploadTableRequest.SerializeToString,
+            response_deserializer=pb.UploadTableReply.FromString,
+        )
+        self._way.require_there()
+        with file.open("rb") as reader:
+            size_bytes = os.fstat(reader.fileno()).st_size
+            head = pb.UploadTableRequest(
+                name=name, suffix=file.suffix.lower(), size_bytes=size_bytes
+            )
+            chunks = iter(partial(reader.read, _CHUNK_BYTES), b"")
+            parts = (pb.UploadTableRequest(chunk=chunk) for chunk in chunks)
+            try:
+                return str(call(chain((head,), parts)).path)
+            except grpc.RpcError as error:
+                raise self._error_of(error) from None
 
     def list_datasets(self, *, peers: bool = False) -> Sequence[pb.Dataset]:
         """List this node's datasets, and with ``peers`` those that peers published to it."""
@@ -236,23 +333,32 @@ class Client:
 
     def watch_job(self, job_id: str) -> Iterator[pb.Job]:
         """Yield the job at once and again after each change, until it has ended."""
+        yield from self._follow("Jobs/WatchJob", pb.WatchJobRequest(id=job_id), pb.Job)
+
+    def get_result(self, job_id: str) -> pb.JobResult:
+        """Say where the results of a job lie."""
+        return self._ask("Jobs/GetResult", pb.GetResultRequest(id=job_id), pb.JobResult)
+
+    def read_result(self, job_id: str, output: str) -> Iterator[bytes]:
+        """Yield one of a job's result files."""
+        request = pb.ReadResultRequest(id=job_id, output=output)
+        for part in self._follow("Jobs/ReadResult", request, pb.ResultChunk):
+            yield part.chunk
+
+    def _follow(self, method: str, request: Message, reply: type[Reply]) -> Iterator[Reply]:
         call = self._channel.unary_stream(
-            "/coffer.agent.v1.Jobs/WatchJob",
-            request_serializer=pb.WatchJobRequest.SerializeToString,
-            response_deserializer=pb.Job.FromString,
+            f"/coffer.agent.v1.{method}",
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=reply.FromString,
         )
-        self._require_socket()
-        replies = call(pb.WatchJobRequest(id=job_id))
+        self._way.require_there()
+        replies = call(request)
         try:
             yield from replies
         except grpc.RpcError as error:
             raise self._error_of(error) from None
         finally:
             replies.cancel()
-
-    def get_result(self, job_id: str) -> pb.JobResult:
-        """Say where the results of a job lie."""
-        return self._ask("Jobs/GetResult", pb.GetResultRequest(id=job_id), pb.JobResult)
 
     def _ask(
         self,
@@ -267,41 +373,16 @@ class Client:
             request_serializer=type(request).SerializeToString,
             response_deserializer=reply.FromString,
         )
-        self._require_socket()
+        self._way.require_there()
         try:
             return call(request, timeout=None if patient else self._answer_seconds)
         except grpc.RpcError as error:
             raise self._error_of(error) from None
 
-    def _require_socket(self) -> None:
-        path = self._socket
-        if len(str(path).encode()) > MOST_SOCKET_PATH_BYTES:
-            raise Unreachable(
-                f"the path {path} is too long for a Unix socket",
-                remedy="choose a state folder with a shorter path",
-            )
-        try:
-            path.stat()
-        except PermissionError:
-            raise Unreachable(
-                f"the state folder {self._state} may not be entered by this user",
-                remedy="run the command as the user that runs the agent, or with sudo",
-            ) from None
-        except (FileNotFoundError, NotADirectoryError):
-            raise Unreachable(
-                f"no agent runs with the state folder {self._state}",
-                remedy=f'start one with "coffer up --state {self._state}", '
-                "or name another with --state",
-            ) from None
-
     def _error_of(self, error: Any) -> ServiceError:
         code: grpc.StatusCode = error.code()
         if code is grpc.StatusCode.UNAVAILABLE:
-            return Unreachable(
-                f"the agent with the state folder {self._state} does not answer",
-                remedy="look at its log; if it has stopped, start it again with "
-                f'"coffer up --state {self._state}"',
-            )
+            return self._way.silence()
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unreachable("the agent did not answer in time", remedy="look at its log")
         trailing: dict[str, str | bytes] = dict(error.trailing_metadata() or ())

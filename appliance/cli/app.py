@@ -1,16 +1,21 @@
-"""The tree of commands, with the options --state and --json before or after any verb."""
+"""The tree of commands, with the options --state, --at and --json before or after any verb."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from appliance.cli import completion
 from appliance.cli.datasets import datasets
 from appliance.cli.jobs import jobs
 from appliance.cli.machine import machine
 from appliance.cli.node import node, services, up
+from appliance.cli.operators import operators
 from appliance.cli.peers import peers
-from appliance.cli.terminal import JSON_KEY, STATE_KEY
+from appliance.cli.remote import remote
+from appliance.cli.terminal import AT_KEY, JSON_KEY, STATE_KEY
+
+_KEYS: Final = {"state": STATE_KEY, "at": AT_KEY, "json": JSON_KEY}
 
 
 def command_tree() -> TyperGroup:
@@ -25,20 +30,22 @@ def command_tree() -> TyperGroup:
         ("peers", peers),
         ("datasets", datasets),
         ("jobs", jobs),
+        ("operators", operators),
+        ("remote", remote),
     ):
         app.add_typer(noun, name=name)
     tree = typer.main.get_command(app)
     if not isinstance(tree, TyperGroup):
         raise TypeError("typer made no group of several commands")
     shared = [one for one in tree.params if isinstance(one, TyperOption)]
-    _give_everywhere(tree, [one for one in shared if one.name in ("state", "json")])
+    _give_everywhere(tree, [one for one in shared if one.name in _KEYS])
     return tree
 
 
 def _remember(ctx: typer.Context, param: typer.CallbackParam, value: object) -> object:
     """Note a global option wherever it stands; of two, the later one holds."""
-    if value:
-        ctx.meta[STATE_KEY if param.name == "state" else JSON_KEY] = value
+    if value and param.name:
+        ctx.meta[_KEYS[param.name]] = value
     return value
 
 
@@ -49,6 +56,16 @@ def coffer(
             metavar="DIR",
             help="The node's state folder; by default /var/lib/coffer or ~/.local/state/coffer.",
             callback=_remember,
+            expose_value=False,
+        ),
+    ] = "",
+    at: Annotated[
+        str,
+        typer.Option(
+            metavar="NODE",
+            help='Ask a node from afar, by its name in "coffer remote list"; also: COFFER_AT.',
+            callback=_remember,
+            autocompletion=completion.remotes,
             expose_value=False,
         ),
     ] = "",

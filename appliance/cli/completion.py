@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 import typer
 
 from appliance.api.client import Client
-from appliance.cli.terminal import state_of
+from appliance.cli.reach import remote_folder, way_to
+from appliance.cli.terminal import at_of, state_of
 from appliance.cli.views import row_count
 from services.errors import ServiceError
 
@@ -22,7 +23,7 @@ def _from_agent(find: Callable[[Client], Words]) -> Complete:
     def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
         with (
             contextlib.suppress(ServiceError),
-            Client(state_of(ctx), answer_seconds=_ANSWER_SECONDS) as client,
+            Client(way_to(state_of(ctx), at_of(ctx)), answer_seconds=_ANSWER_SECONDS) as client,
         ):
             return [word for word in find(client) if word[0].startswith(incomplete)]
         return []
@@ -62,6 +63,10 @@ def _waiting_jobs(client: Client) -> Iterator[tuple[str, str]]:
     return ((job.id, job.service) for job in client.list_jobs(waiting=True).jobs)
 
 
+def _operators(client: Client) -> Iterator[tuple[str, str]]:
+    return ((operator.name, "operator") for operator in client.list_operators())
+
+
 def _open_invitations(client: Client) -> Iterator[tuple[str, str]]:
     for invitation in client.list_invitations():
         if invitation.state == "open":
@@ -76,3 +81,12 @@ datasets: Final = _from_agent(_datasets)
 jobs: Final = _from_agent(_jobs)
 waiting_jobs: Final = _from_agent(_waiting_jobs)
 open_invitations: Final = _from_agent(_open_invitations)
+operators: Final = _from_agent(_operators)
+
+
+def remotes(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Complete the name of a node from afar."""
+    with contextlib.suppress(ServiceError):
+        known = remote_folder().all()
+        return [(one.name, one.address) for one in known if one.name.startswith(incomplete)]
+    return []

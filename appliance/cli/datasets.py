@@ -43,21 +43,31 @@ def add(
         bool, typer.Option(help="Register anew under a name that is taken.")
     ] = False,
 ) -> None:
-    """Register a table: read it through once and show what was found."""
+    """Register a table: read it through once and show what was found.
+
+    With --at, FILE lies on this machine and is sent to the node, which keeps it as long as the
+    dataset; a query reads files of the node.
+    """
     if (path is None) == (not query):
         raise typer.BadParameter("give either a file or --query")
     if not key:
         raise typer.BadParameter("name the key column with --key")
     terminal = terminal_of(ctx)
-    with terminal.connect() as client, terminal.patience("reading the table through once"):
-        made = client.add_dataset(
-            name,
-            path=str(path.expanduser().absolute()) if path else "",
-            query=query,
-            key=key,
-            normal_form=[form.strip() for form in normal_form.split(",") if form.strip()],
-            replace=replace,
-        )
+    file = path.expanduser().absolute() if path else None
+    with terminal.connect() as client:
+        place = str(file or "")
+        if file is not None and terminal.at:
+            with terminal.patience("sending the table"):
+                place = client.upload_table(name, file)
+        with terminal.patience("reading the table through once"):
+            made = client.add_dataset(
+                name,
+                path=place,
+                query=query,
+                key=key,
+                normal_form=[form.strip() for form in normal_form.split(",") if form.strip()],
+                replace=replace,
+            )
     terminal.answer(made, views.dataset(made))
     if not terminal.as_json and (caution := _caution(made)):
         terminal.say(f"warning: {caution}")
@@ -135,11 +145,11 @@ def withdraw(
 
 @datasets.command("remove")
 def remove(ctx: typer.Context, name: OwnDataset) -> None:
-    """Forget a dataset; its file stays as it is."""
+    """Forget a dataset; its file stays as it is, unless it was sent to the node from afar."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
         client.remove_dataset(name)
-    terminal.done(f"{name} is removed; its file is untouched")
+    terminal.done(f"{name} is removed")
 
 
 def _caution(made: pb.Dataset) -> str:

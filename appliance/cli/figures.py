@@ -13,7 +13,7 @@ from appliance.api import agent_pb2 as pb
 from appliance.cli.results import NO_EXTENSIONS
 from appliance.cli.terminal import clean, table
 
-_MOST_ROWS: Final = 40
+MOST_ROWS: Final = 40
 _MOST_COLUMNS: Final = 8
 _TOO_MANY: Final = "are too many to be shown here; --copy-to copies them"
 
@@ -41,7 +41,7 @@ def _shown(name: str, path: str, row_count: int, service: str) -> Iterator[Rende
         return
     with duckdb.connect(config=NO_EXTENSIONS) as database:
         rows = database.read_parquet(path)
-        if row_count > _MOST_ROWS:
+        if row_count > MOST_ROWS:
             yield clean(f"{name}: {row_count:,} rows {_TOO_MANY}")
         elif len(rows.columns) > _MOST_COLUMNS:
             yield clean(f"{name}: {len(rows.columns):,} columns {_TOO_MANY}")

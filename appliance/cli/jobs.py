@@ -9,7 +9,8 @@ from appliance.api import agent_pb2 as pb
 from appliance.api.client import Client, Refused
 from appliance.cli import completion, job_views
 from appliance.cli.delivery import tell_job_undelivered
-from appliance.cli.figures import figures
+from appliance.cli.fetch import fetched
+from appliance.cli.figures import MOST_ROWS, figures
 from appliance.cli.names import find_service, nearest_names
 from appliance.cli.parameters import compose_parameters, find_defaults, parse_settings
 from appliance.cli.results import Format, copy_results, format_of
@@ -230,14 +231,22 @@ def result(
     with terminal.connect() as client:
         found = client.get_result(job)
         is_shown = copy_to is None and found.files and not terminal.as_json
-        service = client.get_job(job).service if is_shown else ""
-    if copy_to is not None:
-        found = copy_results(found, copy_to, replace=force, form=form)
-    terminal.answer(
-        found, job_views.results(found) if found.files else "no output is for this node"
-    )
-    if is_shown:
-        terminal.out.print(figures(found, service))
+        if copy_to is not None:
+            near = copy_to if copy_to.is_dir() else copy_to.absolute().parent
+            with fetched(terminal, client, job, found, near=near) as here:
+                found = copy_results(here, copy_to, replace=force, form=form)
+        terminal.answer(
+            found, job_views.results(found) if found.files else "no output is for this node"
+        )
+        if is_shown:
+            _show_figures(terminal, client, job, found, client.get_job(job).service)
+
+
+def _show_figures(
+    terminal: Terminal, client: Client, job_id: str, found: pb.JobResult, service: str
+) -> None:
+    with fetched(terminal, client, job_id, found, most_rows=MOST_ROWS) as here:
+        terminal.out.print(figures(here, service))
 
 
 def _tell_disclosure(terminal: Terminal, job: pb.Job) -> None:
@@ -267,6 +276,7 @@ def _watch(terminal: Terminal, client: Client, job_id: str) -> None:
     if not terminal.as_json:
         terminal.answer(last, job_views.outcome(last))
         if job_views.has_result(last):
-            terminal.out.print(figures(client.get_result(last.id), last.service))
+            found = client.get_result(last.id)
+            _show_figures(terminal, client, last.id, found, last.service)
     if last.state != "succeeded":
         raise Refused(f"the job did not succeed: {last.cause}", remedy=last.remedy)

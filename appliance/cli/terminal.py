@@ -20,8 +20,10 @@ from rich.text import Text
 from appliance.api.client import Client
 from appliance.api.plain import Plain, to_plain
 from appliance.cli.names import nearest_names
+from appliance.cli.reach import way_to
 
 STATE_KEY: Final = "coffer.state"
+AT_KEY: Final = "coffer.at"
 JSON_KEY: Final = "coffer.json"
 _PIPE_WIDTH: Final = 250
 
@@ -30,27 +32,38 @@ Answer = TypeVar("Answer", bound=Message)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminal:
-    """Where one command prints, and whose agent it asks."""
+    """Where one command prints, and whose agent it asks.
+
+    at: the name of the node from afar that is asked; empty for the one with the state folder.
+    """
 
     state: Path
+    at: str
     as_json: bool
     out: Console
     talk: Console
 
     @contextmanager
     def connect(self, *named: str) -> Iterator[Client]:
-        """Give a client of the agent with this state folder.
+        """Give a client of the agent that is asked.
 
         named: the peers, or PEER/DATASET, that the command names; of a mistyped one the nearest is
             told.
         """
-        with Client(self.state) as client, nearest_names(client, named):
+        with Client(way_to(self.state, self.at)) as client, nearest_names(client, named):
             yield client
 
     def answer(self, message: Message, view: RenderableType) -> None:
         """Print one reply: the message as JSON, or its view for people."""
         if self.as_json:
             self._print_json(to_plain(message))
+        else:
+            self.out.print(clean(view) if isinstance(view, str) else view)
+
+    def answer_plain(self, value: Mapping[str, Plain], view: RenderableType) -> None:
+        """Print what no agent said: as JSON, or its view for people."""
+        if self.as_json:
+            self._print_json(value)
         else:
             self.out.print(clean(view) if isinstance(view, str) else view)
 
@@ -118,7 +131,7 @@ class Terminal:
 
 
 def terminal_of(ctx: typer.Context) -> Terminal:
-    """Return the terminal of a command, by the options --state and --json."""
+    """Return the terminal of a command, by the options --state, --at and --json."""
     out = Console(highlight=False, markup=False, emoji=False)
     talk = Console(stderr=True, highlight=False, markup=False, emoji=False)
     for console in (out, talk):
@@ -126,6 +139,7 @@ def terminal_of(ctx: typer.Context) -> Terminal:
             console.width = _PIPE_WIDTH
     return Terminal(
         state=state_of(ctx),
+        at=at_of(ctx),
         as_json=bool(ctx.meta.get(JSON_KEY)),
         out=out,
         talk=talk,
@@ -136,6 +150,15 @@ def state_of(ctx: typer.Context) -> Path:
     """Return the state folder that --state names, or the default for this user."""
     named = ctx.meta.get(STATE_KEY)
     return Path(named).expanduser() if named else default_state()
+
+
+def at_of(ctx: typer.Context) -> str:
+    """Return the node from afar that --at names, or COFFER_AT where no state folder is named."""
+    at: str = ctx.meta.get(AT_KEY, "")
+    state = ctx.meta.get(STATE_KEY)
+    if at and state:
+        raise typer.BadParameter("--at names a node from afar and --state one of this machine")
+    return at or ("" if state else os.environ.get("COFFER_AT", ""))
 
 
 def default_state() -> Path:

@@ -41,8 +41,14 @@ def node(view: pb.NodeView) -> RenderableType:
             ("peers", str(view.peer_count)),
             ("datasets", str(view.dataset_count)),
             ("to approve", str(view.waiting_count)),
+            ("operators", _operators_of(view)),
         )
     )
+
+
+def _operators_of(view: pb.NodeView) -> str:
+    at = view.operators_address
+    return f"{view.operator_count}, who reach it at {at}" if at else ""
 
 
 def services(views: Sequence[pb.ServiceView]) -> Table:

@@ -81,14 +81,15 @@ def two_agents(name: str) -> Trouble:
 
 
 async def diagnose(suspect: Suspect, leaf: Leaf, now: datetime) -> Trouble:
+    """Return what :func:`probe` does, without holding up the event loop."""
+    return await asyncio.to_thread(probe, suspect, leaf, now)
+
+
+def probe(suspect: Suspect, leaf: Leaf, now: datetime) -> Trouble:
     """Return why the peer cannot be reached, by trying once more with eyes open.
 
     leaf: the TLS certificate that this node shows. Trusts nothing that it sees.
     """
-    return await asyncio.to_thread(_probe, suspect, leaf, now)
-
-
-def _probe(suspect: Suspect, leaf: Leaf, now: datetime) -> Trouble:
     host, port = split_address(suspect.address)
     try:
         connection = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)

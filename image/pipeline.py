@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from image import keys, manifest, measure, mirror, places, staging, toolchain
+from image import bundle, keys, manifest, measure, mirror, places, staging, toolchain
 from image.build import Build
 from image.errors import ImageError
 from image.toolchain import TOP, Place
@@ -33,6 +33,8 @@ def build_image(say: Callable[[str], None], *, is_quick: bool = False) -> Path:
     say("writing what is in it, and what it measures")
     manifest.write(build, packages)
     measure.write(build)
+    say("writing the update bundle")
+    bundle.write(build)
     return publish(build)
 
 

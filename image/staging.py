@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from image import enrolment, places, wheels
+from image import bundle, enrolment, places, wheels
 from image.build import Build
 from image.wheels import Wheels
 
@@ -14,6 +14,8 @@ SITE: Final = Path("/usr/lib/coffer/site")
 PROGRAMS: Final = {
     "coffer": "appliance.cli.__main__",
     "coffer-machine": "appliance.machine.helper",
+    "coffer-health": "appliance.updates.health",
+    "coffer-update": "appliance.updates.program",
     "coffer-worker": "appliance.agent.worker",
     "coffer-worker-end": "appliance.agent.worker_end",
 }
@@ -40,6 +42,8 @@ def lay_out(build: Build) -> Wheels:
     _lay_out_units(build.staged)
     _lay_out_programs(build.staged)
     _lay_out_secure_boot(build)
+    (build.staged / "usr/lib/coffer").mkdir(parents=True)
+    (build.staged / "usr/lib/coffer/update-keys.json").write_bytes(bundle.trusted(build.keys))
     return wheels.build(build.toolchain, build.log)
 
 

@@ -14,16 +14,26 @@ from appliance.store.errors import StoreForeign, StoreNewer
 SCRIPTS: Final = "appliance.store:migrations"
 
 
+def known_revisions() -> tuple[str, ...]:
+    """Return the revisions that this code brings a database through, oldest first."""
+    revisions = [script.revision for script in _scripts(Config()).walk_revisions()]
+    return tuple(reversed(revisions))
+
+
+def _scripts(config: Config) -> ScriptDirectory:
+    config.set_main_option("script_location", SCRIPTS)
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config)
+
+
 def migrate(connection: Connection, path: Path) -> None:
     """Bring the database to the newest revision, in the connection's transaction.
 
     Raises: StoreNewer, StoreForeign.
     """
     config = Config()
-    config.set_main_option("script_location", SCRIPTS)
-    config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    scripts = ScriptDirectory.from_config(config)
+    scripts = _scripts(config)
     present = MigrationContext.configure(connection).get_current_revision()
     if present == scripts.get_current_head():
         return

@@ -1,0 +1,145 @@
+"""The program ``coffer-update``: what of updates only root can do, one verb for each of its units.
+
+It takes no argument but the verb: what comes from outside is the bundle alone, as an open file.
+"""
+
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+from pydantic import ValidationError
+
+from appliance.store.migrate import known_revisions
+from appliance.updates import slots
+from appliance.updates.errors import BundleForeign, StateUnreadable
+from appliance.updates.fate import Verdict, told
+from appliance.updates.install import Cancelled, Installation, clear, withdraw
+from appliance.updates.programs import run_program
+from appliance.updates.record import Record, Update
+from appliance.updates.rules import Here
+from appliance.updates.states import UpdateState
+from appliance.updates.trust import Trust
+from services.errors import ServiceError
+
+ROOT: Final = Path("/")
+VERDICT: Final = Path("var/lib/coffer-health/verdict.json")
+FIRST_DESCRIPTOR: Final = 3
+"""Of the files that systemd opens for a unit [sd_listen_fds(3)]."""
+_MOST_VERDICT_BYTES: Final = 64 << 10
+_ARCHITECTURES: Final = {"x86_64": "x86-64", "aarch64": "arm64"}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the one word says; return 0, or 1 with cause and remedy in the log."""
+    given = sys.argv[1:] if words is None else words
+    if len(given) != 1 or given[0] not in VERBS:
+        print(f"error: coffer-update knows {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    try:
+        VERBS[given[0]]()
+    except ServiceError as error:
+        print(f"error: {error.what}\nhint: {error.remedy}", file=sys.stderr)
+        return 1
+    except Cancelled:
+        print("cancelled", file=sys.stderr)
+    return 0
+
+
+def install() -> None:
+    """Install the bundle that systemd has opened. Raises: ServiceError; Cancelled at SIGTERM."""
+    signal.signal(signal.SIGTERM, _cancel)
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        raise BundleForeign
+    installation = Installation(
+        trust=Trust.read(ROOT), here=here(), schemas=known_revisions(), run=run_program, root=ROOT
+    )
+    with os.fdopen(FIRST_DESCRIPTOR, "rb") as bundle:
+        installation.install(bundle)
+    print("installed; it starts when the machine does", file=sys.stderr)
+
+
+def cancel() -> None:
+    """Take an update that waits for a restart off the list."""
+    withdraw(ROOT, here().version)
+    note()
+
+
+def other() -> None:
+    """Have the other slot start next. Raises: NothingToStart, StateUnreadable."""
+    start_other(ROOT, here())
+
+
+def start_other(root: Path, where: Here) -> None:
+    """Have the other slot start next, if it reads the database as it is.
+
+    Raises: NothingToStart, StateUnreadable.
+    """
+    record = Record.read(root)
+    target = slots.find_other(root, where.version)
+    if where.revision not in record.reads.get(target.version, ()):
+        raise StateUnreadable(target.version, where.revision)
+    slots.prefer_other(root, where.version)
+    asked = Update(
+        version=target.version,
+        replaced=where.version,
+        state=UpdateState.READY,
+        began=where.now,
+    )
+    listed = slots.read_slots(root, where.version)
+    record.with_update(asked).model_copy(update={"slots": listed}).write(root)
+
+
+def note() -> None:
+    """Keep what has become of the last update, as far as it is known by now."""
+    here_now = here()
+    record = Record.read(ROOT)
+    now = told(record, slots.read_slots(ROOT, here_now.version), read_verdict(ROOT))
+    now.write(ROOT)
+    clear(ROOT)
+    if now.update and now.update != record.update:
+        state = now.update.state.value.replace("_", " ")
+        print(f"update to {now.update.version}: {state} {now.update.reason}", file=sys.stderr)
+
+
+def here() -> Here:
+    """Return what runs here, as its own verified /usr says."""
+    release = platform.freedesktop_os_release()
+    return Here(
+        image=release.get("IMAGE_ID", ""),
+        version=release.get("IMAGE_VERSION", ""),
+        architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
+        floor="",
+        revision=known_revisions()[-1],
+        now=int(time.time()),
+    )
+
+
+def read_verdict(root: Path) -> Verdict | None:
+    """Return what the last health check said, None if there was none that can be read."""
+    with suppress(OSError, ValidationError), (root / VERDICT).open("rb") as file:
+        return Verdict.model_validate_json(file.read(_MOST_VERDICT_BYTES))
+    return None
+
+
+def _cancel(number: int, frame: FrameType | None) -> NoReturn:
+    raise Cancelled
+
+
+VERBS: Final[Mapping[str, Callable[[], None]]] = {
+    "install": install,
+    "cancel": cancel,
+    "other": other,
+    "note": note,
+    "settle": note,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

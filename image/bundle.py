@@ -1,0 +1,221 @@
+"""Writes a release's update bundle: the four parts of a slot behind a signed manifest.
+
+``appliance/updates/bundle.py`` reads it and says what it looks like. All that is written depends
+on the parts, the version and the key alone: one release has one bundle, byte for byte.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+from securesystemslib.dsse import Envelope
+from securesystemslib.signer import (  # type: ignore[attr-defined] # public, but re-exported untold
+    CryptoSigner,
+    Signer,
+    SSlibKey,
+)
+
+from image import places
+from image.build import Build
+from image.errors import ImageError, KeyRefused
+from image.keys import Keys
+
+MAGIC: Final = b"coffer update bundle 1\n"
+BUNDLE_TYPE: Final = "application/vnd.coffer.update+json"
+INDEX_TYPE: Final = "application/vnd.coffer.update-index+json"
+SCHEME: Final = "rsa-pkcs1v15-sha256"
+IMAGE: Final = "coffer"
+ARCHITECTURE: Final = "x86-64"
+PARTITIONS: Final = ("usr-verity-sig", "usr-verity", "usr")
+# Every release mends something, so that none stays installable for ever.
+LIFE_SECONDS: Final = 365 * 24 * 3600
+INDEX_LIFE_SECONDS: Final = 30 * 24 * 3600
+# Nothing before the first release with slots; a release that needs one between raises it.
+OLDEST_REPLACED: Final = "20261101.000000"
+MIGRATIONS: Final = places.TREE / "appliance/store/migrations/versions"
+_PIECE_BYTES: Final = 1 << 20
+
+
+def write(build: Build) -> Path:
+    """Write bundle and index of what a build has made beside the disk; return the bundle.
+
+    Raises: ImageError if a part is missing.
+    """
+    made = build.workspace / "output"
+    bundle = made / f"coffer_{build.version}.bundle"
+    write_bundle(
+        find_parts(made, build.version),
+        bundle,
+        version=build.version,
+        created=build.epoch_seconds,
+        signers=signers(build.keys),
+    )
+    index = write_index(bundle, build.version, build.epoch_seconds, signers(build.keys))
+    (made / f"coffer_{build.version}.index.json").write_bytes(index)
+    return bundle
+
+
+def find_parts(made: Path, version: str) -> dict[str, Path]:
+    """Return the files of a slot's parts, in the bundle's order.
+
+    Raises: ImageError if one is missing.
+    """
+    found = {}
+    for name in PARTITIONS:
+        arch_name = name.replace("usr", f"usr-{ARCHITECTURE}", 1)
+        files = sorted(made.glob(f"coffer_{version}.{arch_name}.{'[0-9a-f]' * 32}.raw"))
+        if len(files) != 1:
+            raise ImageError(f"there is no one partition {name} of {version}", "build again")
+        found[name] = files[0]
+    found["uki"] = made / f"coffer_{version}.efi"
+    if not found["uki"].is_file():
+        raise ImageError(f"there is no kernel image of {version}", "build again")
+    return found
+
+
+def write_bundle(
+    parts: dict[str, Path],
+    bundle: Path,
+    *,
+    version: str,
+    created: int,
+    signers: Sequence[Signer],
+    change: Callable[[dict[str, Any]], None] = lambda manifest: None,
+) -> None:
+    """Write a bundle of these files. change: may alter the manifest before it is signed."""
+    manifest = {
+        "format": 1,
+        "image": IMAGE,
+        "version": version,
+        "architecture": ARCHITECTURE,
+        "created": created,
+        "expires": created + LIFE_SECONDS,
+        "oldest_replaced": OLDEST_REPLACED,
+        "schemas": read_schemas(),
+        "parts": [_described(name, file) for name, file in parts.items()],
+    }
+    stored = [part["stored_bytes"] for part in manifest["parts"]]  # type: ignore[attr-defined]
+    change(manifest)
+    envelope = sign(manifest, BUNDLE_TYPE, signers)
+    with bundle.open("wb") as out:
+        out.write(MAGIC + len(envelope).to_bytes(4, "big") + envelope)
+        for file, count in zip(parts.values(), stored, strict=True):
+            with file.open("rb") as source:
+                _copy(source, count, out.write)
+
+
+def write_index(bundle: Path, version: str, now: int, signers: Sequence[Signer]) -> bytes:
+    """Return the signed word on which bundle is the newest, good for a month."""
+    digest = hashlib.sha256()
+    with bundle.open("rb") as source:
+        _copy(source, bundle.stat().st_size, digest.update)
+    index = {
+        "format": 1,
+        "image": IMAGE,
+        "architecture": ARCHITECTURE,
+        "version": version,
+        "created": now,
+        "expires": now + INDEX_LIFE_SECONDS,
+        "bundle": bundle.name,
+        "size_bytes": bundle.stat().st_size,
+        "sha256": digest.hexdigest(),
+    }
+    return sign(index, INDEX_TYPE, signers)
+
+
+def sign(said: dict[str, Any], payload_type: str, signers: Sequence[Signer]) -> bytes:
+    """Return an envelope with what is said, signed by all."""
+    payload = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    envelope = Envelope(payload, payload_type, {})
+    for signer in signers:
+        envelope.sign(signer)
+    return json.dumps(envelope.to_dict(), sort_keys=True, separators=(",", ":")).encode()
+
+
+def signers(keys: Keys) -> list[Signer]:
+    """Return who signs updates with the keys of a folder: ``update``, and ``update-…`` beside it.
+
+    Raises: KeyRefused if there is none.
+    """
+    found = sorted(keys.folder.glob("update*.key"))
+    if not found:
+        raise KeyRefused(f"there is no key update in {keys.folder}", "make it: make image-keys")
+    secrets = [load_pem_private_key(path.read_bytes(), password=None) for path in found]
+    return [
+        CryptoSigner(secret, SSlibKey.from_crypto(secret.public_key(), scheme=SCHEME))
+        for secret in secrets
+    ]
+
+
+def trusted(keys: Keys, threshold: int = 1) -> bytes:
+    """Return what goes into the image: who may sign its updates, and how many of them must."""
+    pems = []
+    for path in sorted(keys.folder.glob("update*.crt")):
+        public = x509.load_pem_x509_certificate(path.read_bytes()).public_key()
+        pems.append(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
+    return json.dumps({"threshold": threshold, "keys": pems}, indent=1).encode() + b"\n"
+
+
+def read_schemas(folder: Path = MIGRATIONS) -> list[str]:
+    """Return the revisions of the node's database that the release reads, oldest first.
+
+    Raises: ImageError if the scripts are not one line of descent.
+    """
+    line = re.compile(r'^(revision|down_revision)(?:: Final)? = (?:"(\w+)"|None)$', re.MULTILINE)
+    after = {}
+    for script in folder.glob("*.py"):
+        said = dict(line.findall(script.read_text(encoding="utf-8")))
+        after[said["down_revision"]] = said["revision"]
+    revisions, last = [], ""
+    while last in after:
+        last = after.pop(last)
+        revisions.append(last)
+    if after or not revisions:
+        raise ImageError("the database's migrations are not one line", f"mend {folder}")
+    return revisions
+
+
+def _described(name: str, file: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    stored = _stored_bytes(file)
+    with file.open("rb") as source:
+        _copy(source, stored, digest.update)
+    return {
+        "name": name,
+        "size_bytes": file.stat().st_size,
+        "stored_bytes": stored,
+        "sha256": digest.hexdigest(),
+        "partition_id": "" if name == "uki" else file.name.split(".")[-2],
+    }
+
+
+def _stored_bytes(file: Path) -> int:
+    """Return a file's size without the zeros at its end, which a slot has anyway; at least 1."""
+    left = file.stat().st_size
+    with file.open("rb") as source:
+        while left:
+            start = max(0, left - _PIECE_BYTES)
+            source.seek(start)
+            found = len(source.read(left - start).rstrip(b"\0"))
+            if found:
+                return start + found
+            left = start
+    return 1
+
+
+def _copy(source: BinaryIO, count: int, write: Callable[[bytes], object]) -> None:
+    while count:
+        piece = source.read(min(count, _PIECE_BYTES))
+        if not piece:
+            raise ImageError("a part of the bundle was cut short", "build again")
+        write(piece)
+        count -= len(piece)

@@ -1,0 +1,348 @@
+"""Installing into the slot that does not run: whole, or cut off at any step."""
+
+import io
+import signal
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from appliance.updates import errors, slots
+from appliance.updates.fate import Verdict, told
+from appliance.updates.install import Cancelled, withdraw
+from appliance.updates.program import start_other
+from appliance.updates.record import Record
+from appliance.updates.slots import BOOT_COUNT
+from appliance.updates.states import UpdateState
+from services.errors import ServiceError
+from tests.unit.update_doubles import (
+    NEW,
+    NEWEST,
+    RUNNING,
+    SCHEMAS,
+    Disk,
+    PowerCut,
+    here,
+    release,
+    write_bundle,
+)
+
+KEPT: Final = "var/lib/coffer-updates"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path / "machine").make()
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> bytes:
+    return write_bundle(tmp_path).read_bytes()
+
+
+def install(disk: Disk, data: bytes, **of_here: Any) -> None:
+    disk.installation(**of_here).install(io.BytesIO(data))
+
+
+def update_of(disk: Disk) -> Any:
+    return Record.read(disk.root).update
+
+
+def start(disk: Disk, version: str, verdict: Verdict | None = None) -> Record:
+    """Note what a start of a version finds, as coffer-update@note does."""
+    found = told(Record.read(disk.root), slots.read_slots(disk.root, version), verdict)
+    found.write(disk.root)
+    return found
+
+
+def rename(disk: Disk, version: str, count: str) -> None:
+    """Count a start as the boot loader does, or bless it."""
+    kernel = next(one for one in slots.find_kernels(disk.root) if one.version == version)
+    kernel.path.rename(kernel.path.with_name(f"coffer_{version}{count}.efi"))
+
+
+def test_the_other_slot_holds_the_release_and_starts_next(
+    disk: Disk, bundle: bytes, tmp_path: Path
+) -> None:
+    install(disk, bundle)
+
+    made = release(tmp_path / "parts", NEW)
+    assert disk.content(f"coffer_{NEW}") == made["usr"].read_bytes()
+    assert disk.content(f"coffer_{NEW}_verity") == made["usr-verity"].read_bytes()
+    assert disk.content(f"coffer_{NEW}_sig") == made["usr-verity-sig"].read_bytes()
+    assert disk.content(f"coffer_{RUNNING}") == b"old"
+    assert disk.listed() == [f"coffer_{RUNNING}.efi", f"coffer_{NEW}+3-0.efi"]
+    assert update_of(disk).state is UpdateState.READY
+    assert [path.name for path in (disk.root / KEPT).iterdir()] == ["record.json"]
+
+
+def steps_of_an_installation() -> list[str]:
+    return [
+        *("wrote usr-verity-sig", "wrote usr-verity", "wrote usr"),
+        *("labelled _sig", "labelled _verity", "labelled "),
+        *("copied kernel", "listed kernel"),
+    ]
+
+
+def test_its_steps_are_those_that_the_power_is_cut_after(disk: Disk, bundle: bytes) -> None:
+    install(disk, bundle)
+
+    assert disk.steps == steps_of_an_installation()
+
+
+@pytest.mark.parametrize("step", range(len(steps_of_an_installation())))
+def test_a_power_cut_after_any_step_leaves_the_old_slot_and_a_second_try_succeeds(
+    disk: Disk, bundle: bytes, step: int
+) -> None:
+    disk.cut_after = step
+
+    with pytest.raises(PowerCut):
+        install(disk, bundle)
+
+    assert disk.content(f"coffer_{RUNNING}") == b"old"
+    assert f"coffer_{RUNNING}.efi" in disk.listed()
+    is_listed = any(NEW in name for name in disk.listed())
+    assert is_listed == (step == len(steps_of_an_installation()) - 1), "listed before it was whole"
+    start(disk, RUNNING)
+    disk.cut_after = None
+    install(disk, bundle)
+    assert update_of(disk).state is UpdateState.READY
+
+
+@pytest.mark.parametrize("state", ["checking", "writing"])
+def test_a_power_cut_is_told_at_the_next_start(
+    disk: Disk, bundle: bytes, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*words: Any, **others: Any) -> Any:
+        raise PowerCut
+
+    target = "copy_parts" if state == "checking" else "slots.unlist_others"
+    monkeypatch.setattr(f"appliance.updates.install.{target}", cut)
+    with pytest.raises(PowerCut):
+        install(disk, bundle)
+    assert update_of(disk).state.value == state
+
+    found = start(disk, RUNNING)
+
+    assert found.update is not None
+    assert found.update.state is UpdateState.FAILED
+    assert "cut off" in found.update.reason
+
+
+def test_a_power_cut_after_the_last_step_is_an_update_all_the_same(
+    disk: Disk, bundle: bytes
+) -> None:
+    disk.cut_after = len(steps_of_an_installation()) - 1
+    with pytest.raises(PowerCut):
+        install(disk, bundle)
+    rename(disk, NEW, "+2-1")
+
+    assert start(disk, NEW).update.state is UpdateState.TRYING  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("what", ["usr", "usr-verity", "usr-verity-sig"])
+def test_a_slot_that_does_not_hold_what_was_written_is_not_listed(
+    disk: Disk, bundle: bytes, what: str
+) -> None:
+    ending = {"usr": "", "usr-verity": "_verity", "usr-verity-sig": "_sig"}[what]
+    write = disk.run
+
+    def lossy(*words: str, seconds: float) -> str:
+        said = write(*words, seconds=seconds)
+        for name, label in disk.labels().items():
+            if label == f"coffer_{NEW}{ending}":
+                device = disk.root / "dev" / name
+                device.write_bytes(device.read_bytes()[:-1] + b"!")
+        return said
+
+    installation = disk.installation()
+    broken = type(installation)(
+        trust=installation.trust,
+        here=installation.here,
+        schemas=SCHEMAS,
+        run=lossy,
+        root=disk.root,
+    )
+
+    with pytest.raises(errors.InstallFailed, match=f"part {what} as"):
+        broken.install(io.BytesIO(bundle))
+    assert disk.listed() == [f"coffer_{RUNNING}.efi"]
+    assert update_of(disk).state is UpdateState.FAILED
+
+
+def test_nothing_is_written_to_a_slot_for_a_part_that_is_wrong(disk: Disk, bundle: bytes) -> None:
+    with pytest.raises(errors.PartDamaged):
+        install(disk, bundle[:-1] + bytes([bundle[-1] ^ 1]))
+
+    assert disk.steps == []
+    assert disk.listed() == [f"coffer_{RUNNING}.efi"]
+    assert update_of(disk).reason
+    assert [path.name for path in (disk.root / KEPT).iterdir()] == ["record.json"]
+
+
+def test_what_waits_for_a_restart_is_replaced_by_a_newer_one(
+    disk: Disk, bundle: bytes, tmp_path: Path
+) -> None:
+    install(disk, bundle)
+    install(disk, write_bundle(tmp_path, NEWEST).read_bytes())
+
+    assert disk.listed() == [f"coffer_{RUNNING}.efi", f"coffer_{NEWEST}+3-0.efi"]
+
+
+def test_what_waits_for_a_restart_can_be_withdrawn(disk: Disk, bundle: bytes) -> None:
+    install(disk, bundle)
+
+    withdraw(disk.root, RUNNING)
+
+    assert disk.listed() == [f"coffer_{RUNNING}.efi"]
+    assert update_of(disk).state is UpdateState.CANCELLED
+
+
+def test_a_new_version_that_is_not_known_to_be_good_installs_nothing(
+    disk: Disk, bundle: bytes
+) -> None:
+    rename(disk, RUNNING, "+2-1")
+    (disk.root / BOOT_COUNT).parent.mkdir(parents=True)
+    (disk.root / BOOT_COUNT).write_bytes(b"")
+
+    with pytest.raises(errors.InstallFailed, match="health"):
+        install(disk, bundle)
+
+
+def test_a_machine_started_from_elsewhere_keeps_what_is_on_its_disk(
+    disk: Disk, bundle: bytes
+) -> None:
+    (disk.kernels / f"coffer_{RUNNING}.efi").rename(disk.kernels / f"coffer_{NEWEST}.efi")
+
+    with pytest.raises(errors.InstallFailed, match="is not in the boot partition"):
+        install(disk, bundle)
+    assert disk.listed() == [f"coffer_{NEWEST}.efi"]
+
+
+def test_cancelling_is_kept_as_such(
+    disk: Disk, bundle: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(*words: Any, **others: Any) -> Any:
+        raise Cancelled
+
+    monkeypatch.setattr("appliance.updates.install.copy_parts", cancelled)
+
+    with pytest.raises(Cancelled):
+        install(disk, bundle)
+    assert update_of(disk).state is UpdateState.CANCELLED
+
+
+def test_a_full_disk_is_told(disk: Disk, bundle: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Usage:
+        free = 1 << 20
+
+    monkeypatch.setattr("shutil.disk_usage", lambda place: Usage)
+
+    with pytest.raises(errors.InstallFailed, match="MiB are free"):
+        install(disk, bundle)
+
+
+# What becomes of it.
+def test_a_start_that_was_counted_as_good_raises_the_floor(disk: Disk, bundle: bytes) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, "+2-1")
+    tried = start(disk, NEW)
+    rename(disk, NEW, "")
+    good = start(disk, NEW)
+
+    assert tried.update is not None
+    assert good.update is not None
+    assert (tried.update.state, tried.floor) == (UpdateState.TRYING, "")
+    assert (good.update.state, good.floor) == (UpdateState.GOOD, NEW)
+    assert start(disk, NEW) == good
+
+
+def test_a_version_that_ran_out_of_tries_fell_back_for_the_reason_its_check_gave(
+    disk: Disk, bundle: bytes
+) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, "+0-3")
+
+    found = start(disk, RUNNING, Verdict(version=NEW, reasons=("the agent does not answer",)))
+
+    assert found.update is not None
+    assert found.update.state is UpdateState.FELL_BACK
+    assert (
+        found.update.reason
+        == f"fell back from {NEW} to {RUNNING} because the agent does not answer"
+    )
+    assert found.floor == RUNNING
+
+
+@pytest.mark.parametrize("verdict", [None, Verdict(version=RUNNING, reasons=("of old",))])
+def test_a_version_that_never_came_to_its_check_fell_back_too(
+    disk: Disk, bundle: bytes, verdict: Verdict | None
+) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, "+0-3")
+
+    found = start(disk, RUNNING, verdict)
+
+    assert found.update is not None
+    assert "did not come as far as its health check" in found.update.reason
+
+
+def test_an_update_that_has_tries_left_still_waits(disk: Disk, bundle: bytes) -> None:
+    install(disk, bundle)
+
+    assert start(disk, RUNNING).update.state is UpdateState.READY  # type: ignore[union-attr]
+
+
+def test_after_it_fell_back_the_same_bundle_may_be_tried_again(disk: Disk, bundle: bytes) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, "+0-3")
+    start(disk, RUNNING)
+
+    install(disk, bundle)
+
+    assert disk.listed() == [f"coffer_{RUNNING}.efi", f"coffer_{NEW}+3-0.efi"]
+
+
+def test_the_version_before_starts_again_if_an_operator_says_so(disk: Disk, bundle: bytes) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, "")
+    start(disk, NEW)
+
+    start_other(disk.root, here(version=NEW))
+
+    assert disk.listed() == [f"coffer_{RUNNING}+3.efi", f"coffer_{NEW}+0.efi"]
+    record = Record.read(disk.root)
+    assert record.update is not None
+    assert (record.update.version, record.update.replaced) == (RUNNING, NEW)
+    assert record.floor == NEW
+
+
+def test_a_version_before_that_cannot_read_the_database_does_not_start(
+    disk: Disk, bundle: bytes
+) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, "")
+    start(disk, NEW)
+
+    with pytest.raises(errors.StateUnreadable):
+        start_other(disk.root, here(version=NEW, revision="9999"))
+    assert disk.listed() == [f"coffer_{RUNNING}.efi", f"coffer_{NEW}.efi"]
+
+
+def test_there_may_be_nothing_else_to_start(disk: Disk) -> None:
+    with pytest.raises(errors.NothingToStart):
+        start_other(disk.root, here())
+
+
+def test_a_record_that_cannot_be_read_is_not_forgotten(disk: Disk, bundle: bytes) -> None:
+    (disk.root / KEPT / "record.json").write_text("{")
+
+    with pytest.raises(ServiceError):
+        install(disk, bundle)
+
+
+def test_anyone_may_read_the_record_and_root_alone_writes_it(disk: Disk, bundle: bytes) -> None:
+    install(disk, bundle)
+
+    assert (disk.root / KEPT / "record.json").stat().st_mode & 0o777 == 0o644
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -13,6 +13,7 @@ UNITS: Final = places.TREE / "appliance" / "units"
 SITE: Final = Path("/usr/lib/coffer/site")
 PROGRAMS: Final = {
     "coffer": "appliance.cli.__main__",
+    "coffer-console": "appliance.console.terminal",
     "coffer-machine": "appliance.machine.helper",
     "coffer-health": "appliance.updates.health",
     "coffer-update": "appliance.updates.program",

@@ -1,0 +1,122 @@
+"""The status screen's lines: who this machine is, how it started, how it fares."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from appliance.machine.posture import Posture, Problem
+
+SHOWN_PCRS: Final = (4, 7, 11)
+"""The boot loader and kernel image, Secure Boot and its keys, the kernel image's parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the agent says of itself; empty where it does not answer."""
+
+    name: str = ""
+    node_id: str = ""
+    operators_address: str = ""
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "Identity":
+        """Return it from what ``asking.py`` found."""
+        problems = [Problem(what=what, remedy=remedy) for what, remedy in facts["problems"]]
+        return cls(
+            name=facts["name"],
+            node_id=facts["node_id"],
+            operators_address=facts["operators_address"],
+            problems=tuple(problems),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What systemd says. units: the names that are shown and their states, of each as it is now."""
+
+    units: tuple[tuple[str, str], ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was found out at one moment. addresses: each with its interface's name."""
+
+    host: str
+    up_seconds: float
+    addresses: tuple[tuple[str, str], ...]
+    slot: str
+    posture: Posture
+    health: Health
+    identity: Identity
+
+
+def title(seen: Seen) -> str:
+    """Return the line above all pages."""
+    version = seen.posture.image_version or "unknown version"
+    return f"Coffer {version}, slot {seen.slot or 'unknown'}, up {up_time(seen.up_seconds)}"
+
+
+def up_time(seconds: float) -> str:
+    """Return how long a machine has run, the coarser the longer."""
+    minutes = int(seconds // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+def status_lines(seen: Seen) -> Iterator[str]:
+    """Yield a fact a line, what matters most first, as the last may not fit."""
+    who, posture = seen.identity, seen.posture
+    unknown = "not known yet: the agent does not answer"
+    yield _fact("name", who.name or seen.host)
+    yield _fact("node id", who.node_id or unknown)
+    shown = [f"{address} ({card})" for card, address in seen.addresses]
+    yield _fact("addresses", ", ".join(shown) or "none")
+    yield _fact("operators", _operators(who) or unknown)
+    problems = list(problems_of(seen))
+    yield _fact("problems", problems[0] if problems else "none")
+    for problem in problems[1:]:
+        yield _fact("", problem)
+    yield _fact("secure boot", f"{_secure_boot(posture)}; lockdown {posture.lockdown or 'none'}")
+    yield _fact("/usr", _usr(posture))
+    yield _fact("/var", "encrypted" if posture.var_is_encrypted else "NOT ENCRYPTED")
+    for name, state in seen.health.units:
+        yield _fact(name, state)
+    for number in SHOWN_PCRS:
+        yield _fact(f"PCR {number}", posture.pcrs.get(number, "unknown"))
+
+
+def problems_of(seen: Seen) -> Iterator[str]:
+    """Yield what is amiss, and the remedies, those of the start first."""
+    from_agent = [one for one in seen.identity.problems if one not in seen.posture.problems()]
+    for problem in (*seen.posture.problems(), *from_agent):
+        yield f"{problem.what}: {problem.remedy}"
+    for unit in seen.health.failed:
+        yield f"{unit} failed: restart; if it fails again, send the vendor a support bundle"
+
+
+def _fact(name: str, value: str) -> str:
+    return f"{name:<12} {value}"
+
+
+def _operators(who: Identity) -> str:
+    """Return where operators reach the agent, and that its certificate bears the node id."""
+    if who.operators_address:
+        return f"{who.operators_address}, known by the node id"
+    return "none" if who.node_id else ""
+
+
+def _secure_boot(posture: Posture) -> str:
+    return "enabled" if posture.secure_boot else "DISABLED"
+
+
+def _usr(posture: Posture) -> str:
+    if not posture.usr_root_hash:
+        return "NOT VERIFIED"
+    return f"verity {posture.usr_root_hash[:16]}, {_mode(posture)}"
+
+
+def _mode(posture: Posture) -> str:
+    return "read-only" if posture.usr_is_read_only else "WRITABLE"

@@ -88,6 +88,228 @@ class ShowMachineRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ShowHardwareRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Hardware(_message.Message):
+    __slots__ = ("maker", "model", "serial_number")
+    MAKER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    maker: str
+    model: str
+    serial_number: str
+    def __init__(self, maker: _Optional[str] = ..., model: _Optional[str] = ..., serial_number: _Optional[str] = ...) -> None: ...
+
+class RestartRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RestartReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PowerOffRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PowerOffReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class NetworkInterface(_message.Message):
+    __slots__ = ("name", "dhcp", "addresses", "gateways", "dns", "domains", "mtu_bytes")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DHCP_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    GATEWAYS_FIELD_NUMBER: _ClassVar[int]
+    DNS_FIELD_NUMBER: _ClassVar[int]
+    DOMAINS_FIELD_NUMBER: _ClassVar[int]
+    MTU_BYTES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    dhcp: str
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    gateways: _containers.RepeatedScalarFieldContainer[str]
+    dns: _containers.RepeatedScalarFieldContainer[str]
+    domains: _containers.RepeatedScalarFieldContainer[str]
+    mtu_bytes: int
+    def __init__(self, name: _Optional[str] = ..., dhcp: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., gateways: _Optional[_Iterable[str]] = ..., dns: _Optional[_Iterable[str]] = ..., domains: _Optional[_Iterable[str]] = ..., mtu_bytes: _Optional[int] = ...) -> None: ...
+
+class NetworkPlan(_message.Message):
+    __slots__ = ("node_name", "interfaces")
+    NODE_NAME_FIELD_NUMBER: _ClassVar[int]
+    INTERFACES_FIELD_NUMBER: _ClassVar[int]
+    node_name: str
+    interfaces: _containers.RepeatedCompositeFieldContainer[NetworkInterface]
+    def __init__(self, node_name: _Optional[str] = ..., interfaces: _Optional[_Iterable[_Union[NetworkInterface, _Mapping]]] = ...) -> None: ...
+
+class ShowNetworkRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class NetworkView(_message.Message):
+    __slots__ = ("kept", "trial", "trial_seconds", "interfaces")
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    INTERFACES_FIELD_NUMBER: _ClassVar[int]
+    kept: NetworkPlan
+    trial: NetworkPlan
+    trial_seconds: int
+    interfaces: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, kept: _Optional[_Union[NetworkPlan, _Mapping]] = ..., trial: _Optional[_Union[NetworkPlan, _Mapping]] = ..., trial_seconds: _Optional[int] = ..., interfaces: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SetNetworkRequest(_message.Message):
+    __slots__ = ("plan", "confirm_within_seconds")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    CONFIRM_WITHIN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    plan: NetworkPlan
+    confirm_within_seconds: int
+    def __init__(self, plan: _Optional[_Union[NetworkPlan, _Mapping]] = ..., confirm_within_seconds: _Optional[int] = ...) -> None: ...
+
+class ConfirmNetworkRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class TimeServer(_message.Message):
+    __slots__ = ("name", "nts")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NTS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    nts: bool
+    def __init__(self, name: _Optional[str] = ..., nts: _Optional[bool] = ...) -> None: ...
+
+class ShowTimeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class TimeView(_message.Message):
+    __slots__ = ("servers", "is_synchronised", "most_off_seconds", "now_milliseconds")
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
+    IS_SYNCHRONISED_FIELD_NUMBER: _ClassVar[int]
+    MOST_OFF_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    NOW_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    servers: _containers.RepeatedCompositeFieldContainer[TimeServer]
+    is_synchronised: bool
+    most_off_seconds: float
+    now_milliseconds: int
+    def __init__(self, servers: _Optional[_Iterable[_Union[TimeServer, _Mapping]]] = ..., is_synchronised: _Optional[bool] = ..., most_off_seconds: _Optional[float] = ..., now_milliseconds: _Optional[int] = ...) -> None: ...
+
+class SetTimeServersRequest(_message.Message):
+    __slots__ = ("servers",)
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
+    servers: _containers.RepeatedCompositeFieldContainer[TimeServer]
+    def __init__(self, servers: _Optional[_Iterable[_Union[TimeServer, _Mapping]]] = ...) -> None: ...
+
+class ListDisksRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Disk(_message.Message):
+    __slots__ = ("name", "model", "size_bytes", "rotates", "is_removable")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ROTATES_FIELD_NUMBER: _ClassVar[int]
+    IS_REMOVABLE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    model: str
+    size_bytes: int
+    rotates: bool
+    is_removable: bool
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., size_bytes: _Optional[int] = ..., rotates: _Optional[bool] = ..., is_removable: _Optional[bool] = ...) -> None: ...
+
+class Filesystem(_message.Message):
+    __slots__ = ("place", "kind", "size_bytes", "free_bytes", "is_read_only")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IS_READ_ONLY_FIELD_NUMBER: _ClassVar[int]
+    place: str
+    kind: str
+    size_bytes: int
+    free_bytes: int
+    is_read_only: bool
+    def __init__(self, place: _Optional[str] = ..., kind: _Optional[str] = ..., size_bytes: _Optional[int] = ..., free_bytes: _Optional[int] = ..., is_read_only: _Optional[bool] = ...) -> None: ...
+
+class ListDisksReply(_message.Message):
+    __slots__ = ("disks", "filesystems")
+    DISKS_FIELD_NUMBER: _ClassVar[int]
+    FILESYSTEMS_FIELD_NUMBER: _ClassVar[int]
+    disks: _containers.RepeatedCompositeFieldContainer[Disk]
+    filesystems: _containers.RepeatedCompositeFieldContainer[Filesystem]
+    def __init__(self, disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., filesystems: _Optional[_Iterable[_Union[Filesystem, _Mapping]]] = ...) -> None: ...
+
+class ShowDiskKeysRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DiskKeys(_message.Message):
+    __slots__ = ("kinds",)
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, kinds: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AddRecoveryKeyRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RecoveryKey(_message.Message):
+    __slots__ = ("recovery_key",)
+    RECOVERY_KEY_FIELD_NUMBER: _ClassVar[int]
+    recovery_key: str
+    def __init__(self, recovery_key: _Optional[str] = ...) -> None: ...
+
+class BindDiskRequest(_message.Message):
+    __slots__ = ("recovery_key",)
+    RECOVERY_KEY_FIELD_NUMBER: _ClassVar[int]
+    recovery_key: str
+    def __init__(self, recovery_key: _Optional[str] = ...) -> None: ...
+
+class FactoryResetRequest(_message.Message):
+    __slots__ = ("serial_number",)
+    SERIAL_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    serial_number: str
+    def __init__(self, serial_number: _Optional[str] = ...) -> None: ...
+
+class FactoryResetReply(_message.Message):
+    __slots__ = ("tpm_cleared",)
+    TPM_CLEARED_FIELD_NUMBER: _ClassVar[int]
+    tpm_cleared: bool
+    def __init__(self, tpm_cleared: _Optional[bool] = ...) -> None: ...
+
+class ReadLogRequest(_message.Message):
+    __slots__ = ("unit", "since_seconds", "lines")
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    unit: str
+    since_seconds: int
+    lines: int
+    def __init__(self, unit: _Optional[str] = ..., since_seconds: _Optional[int] = ..., lines: _Optional[int] = ...) -> None: ...
+
+class LogEntry(_message.Message):
+    __slots__ = ("milliseconds", "source", "priority", "text")
+    MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    milliseconds: int
+    source: str
+    priority: int
+    text: str
+    def __init__(self, milliseconds: _Optional[int] = ..., source: _Optional[str] = ..., priority: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Log(_message.Message):
+    __slots__ = ("entries", "is_cut")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    IS_CUT_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[LogEntry]
+    is_cut: bool
+    def __init__(self, entries: _Optional[_Iterable[_Union[LogEntry, _Mapping]]] = ..., is_cut: _Optional[bool] = ...) -> None: ...
+
 class MachineView(_message.Message):
     __slots__ = ("is_appliance", "image_version", "kernel", "secure_boot", "lockdown", "requires_signed_modules", "usr_root_hash", "usr_is_read_only", "var_is_encrypted", "pcrs", "taint", "problems", "cores", "busy_fraction", "memory_bytes", "memory_free_bytes", "disk_bytes", "disk_free_bytes", "up_seconds", "addresses", "cards")
     class PcrsEntry(_message.Message):

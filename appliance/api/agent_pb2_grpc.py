@@ -324,6 +324,76 @@ class MachineStub:
                 request_serializer=appliance_dot_api_dot_agent__pb2.ShowMachineRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_agent__pb2.MachineView.FromString,
                 _registered_method=True)
+        self.ShowHardware = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ShowHardware',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ShowHardwareRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.Hardware.FromString,
+                _registered_method=True)
+        self.Restart = channel.unary_unary(
+                '/coffer.agent.v1.Machine/Restart',
+                request_serializer=appliance_dot_api_dot_agent__pb2.RestartRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.RestartReply.FromString,
+                _registered_method=True)
+        self.PowerOff = channel.unary_unary(
+                '/coffer.agent.v1.Machine/PowerOff',
+                request_serializer=appliance_dot_api_dot_agent__pb2.PowerOffRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.PowerOffReply.FromString,
+                _registered_method=True)
+        self.ShowNetwork = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ShowNetwork',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ShowNetworkRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.NetworkView.FromString,
+                _registered_method=True)
+        self.SetNetwork = channel.unary_unary(
+                '/coffer.agent.v1.Machine/SetNetwork',
+                request_serializer=appliance_dot_api_dot_agent__pb2.SetNetworkRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.NetworkView.FromString,
+                _registered_method=True)
+        self.ConfirmNetwork = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ConfirmNetwork',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ConfirmNetworkRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.NetworkView.FromString,
+                _registered_method=True)
+        self.ShowTime = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ShowTime',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ShowTimeRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.TimeView.FromString,
+                _registered_method=True)
+        self.SetTimeServers = channel.unary_unary(
+                '/coffer.agent.v1.Machine/SetTimeServers',
+                request_serializer=appliance_dot_api_dot_agent__pb2.SetTimeServersRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.TimeView.FromString,
+                _registered_method=True)
+        self.ListDisks = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ListDisks',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ListDisksRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.ListDisksReply.FromString,
+                _registered_method=True)
+        self.ShowDiskKeys = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ShowDiskKeys',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ShowDiskKeysRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.DiskKeys.FromString,
+                _registered_method=True)
+        self.AddRecoveryKey = channel.unary_unary(
+                '/coffer.agent.v1.Machine/AddRecoveryKey',
+                request_serializer=appliance_dot_api_dot_agent__pb2.AddRecoveryKeyRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.RecoveryKey.FromString,
+                _registered_method=True)
+        self.BindDisk = channel.unary_unary(
+                '/coffer.agent.v1.Machine/BindDisk',
+                request_serializer=appliance_dot_api_dot_agent__pb2.BindDiskRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.DiskKeys.FromString,
+                _registered_method=True)
+        self.FactoryReset = channel.unary_unary(
+                '/coffer.agent.v1.Machine/FactoryReset',
+                request_serializer=appliance_dot_api_dot_agent__pb2.FactoryResetRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.FactoryResetReply.FromString,
+                _registered_method=True)
+        self.ReadLog = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ReadLog',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ReadLogRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.Log.FromString,
+                _registered_method=True)
 
 
 class MachineServicer:
@@ -337,6 +407,100 @@ class MachineServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowHardware(self, request, context):
+        """All that follows but ListDisks is refused outside the appliance.
+        Shows what stands on the machine's label.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Restart(self, request, context):
+        """Begins to stop all services and to start the machine again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PowerOff(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowNetwork(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetNetwork(self, request, context):
+        """Follows a plan at once, and goes back to the one before unless ConfirmNetwork comes in time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmNetwork(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowTime(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetTimeServers(self, request, context):
+        """Takes the time from other servers; without any, from the image's own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDisks(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowDiskKeys(self, request, context):
+        """Shows what kinds of keys open the disk's encrypted part.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddRecoveryKey(self, request, context):
+        """Makes a recovery key in place of any older one; only this reply carries it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BindDisk(self, request, context):
+        """Binds the disk to this TPM and to how the machine was started now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FactoryReset(self, request, context):
+        """Makes all that the machine keeps unreadable for good, and restarts it as on its first day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadLog(self, request, context):
+        """Reads the newest entries of the system's journal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MachineServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -344,6 +508,76 @@ def add_MachineServicer_to_server(servicer, server):
                     servicer.ShowMachine,
                     request_deserializer=appliance_dot_api_dot_agent__pb2.ShowMachineRequest.FromString,
                     response_serializer=appliance_dot_api_dot_agent__pb2.MachineView.SerializeToString,
+            ),
+            'ShowHardware': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowHardware,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ShowHardwareRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.Hardware.SerializeToString,
+            ),
+            'Restart': grpc.unary_unary_rpc_method_handler(
+                    servicer.Restart,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.RestartRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.RestartReply.SerializeToString,
+            ),
+            'PowerOff': grpc.unary_unary_rpc_method_handler(
+                    servicer.PowerOff,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.PowerOffRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.PowerOffReply.SerializeToString,
+            ),
+            'ShowNetwork': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowNetwork,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ShowNetworkRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.NetworkView.SerializeToString,
+            ),
+            'SetNetwork': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetNetwork,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.SetNetworkRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.NetworkView.SerializeToString,
+            ),
+            'ConfirmNetwork': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmNetwork,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ConfirmNetworkRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.NetworkView.SerializeToString,
+            ),
+            'ShowTime': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowTime,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ShowTimeRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.TimeView.SerializeToString,
+            ),
+            'SetTimeServers': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetTimeServers,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.SetTimeServersRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.TimeView.SerializeToString,
+            ),
+            'ListDisks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDisks,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ListDisksRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.ListDisksReply.SerializeToString,
+            ),
+            'ShowDiskKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowDiskKeys,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ShowDiskKeysRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.DiskKeys.SerializeToString,
+            ),
+            'AddRecoveryKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddRecoveryKey,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.AddRecoveryKeyRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.RecoveryKey.SerializeToString,
+            ),
+            'BindDisk': grpc.unary_unary_rpc_method_handler(
+                    servicer.BindDisk,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.BindDiskRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.DiskKeys.SerializeToString,
+            ),
+            'FactoryReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.FactoryReset,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.FactoryResetRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.FactoryResetReply.SerializeToString,
+            ),
+            'ReadLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadLog,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ReadLogRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.Log.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -374,6 +608,384 @@ class Machine:
             '/coffer.agent.v1.Machine/ShowMachine',
             appliance_dot_api_dot_agent__pb2.ShowMachineRequest.SerializeToString,
             appliance_dot_api_dot_agent__pb2.MachineView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowHardware(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ShowHardware',
+            appliance_dot_api_dot_agent__pb2.ShowHardwareRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.Hardware.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Restart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/Restart',
+            appliance_dot_api_dot_agent__pb2.RestartRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.RestartReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PowerOff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/PowerOff',
+            appliance_dot_api_dot_agent__pb2.PowerOffRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.PowerOffReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowNetwork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ShowNetwork',
+            appliance_dot_api_dot_agent__pb2.ShowNetworkRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.NetworkView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetNetwork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/SetNetwork',
+            appliance_dot_api_dot_agent__pb2.SetNetworkRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.NetworkView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmNetwork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ConfirmNetwork',
+            appliance_dot_api_dot_agent__pb2.ConfirmNetworkRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.NetworkView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowTime(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ShowTime',
+            appliance_dot_api_dot_agent__pb2.ShowTimeRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.TimeView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetTimeServers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/SetTimeServers',
+            appliance_dot_api_dot_agent__pb2.SetTimeServersRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.TimeView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDisks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ListDisks',
+            appliance_dot_api_dot_agent__pb2.ListDisksRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.ListDisksReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowDiskKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ShowDiskKeys',
+            appliance_dot_api_dot_agent__pb2.ShowDiskKeysRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.DiskKeys.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddRecoveryKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/AddRecoveryKey',
+            appliance_dot_api_dot_agent__pb2.AddRecoveryKeyRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.RecoveryKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BindDisk(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/BindDisk',
+            appliance_dot_api_dot_agent__pb2.BindDiskRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.DiskKeys.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FactoryReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/FactoryReset',
+            appliance_dot_api_dot_agent__pb2.FactoryResetRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.FactoryResetReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ReadLog',
+            appliance_dot_api_dot_agent__pb2.ReadLogRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.Log.FromString,
             options,
             channel_credentials,
             insecure,

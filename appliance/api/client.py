@@ -142,6 +142,70 @@ class Client:
         """Show how the node's machine was started, and how much of it is in use."""
         return self._ask("Machine/ShowMachine", pb.ShowMachineRequest(), pb.MachineView)
 
+    def show_hardware(self) -> pb.Hardware:
+        """Show the machine's maker, model and serial number."""
+        return self._ask("Machine/ShowHardware", pb.ShowHardwareRequest(), pb.Hardware)
+
+    def restart(self) -> None:
+        """Begin to restart the machine; the agent stops soon after."""
+        self._ask("Machine/Restart", pb.RestartRequest(), pb.RestartReply)
+
+    def power_off(self) -> None:
+        """Begin to switch the machine off."""
+        self._ask("Machine/PowerOff", pb.PowerOffRequest(), pb.PowerOffReply)
+
+    def show_network(self) -> pb.NetworkView:
+        """Show what was set of the machine's network, and what waits to be confirmed."""
+        return self._ask("Machine/ShowNetwork", pb.ShowNetworkRequest(), pb.NetworkView)
+
+    def set_network(
+        self, plan: pb.NetworkPlan, *, confirm_within_seconds: int = 0
+    ) -> pb.NetworkView:
+        """Have the machine follow a plan on trial; of 0 seconds it lasts five minutes."""
+        request = pb.SetNetworkRequest(plan=plan, confirm_within_seconds=confirm_within_seconds)
+        return self._ask("Machine/SetNetwork", request, pb.NetworkView, patient=True)
+
+    def confirm_network(self) -> pb.NetworkView:
+        """Keep the network that is on trial."""
+        return self._ask("Machine/ConfirmNetwork", pb.ConfirmNetworkRequest(), pb.NetworkView)
+
+    def show_time(self) -> pb.TimeView:
+        """Show from where the machine takes the time, and how far its clock is trusted."""
+        return self._ask("Machine/ShowTime", pb.ShowTimeRequest(), pb.TimeView)
+
+    def set_time_servers(self, servers: Sequence[pb.TimeServer]) -> pb.TimeView:
+        """Take the time from other servers; from the image's own if none is named."""
+        request = pb.SetTimeServersRequest(servers=servers)
+        return self._ask("Machine/SetTimeServers", request, pb.TimeView, patient=True)
+
+    def list_disks(self) -> pb.ListDisksReply:
+        """List the machine's disks and file systems."""
+        return self._ask("Machine/ListDisks", pb.ListDisksRequest(), pb.ListDisksReply)
+
+    def show_disk_keys(self) -> pb.DiskKeys:
+        """Show what kinds of keys open the encrypted part of the disk."""
+        return self._ask("Machine/ShowDiskKeys", pb.ShowDiskKeysRequest(), pb.DiskKeys)
+
+    def add_recovery_key(self) -> pb.RecoveryKey:
+        """Make a recovery key in place of any older one; only this reply carries it."""
+        request = pb.AddRecoveryKeyRequest()
+        return self._ask("Machine/AddRecoveryKey", request, pb.RecoveryKey, patient=True)
+
+    def bind_disk(self, *, recovery_key: str = "") -> pb.DiskKeys:
+        """Bind the disk to the TPM as it is now; with a recovery key where the TPM fails."""
+        request = pb.BindDiskRequest(recovery_key=recovery_key)
+        return self._ask("Machine/BindDisk", request, pb.DiskKeys, patient=True)
+
+    def factory_reset(self, serial_number: str) -> pb.FactoryResetReply:
+        """Make all that the machine keeps unreadable for good; it restarts as on its first day."""
+        request = pb.FactoryResetRequest(serial_number=serial_number)
+        return self._ask("Machine/FactoryReset", request, pb.FactoryResetReply, patient=True)
+
+    def read_log(self, *, unit: str = "", since_seconds: int = 0, lines: int = 0) -> pb.Log:
+        """Read the newest entries of the machine's journal, of one unit or of all."""
+        request = pb.ReadLogRequest(unit=unit, since_seconds=since_seconds, lines=lines)
+        return self._ask("Machine/ReadLog", request, pb.Log)
+
     def list_services(self) -> Sequence[pb.ServiceView]:
         """List the services that this node can run."""
         reply = self._ask("Node/ListServices", pb.ListServicesRequest(), pb.ListServicesReply)

@@ -9,6 +9,8 @@ from appliance.cli import completion
 from appliance.cli.datasets import datasets
 from appliance.cli.jobs import jobs
 from appliance.cli.machine import machine
+from appliance.cli.machine_care import care
+from appliance.cli.machine_settings import settings
 from appliance.cli.node import node, services, up
 from appliance.cli.operators import operators
 from appliance.cli.peers import peers
@@ -16,6 +18,9 @@ from appliance.cli.remote import remote
 from appliance.cli.terminal import AT_KEY, JSON_KEY, STATE_KEY
 
 _KEYS: Final = {"state": STATE_KEY, "at": AT_KEY, "json": JSON_KEY}
+
+for verbs in (settings, care):
+    machine.add_typer(verbs)
 
 
 def command_tree() -> TyperGroup:

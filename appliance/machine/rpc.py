@@ -1,76 +1,120 @@
-"""The Machine API: what this node runs on."""
+"""The Machine API: what this node runs on, and what its operator may do to it."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from grpc.aio import ServicerContext
+from pydantic import BaseModel
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import MachineServicer
+from appliance.machine import orders, views
+from appliance.machine.ask import Facts, ask
 from appliance.machine.cards import read_cards
-from appliance.machine.load import Load, read_load
-from appliance.machine.posture import Posture, read_posture
-from appliance.machine.posture import Problem as MachineProblem
-from firmware.cards.found import FoundCard
-from firmware.cards.found import Problem as CardProblem
+from appliance.machine.clock import read_synchronisation
+from appliance.machine.disks import read_disks, read_filesystems
+from appliance.machine.load import read_load
+from appliance.machine.posture import read_posture
+
+Context: TypeAlias = "ServicerContext[Any, Any]"
 
 
 class MachineRpc(MachineServicer):
-    """Reads the request, asks, and writes the reply. state: the node's folder."""
+    """Reads the request, asks, and writes the reply.
 
-    def __init__(self, state: Path) -> None:
+    state:  the node's folder.
+    helper: gives an order to the machine's helper and returns its facts.
+    """
+
+    def __init__(self, state: Path, helper: Callable[[BaseModel], Facts] = ask) -> None:
         self._state = state
+        self._helper = helper
 
-    async def ShowMachine(
-        self,
-        request: pb.ShowMachineRequest,
-        context: "ServicerContext[pb.ShowMachineRequest, pb.MachineView]",
-    ) -> pb.MachineView:
+    async def ShowMachine(self, request: pb.ShowMachineRequest, context: Context) -> pb.MachineView:
         """Show how this machine was started, and how much of it is in use."""
         load = await asyncio.to_thread(read_load, self._state)
         posture = await asyncio.to_thread(read_posture)
-        return to_proto(posture, load, await asyncio.to_thread(read_cards))
+        return views.machine_view(posture, load, await asyncio.to_thread(read_cards))
 
+    async def ShowHardware(self, request: pb.ShowHardwareRequest, context: Context) -> pb.Hardware:
+        """Show maker, model and serial number."""
+        told: Any = await self._ask(orders.ShowHardware())
+        return pb.Hardware(**told)
 
-def to_proto(posture: Posture, load: Load, cards: Sequence[FoundCard]) -> pb.MachineView:
-    """Return what local callers see of a machine."""
-    view = pb.MachineView(
-        is_appliance=posture.is_appliance,
-        image_version=posture.image_version,
-        kernel=posture.kernel,
-        lockdown=posture.lockdown,
-        requires_signed_modules=posture.requires_signed_modules,
-        usr_root_hash=posture.usr_root_hash,
-        usr_is_read_only=posture.usr_is_read_only,
-        var_is_encrypted=posture.var_is_encrypted,
-        pcrs=posture.pcrs,
-        taint=posture.taint,
-        problems=map(_problem, posture.problems()),
-        cores=load.cores,
-        busy_fraction=load.busy_fraction,
-        memory_bytes=load.memory_bytes,
-        memory_free_bytes=load.memory_free_bytes,
-        disk_bytes=load.disk_bytes,
-        disk_free_bytes=load.disk_free_bytes,
-        up_seconds=load.up_seconds,
-        addresses=[pb.NetworkAddress(interface=name, address=a) for name, a in load.addresses],
-        cards=map(_card, cards),
-    )
-    if posture.secure_boot is not None:
-        view.secure_boot = posture.secure_boot
-    return view
+    async def Restart(self, request: pb.RestartRequest, context: Context) -> pb.RestartReply:
+        """Begin to restart the machine."""
+        await self._ask(orders.Restart())
+        return pb.RestartReply()
 
+    async def PowerOff(self, request: pb.PowerOffRequest, context: Context) -> pb.PowerOffReply:
+        """Begin to switch the machine off."""
+        await self._ask(orders.PowerOff())
+        return pb.PowerOffReply()
 
-def _card(card: FoundCard) -> pb.AcceleratorCard:
-    return pb.AcceleratorCard(
-        address=card.pci.address,
-        title=card.title,
-        driver=card.pci.driver or "",
-        speeds_up=[work.value for work in card.family.speeds_up] if card.family else [],
-        problems=map(_problem, card.problems),
-    )
+    async def ShowNetwork(self, request: pb.ShowNetworkRequest, context: Context) -> pb.NetworkView:
+        """Show what was set of the network, and what waits to be confirmed."""
+        return views.network_view(await self._ask(orders.ShowNetwork()))
 
+    async def SetNetwork(self, request: pb.SetNetworkRequest, context: Context) -> pb.NetworkView:
+        """Follow a plan until it is confirmed or its time is over."""
+        await self._ask(views.set_network(request))
+        return views.network_view(await self._ask(orders.ShowNetwork()))
 
-def _problem(problem: MachineProblem | CardProblem) -> pb.Problem:
-    return pb.Problem(what=problem.what, remedy=problem.remedy)
+    async def ConfirmNetwork(
+        self, request: pb.ConfirmNetworkRequest, context: Context
+    ) -> pb.NetworkView:
+        """Keep the network that is on trial."""
+        await self._ask(orders.ConfirmNetwork())
+        return views.network_view(await self._ask(orders.ShowNetwork()))
+
+    async def ShowTime(self, request: pb.ShowTimeRequest, context: Context) -> pb.TimeView:
+        """Show from where the time is taken, and how far it is trusted."""
+        told = await self._ask(orders.ShowTimeServers())
+        return views.time_view(told, read_synchronisation(), time.time_ns() // 1_000_000)
+
+    async def SetTimeServers(
+        self, request: pb.SetTimeServersRequest, context: Context
+    ) -> pb.TimeView:
+        """Take the time from other servers."""
+        await self._ask(views.set_time_servers(request))
+        told = await self._ask(orders.ShowTimeServers())
+        return views.time_view(told, read_synchronisation(), time.time_ns() // 1_000_000)
+
+    async def ListDisks(self, request: pb.ListDisksRequest, context: Context) -> pb.ListDisksReply:
+        """List disks and file systems."""
+        disks = await asyncio.to_thread(read_disks)
+        return views.disks_view(disks, await asyncio.to_thread(read_filesystems))
+
+    async def ShowDiskKeys(self, request: pb.ShowDiskKeysRequest, context: Context) -> pb.DiskKeys:
+        """Show what opens the encrypted part of the disk."""
+        told: Any = await self._ask(orders.ShowDiskKeys())
+        return pb.DiskKeys(kinds=told["kinds"])
+
+    async def AddRecoveryKey(
+        self, request: pb.AddRecoveryKeyRequest, context: Context
+    ) -> pb.RecoveryKey:
+        """Make a recovery key and tell it this once."""
+        told: Any = await self._ask(orders.AddRecoveryKey())
+        return pb.RecoveryKey(recovery_key=told["recovery_key"])
+
+    async def BindDisk(self, request: pb.BindDiskRequest, context: Context) -> pb.DiskKeys:
+        """Bind the disk to the TPM as it is now."""
+        told: Any = await self._ask(views.bind_disk(request))
+        return pb.DiskKeys(kinds=told["kinds"])
+
+    async def FactoryReset(
+        self, request: pb.FactoryResetRequest, context: Context
+    ) -> pb.FactoryResetReply:
+        """End all that the machine keeps."""
+        told: Any = await self._ask(views.factory_reset(request))
+        return pb.FactoryResetReply(tpm_cleared=told["tpm_cleared"])
+
+    async def ReadLog(self, request: pb.ReadLogRequest, context: Context) -> pb.Log:
+        """Read the newest entries of the journal."""
+        return views.log_view(await self._ask(views.read_log(request)))
+
+    async def _ask(self, order: BaseModel) -> Facts:
+        return await asyncio.to_thread(self._helper, order)

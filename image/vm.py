@@ -24,6 +24,7 @@ _SHOWN_LINES: Final = 25
 _POLL_SECONDS: Final = 0.5
 _SNAPSHOT_SECONDS: Final = 240.0
 _START_SECONDS: Final = 30.0
+_STICK: Final = "stick"
 _BALLOON: Final = {"path": "/machine/peripheral/balloon"}
 _POLLED: Final = "guest-stats-polling-interval"
 
@@ -128,6 +129,13 @@ class Machine:
                 return self.hardware.memory_mib * 2**20 - available
             time.sleep(_POLL_SECONDS)
         raise self._failure("its balloon driver says nothing")
+
+    def plug_in(self, stick: str) -> None:
+        """Plug a USB stick in: a file of its folder, read and written in place."""
+        file = {"driver": "file", "filename": str(FOLDER / stick)}
+        self.monitor.ask("blockdev-add", {"driver": "raw", "node-name": _STICK, "file": file})
+        given = {"driver": "usb-storage", "bus": "usb.0", "id": _STICK, "drive": _STICK}
+        self.monitor.ask("device_add", given)
 
     def type(self, text: str) -> None:
         """Type on the serial console; return when the machine's port has taken all of it."""

@@ -22,6 +22,7 @@ SYN_ACK: Final = 0x12
 _ARP: Final = 0x0806
 _IPV4: Final = 0x0800
 _TCP: Final = 6
+_SENDING_SECONDS: Final = 10.0
 _SOURCE_PORT: Final = 40000
 
 
@@ -36,7 +37,6 @@ class Neighbour:
     def __enter__(self) -> Self:
         self._here.unlink(missing_ok=True)
         self._wire.bind(str(self._here))
-        self._wire.settimeout(0.0)
         return self
 
     def __exit__(
@@ -94,6 +94,7 @@ class Neighbour:
             yield frame
 
     def _send(self, mac: bytes, kind: int, content: bytes) -> None:
+        self._wire.settimeout(_SENDING_SECONDS)
         frame = mac + MAC + kind.to_bytes(2) + content
         self._wire.sendto(frame.ljust(60, b"\0"), self._there)
 

@@ -15,7 +15,7 @@ from tests.vm.network.neighbour import RST, SYN_ACK, Neighbour
 
 ADDRESS = IPv4Address("10.0.2.15")
 SEEN_SECONDS = 120.0
-ATTEMPTS_A_SECOND = 400
+ATTEMPTS_A_SECOND = 1500
 # Where the agent may listen: peers always; pairing, operators, enrolment while they are asked for.
 LISTENING = {7443}
 ALLOWED = {7443, 7444, 7445, 7446}

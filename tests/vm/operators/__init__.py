@@ -1,0 +1,1 @@
+"""Administration of the image from afar, as its operators do it."""

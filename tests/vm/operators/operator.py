@@ -1,0 +1,70 @@
+"""An operator at this host: reads a set-up code on a console, then asks the machine from afar."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from image.vm import Machine
+from tests.vm import screen
+
+_MENU_SECONDS: Final = 120.0
+_ASKING_SECONDS: Final = 600.0
+_CODE: Final = re.compile(r"^ {4}([a-z]+(?:[ -][a-z]+){4})$")
+
+
+def read_code(machine: Machine) -> str:
+    """Have the console show the set-up code, and read it off the screen."""
+    machine.type("2")
+    _await(machine, 'type "show"')
+    machine.type("show\r")
+    _await(machine, "and type this code")
+    found = [match[1] for line in screen.lines(machine.console()) if (match := _CODE.match(line))]
+    machine.type("\r")
+    assert len(found) == 1, screen.lines(machine.console())
+    return found[0]
+
+
+def _await(machine: Machine, text: str) -> None:
+    machine.wait_for(
+        lambda said: any(text in line for line in screen.lines(said)),
+        f"{text!r} on the screen",
+        _MENU_SECONDS,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Somebody with the command line and a home of his own."""
+
+    home: Path
+
+    def enrol(self, name: str, *, port: int, enrolment_port: int, code: str) -> None:
+        """Become an operator of the machine behind two ports of this host."""
+        here = "127.0.0.1"
+        way = (f"{here}:{port}", "--enrolment", f"{here}:{enrolment_port}", "--as", "tester")
+        self.run("remote", "add", name, *way, given=code + "\n")
+
+    def ask(self, name: str, *words: str, given: str = "") -> dict[str, object]:
+        """Ask a machine something; return its answer."""
+        said: dict[str, object] = json.loads(self.run("--at", name, *words, "--json", given=given))
+        return said
+
+    def run(self, *words: str, given: str = "") -> str:
+        """Run the command line; return what it prints."""
+        settings = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        ran = subprocess.run(
+            [sys.executable, "-m", "appliance.cli", *words],
+            input=given,
+            capture_output=True,
+            text=True,
+            env=settings,
+            timeout=_ASKING_SECONDS,
+            check=False,
+        )
+        assert ran.returncode == 0, f"coffer {' '.join(words)}: {ran.stderr}"
+        return ran.stdout

@@ -43,6 +43,7 @@ def look(identity: Identity, root: Path = Path("/")) -> Seen:
         up_seconds=_up_seconds(root),
         addresses=read_addresses(),
         slot=_slot(root),
+        var_is_open=(root / "var").is_mount(),
         posture=read_posture(root),
         health=read_health(_ask_systemd()),
         identity=identity,

@@ -1,13 +1,18 @@
 """The status screen's lines: who this machine is, how it started, how it fares."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from appliance.machine.posture import Posture, Problem
 
 SHOWN_PCRS: Final = (4, 7, 11)
 """The boot loader and kernel image, Secure Boot and its keys, the kernel image's parts."""
+
+LOCKED: Final = Problem(
+    what="/var is not open",
+    remedy="the TPM may not know this start; choose 5 and 2, type the recovery key, and restart",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +46,18 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What was found out at one moment. addresses: each with its interface's name."""
+    """What was found out at one moment.
+
+    addresses:   each with its interface's name.
+    slot:        which copy of /usr runs, A or B; empty if unknown.
+    var_is_open: whether /var is there; on the appliance it is not if the TPM did not open it.
+    """
 
     host: str
     up_seconds: float
     addresses: tuple[tuple[str, str], ...]
     slot: str
+    var_is_open: bool
     posture: Posture
     health: Health
     identity: Identity
@@ -81,7 +92,7 @@ def status_lines(seen: Seen) -> Iterator[str]:
         yield _fact("", problem)
     yield _fact("secure boot", f"{_secure_boot(posture)}; lockdown {posture.lockdown or 'none'}")
     yield _fact("/usr", _usr(posture))
-    yield _fact("/var", "encrypted" if posture.var_is_encrypted else "NOT ENCRYPTED")
+    yield _fact("/var", _var(seen))
     for name, state in seen.health.units:
         yield _fact(name, state)
     for number in SHOWN_PCRS:
@@ -90,8 +101,12 @@ def status_lines(seen: Seen) -> Iterator[str]:
 
 def problems_of(seen: Seen) -> Iterator[str]:
     """Yield what is amiss, and the remedies, those of the start first."""
-    from_agent = [one for one in seen.identity.problems if one not in seen.posture.problems()]
-    for problem in (*seen.posture.problems(), *from_agent):
+    posture = seen.posture
+    if posture.is_appliance and not seen.var_is_open:
+        posture = replace(posture, var_is_encrypted=True)  # it is not known not to be
+        yield f"{LOCKED.what}: {LOCKED.remedy}"
+    from_agent = [one for one in seen.identity.problems if one not in posture.problems()]
+    for problem in (*posture.problems(), *from_agent):
         yield f"{problem.what}: {problem.remedy}"
     for unit in seen.health.failed:
         yield f"{unit} failed: restart; if it fails again, send the vendor a support bundle"
@@ -110,6 +125,12 @@ def _operators(who: Identity) -> str:
 
 def _secure_boot(posture: Posture) -> str:
     return "enabled" if posture.secure_boot else "DISABLED"
+
+
+def _var(seen: Seen) -> str:
+    if not seen.var_is_open:
+        return "NOT OPEN"
+    return "encrypted" if seen.posture.var_is_encrypted else "NOT ENCRYPTED"
 
 
 def _usr(posture: Posture) -> str:

@@ -31,6 +31,7 @@ def seen(
     identity: Identity | None = None,
     failed: tuple[str, ...] = (),
     host: str = "coffer",
+    var_is_open: bool = True,
 ) -> Seen:
     """Return how a machine looks whose agent answers."""
     answered = Identity(name="box", node_id=NODE_ID, operators_address="192.0.2.7:7445")
@@ -39,6 +40,7 @@ def seen(
         up_seconds=4000.0,
         addresses=(("eth0", "192.0.2.7"), ("eth0", "2001:db8::7")),
         slot="A",
+        var_is_open=var_is_open,
         posture=posture,
         health=Health(units=(("coffer", "active"), ("nftables", "active")), failed=failed),
         identity=identity or answered,

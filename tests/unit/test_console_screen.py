@@ -73,6 +73,17 @@ def test_what_is_amiss_comes_with_its_remedy() -> None:
     assert "chrony.service failed: restart" in problems
 
 
+def test_a_machine_whose_disk_stays_locked_says_what_to_do() -> None:
+    locked = replace(FINE, var_is_encrypted=False)
+
+    shown = displayed(render(opened(), seen(posture=locked, var_is_open=False)))
+
+    assert "/var         NOT OPEN" in shown
+    problems = " ".join(" ".join(shown).split())
+    assert "/var is not open: the TPM may not know this start; choose 5 and 2" in problems
+    assert "not encrypted" not in problems
+
+
 def test_a_machine_whose_agent_is_dead_says_so_and_the_rest() -> None:
     shown = displayed(render(opened(), seen(identity=Identity())))
 

@@ -134,10 +134,5 @@ def _var(seen: Seen) -> str:
 
 
 def _usr(posture: Posture) -> str:
-    if not posture.usr_root_hash:
-        return "NOT VERIFIED"
-    return f"verity {posture.usr_root_hash[:16]}, {_mode(posture)}"
-
-
-def _mode(posture: Posture) -> str:
-    return "read-only" if posture.usr_is_read_only else "WRITABLE"
+    check = "verity" if posture.usr_root_hash else "NOT VERIFIED"
+    return f"{check}, {'read-only' if posture.usr_is_read_only else 'WRITABLE'}"

@@ -14,6 +14,7 @@ from appliance.agent.permissions import Caller
 from appliance.agent.refusals import Context
 from appliance.agent.relay import Relay
 from appliance.agent.supervisor import Supervisor
+from appliance.agent.update_orders import make_updates
 from appliance.api import agent_pb2 as pb
 from appliance.datasets.datasets import Datasets
 from appliance.identity.certificates import LeafKeeper
@@ -118,6 +119,7 @@ class Node:
             ),
             now_milliseconds=self._milliseconds,
         )
+        self.updates = make_updates(config.state, self.peers.all)
         self._join()
 
     async def load(self) -> None:

@@ -26,6 +26,7 @@ from appliance.peering.errors import PeerUnknown
 from appliance.peering.peer_rpc import GreetingRpc
 from appliance.peering.rpc import PeersRpc
 from appliance.peering.states import PeerState
+from appliance.updates.rpc import UpdatesRpc
 from services.errors import ConfigError
 from services.registry import SERVICES
 
@@ -174,6 +175,7 @@ def _serve_people(
     local.add_DatasetsServicer_to_server(DatasetsRpc(node.datasets), server)
     local.add_MachineServicer_to_server(MachineRpc(config.state), server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)
+    local.add_UpdatesServicer_to_server(UpdatesRpc(node.updates), server)
     operators = OperatorsRpc(
         node.operators, node.enrolment, config.operators_reachable_at, is_console
     )

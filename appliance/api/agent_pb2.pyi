@@ -957,3 +957,121 @@ class JobResult(_message.Message):
     files: _containers.ScalarMap[str, str]
     row_counts: _containers.ScalarMap[str, int]
     def __init__(self, files: _Optional[_Mapping[str, str]] = ..., row_counts: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ShowSlotsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SlotView(_message.Message):
+    __slots__ = ("version", "is_running", "has_kernel", "tries_left")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IS_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    HAS_KERNEL_FIELD_NUMBER: _ClassVar[int]
+    TRIES_LEFT_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    is_running: bool
+    has_kernel: bool
+    tries_left: int
+    def __init__(self, version: _Optional[str] = ..., is_running: _Optional[bool] = ..., has_kernel: _Optional[bool] = ..., tries_left: _Optional[int] = ...) -> None: ...
+
+class UpdateView(_message.Message):
+    __slots__ = ("version", "replaced", "state", "reason", "remedy", "began_milliseconds")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    replaced: str
+    state: str
+    reason: str
+    remedy: str
+    began_milliseconds: int
+    def __init__(self, version: _Optional[str] = ..., replaced: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., remedy: _Optional[str] = ..., began_milliseconds: _Optional[int] = ...) -> None: ...
+
+class SlotsView(_message.Message):
+    __slots__ = ("version", "slots", "update", "floor", "source", "incoming_sha256", "incoming_size_bytes", "incoming_bytes")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
+    FLOOR_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    INCOMING_SHA256_FIELD_NUMBER: _ClassVar[int]
+    INCOMING_SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    INCOMING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    slots: _containers.RepeatedCompositeFieldContainer[SlotView]
+    update: UpdateView
+    floor: str
+    source: str
+    incoming_sha256: str
+    incoming_size_bytes: int
+    incoming_bytes: int
+    def __init__(self, version: _Optional[str] = ..., slots: _Optional[_Iterable[_Union[SlotView, _Mapping]]] = ..., update: _Optional[_Union[UpdateView, _Mapping]] = ..., floor: _Optional[str] = ..., source: _Optional[str] = ..., incoming_sha256: _Optional[str] = ..., incoming_size_bytes: _Optional[int] = ..., incoming_bytes: _Optional[int] = ...) -> None: ...
+
+class UploadBundleRequest(_message.Message):
+    __slots__ = ("size_bytes", "sha256", "offset", "chunk")
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    size_bytes: int
+    sha256: str
+    offset: int
+    chunk: bytes
+    def __init__(self, size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., offset: _Optional[int] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class UploadBundleReply(_message.Message):
+    __slots__ = ("incoming_bytes",)
+    INCOMING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    incoming_bytes: int
+    def __init__(self, incoming_bytes: _Optional[int] = ...) -> None: ...
+
+class CheckUpdateRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CheckUpdateReply(_message.Message):
+    __slots__ = ("version", "size_bytes", "created_milliseconds")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    size_bytes: int
+    created_milliseconds: int
+    def __init__(self, version: _Optional[str] = ..., size_bytes: _Optional[int] = ..., created_milliseconds: _Optional[int] = ...) -> None: ...
+
+class InstallUpdateRequest(_message.Message):
+    __slots__ = ("fetch",)
+    FETCH_FIELD_NUMBER: _ClassVar[int]
+    fetch: bool
+    def __init__(self, fetch: _Optional[bool] = ...) -> None: ...
+
+class UpdateProgress(_message.Message):
+    __slots__ = ("stage", "done_bytes", "total_bytes", "version")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    done_bytes: int
+    total_bytes: int
+    version: str
+    def __init__(self, stage: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
+
+class CancelUpdateRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SetSourceRequest(_message.Message):
+    __slots__ = ("url", "authority")
+    URL_FIELD_NUMBER: _ClassVar[int]
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    authority: str
+    def __init__(self, url: _Optional[str] = ..., authority: _Optional[str] = ...) -> None: ...
+
+class StartOtherSlotRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -2266,3 +2266,343 @@ class Jobs:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class UpdatesStub:
+    """The two copies of the appliance's system: which runs, and how another gets onto the disk. Only on the appliance.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ShowSlots = channel.unary_unary(
+                '/coffer.agent.v1.Updates/ShowSlots',
+                request_serializer=appliance_dot_api_dot_agent__pb2.ShowSlotsRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.SlotsView.FromString,
+                _registered_method=True)
+        self.UploadBundle = channel.stream_unary(
+                '/coffer.agent.v1.Updates/UploadBundle',
+                request_serializer=appliance_dot_api_dot_agent__pb2.UploadBundleRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.UploadBundleReply.FromString,
+                _registered_method=True)
+        self.CheckUpdate = channel.unary_unary(
+                '/coffer.agent.v1.Updates/CheckUpdate',
+                request_serializer=appliance_dot_api_dot_agent__pb2.CheckUpdateRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.CheckUpdateReply.FromString,
+                _registered_method=True)
+        self.InstallUpdate = channel.unary_stream(
+                '/coffer.agent.v1.Updates/InstallUpdate',
+                request_serializer=appliance_dot_api_dot_agent__pb2.InstallUpdateRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.UpdateProgress.FromString,
+                _registered_method=True)
+        self.CancelUpdate = channel.unary_unary(
+                '/coffer.agent.v1.Updates/CancelUpdate',
+                request_serializer=appliance_dot_api_dot_agent__pb2.CancelUpdateRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.SlotsView.FromString,
+                _registered_method=True)
+        self.SetSource = channel.unary_unary(
+                '/coffer.agent.v1.Updates/SetSource',
+                request_serializer=appliance_dot_api_dot_agent__pb2.SetSourceRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.SlotsView.FromString,
+                _registered_method=True)
+        self.StartOtherSlot = channel.unary_unary(
+                '/coffer.agent.v1.Updates/StartOtherSlot',
+                request_serializer=appliance_dot_api_dot_agent__pb2.StartOtherSlotRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.SlotsView.FromString,
+                _registered_method=True)
+
+
+class UpdatesServicer:
+    """The two copies of the appliance's system: which runs, and how another gets onto the disk. Only on the appliance.
+    """
+
+    def ShowSlots(self, request, context):
+        """Shows both slots, what became of the last update, and where updates come from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadBundle(self, request_iterator, context):
+        """Takes a bundle, or the rest of one that came in part. It is judged when it is installed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckUpdate(self, request, context):
+        """Says what the vendor's server has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InstallUpdate(self, request, context):
+        """Verifies a bundle, and writes it to the slot that does not run; sends how far it is. It goes on if nobody listens.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelUpdate(self, request, context):
+        """Stops an installation, or has an update that waits for a restart not start.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSource(self, request, context):
+        """Says from where updates are fetched.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartOtherSlot(self, request, context):
+        """Has the version in the other slot start at the next restart.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_UpdatesServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ShowSlots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowSlots,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.ShowSlotsRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.SlotsView.SerializeToString,
+            ),
+            'UploadBundle': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadBundle,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.UploadBundleRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.UploadBundleReply.SerializeToString,
+            ),
+            'CheckUpdate': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckUpdate,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.CheckUpdateRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.CheckUpdateReply.SerializeToString,
+            ),
+            'InstallUpdate': grpc.unary_stream_rpc_method_handler(
+                    servicer.InstallUpdate,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.InstallUpdateRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.UpdateProgress.SerializeToString,
+            ),
+            'CancelUpdate': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelUpdate,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.CancelUpdateRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.SlotsView.SerializeToString,
+            ),
+            'SetSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSource,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.SetSourceRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.SlotsView.SerializeToString,
+            ),
+            'StartOtherSlot': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartOtherSlot,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.StartOtherSlotRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.SlotsView.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'coffer.agent.v1.Updates', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('coffer.agent.v1.Updates', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Updates:
+    """The two copies of the appliance's system: which runs, and how another gets onto the disk. Only on the appliance.
+    """
+
+    @staticmethod
+    def ShowSlots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Updates/ShowSlots',
+            appliance_dot_api_dot_agent__pb2.ShowSlotsRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.SlotsView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadBundle(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/coffer.agent.v1.Updates/UploadBundle',
+            appliance_dot_api_dot_agent__pb2.UploadBundleRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.UploadBundleReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckUpdate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Updates/CheckUpdate',
+            appliance_dot_api_dot_agent__pb2.CheckUpdateRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.CheckUpdateReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InstallUpdate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/coffer.agent.v1.Updates/InstallUpdate',
+            appliance_dot_api_dot_agent__pb2.InstallUpdateRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.UpdateProgress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelUpdate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Updates/CancelUpdate',
+            appliance_dot_api_dot_agent__pb2.CancelUpdateRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.SlotsView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Updates/SetSource',
+            appliance_dot_api_dot_agent__pb2.SetSourceRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.SlotsView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartOtherSlot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Updates/StartOtherSlot',
+            appliance_dot_api_dot_agent__pb2.StartOtherSlotRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.SlotsView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -424,6 +424,67 @@ class Client:
         finally:
             replies.cancel()
 
+    # The appliance's two slots.
+
+    def show_slots(self) -> pb.SlotsView:
+        """Show both slots, what became of the last update, and where updates come from."""
+        return self._ask("Updates/ShowSlots", pb.ShowSlotsRequest(), pb.SlotsView)
+
+    def upload_bundle(
+        self, file: Path, sha256: str, tell: Callable[[int], None] = lambda count: None
+    ) -> int:
+        """Send a bundle, or what of it is not there yet; return how many bytes are there.
+
+        tell: hears how many bytes have been sent so far.
+        """
+        known = self.show_slots()
+        call = self._channel.stream_unary(
+            "/coffer.agent.v1.Updates/UploadBundle",
+            request_serializer=pb.UploadBundleRequest.SerializeToString,
+            response_deserializer=pb.UploadBundleReply.FromString,
+        )
+        with file.open("rb") as reader:
+            size_bytes = os.fstat(reader.fileno()).st_size
+            is_known = (known.incoming_sha256, known.incoming_size_bytes) == (sha256, size_bytes)
+            offset = known.incoming_bytes if is_known else 0
+            reader.seek(offset)
+
+            def parts() -> Iterator[pb.UploadBundleRequest]:
+                yield pb.UploadBundleRequest(size_bytes=size_bytes, sha256=sha256, offset=offset)
+                for chunk in iter(partial(reader.read, _CHUNK_BYTES), b""):
+                    yield pb.UploadBundleRequest(chunk=chunk)
+                    tell(reader.tell())
+
+            try:
+                return int(call(parts()).incoming_bytes)
+            except grpc.RpcError as error:
+                raise self._error_of(error) from None
+
+    def check_update(self) -> pb.CheckUpdateReply:
+        """Say what the vendor's server has."""
+        request = pb.CheckUpdateRequest()
+        return self._ask("Updates/CheckUpdate", request, pb.CheckUpdateReply, patient=True)
+
+    def install_update(self, *, fetch: bool) -> Iterator[pb.UpdateProgress]:
+        """Yield how far the installation is until it has ended."""
+        request = pb.InstallUpdateRequest(fetch=fetch)
+        yield from self._follow("Updates/InstallUpdate", request, pb.UpdateProgress)
+
+    def cancel_update(self) -> pb.SlotsView:
+        """Stop an installation, or withdraw an update that waits for a restart."""
+        request = pb.CancelUpdateRequest()
+        return self._ask("Updates/CancelUpdate", request, pb.SlotsView, patient=True)
+
+    def set_update_source(self, url: str, authority: str = "") -> pb.SlotsView:
+        """Say from where updates are fetched; from nowhere if the URL is empty."""
+        request = pb.SetSourceRequest(url=url, authority=authority)
+        return self._ask("Updates/SetSource", request, pb.SlotsView)
+
+    def start_other_slot(self) -> pb.SlotsView:
+        """Have the version in the other slot start at the next restart."""
+        request = pb.StartOtherSlotRequest()
+        return self._ask("Updates/StartOtherSlot", request, pb.SlotsView, patient=True)
+
     def _ask(
         self,
         method: str,

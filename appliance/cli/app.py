@@ -16,6 +16,7 @@ from appliance.cli.operators import operators
 from appliance.cli.peers import peers
 from appliance.cli.remote import remote
 from appliance.cli.terminal import AT_KEY, JSON_KEY, STATE_KEY
+from appliance.cli.updates import updates
 
 _KEYS: Final = {"state": STATE_KEY, "at": AT_KEY, "json": JSON_KEY}
 
@@ -31,6 +32,7 @@ def command_tree() -> TyperGroup:
     for name, noun in (
         ("node", node),
         ("machine", machine),
+        ("updates", updates),
         ("services", services),
         ("peers", peers),
         ("datasets", datasets),

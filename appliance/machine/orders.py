@@ -130,6 +130,13 @@ class FactoryReset(_Order):
     serial_number: SerialNumber
 
 
+class ChangeSlots(_Order):
+    """Install the bundle that the agent has laid down, stop that, or have the other slot start."""
+
+    kind: Literal["change-slots"] = "change-slots"
+    verb: Literal["install", "cancel", "other"]
+
+
 Order: TypeAlias = Annotated[
     Restart
     | PowerOff
@@ -143,7 +150,8 @@ Order: TypeAlias = Annotated[
     | ShowDiskKeys
     | AddRecoveryKey
     | BindDisk
-    | FactoryReset,
+    | FactoryReset
+    | ChangeSlots,
     Field(discriminator="kind"),
 ]
 

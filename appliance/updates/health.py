@@ -18,7 +18,8 @@ from typing import Final
 
 from appliance.api.client import Client
 from appliance.updates.fate import Verdict
-from appliance.updates.program import VERDICT, here
+from appliance.updates.program import VERDICT
+from appliance.updates.running import read_here
 from services.errors import ServiceError
 
 STATE: Final = Path("/var/lib/coffer")
@@ -133,7 +134,7 @@ def _takes_connections(address: str) -> bool:
 
 def main() -> int:
     """Wait until all is well or it is no use, keep what was wrong, and return 0 or 1."""
-    version = here().version
+    version = read_here().version
     gate = Gate(
         checks=(
             lambda: agent_answers(STATE),

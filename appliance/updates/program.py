@@ -4,10 +4,8 @@ It takes no argument but the verb: what comes from outside is the bundle alone, 
 """
 
 import os
-import platform
 import signal
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +22,7 @@ from appliance.updates.install import Cancelled, Installation, clear, withdraw
 from appliance.updates.programs import run_program
 from appliance.updates.record import Record, Update
 from appliance.updates.rules import Here
+from appliance.updates.running import read_here
 from appliance.updates.states import UpdateState
 from appliance.updates.trust import Trust
 from services.errors import ServiceError
@@ -33,7 +32,6 @@ VERDICT: Final = Path("var/lib/coffer-health/verdict.json")
 FIRST_DESCRIPTOR: Final = 3
 """Of the files that systemd opens for a unit [sd_listen_fds(3)]."""
 _MOST_VERDICT_BYTES: Final = 64 << 10
-_ARCHITECTURES: Final = {"x86_64": "x86-64", "aarch64": "arm64"}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -58,7 +56,11 @@ def install() -> None:
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         raise BundleForeign
     installation = Installation(
-        trust=Trust.read(ROOT), here=here(), schemas=known_revisions(), run=run_program, root=ROOT
+        trust=Trust.read(ROOT),
+        here=read_here(),
+        schemas=known_revisions(),
+        run=run_program,
+        root=ROOT,
     )
     with os.fdopen(FIRST_DESCRIPTOR, "rb") as bundle:
         installation.install(bundle)
@@ -67,13 +69,13 @@ def install() -> None:
 
 def cancel() -> None:
     """Take an update that waits for a restart off the list."""
-    withdraw(ROOT, here().version)
+    withdraw(ROOT, read_here().version)
     note()
 
 
 def other() -> None:
     """Have the other slot start next. Raises: NothingToStart, StateUnreadable."""
-    start_other(ROOT, here())
+    start_other(ROOT, read_here())
 
 
 def start_other(root: Path, where: Here) -> None:
@@ -98,27 +100,14 @@ def start_other(root: Path, where: Here) -> None:
 
 def note() -> None:
     """Keep what has become of the last update, as far as it is known by now."""
-    here_now = here()
+    running = read_here()
     record = Record.read(ROOT)
-    now = told(record, slots.read_slots(ROOT, here_now.version), read_verdict(ROOT))
+    now = told(record, slots.read_slots(ROOT, running.version), read_verdict(ROOT))
     now.write(ROOT)
     clear(ROOT)
     if now.update and now.update != record.update:
         state = now.update.state.value.replace("_", " ")
         print(f"update to {now.update.version}: {state} {now.update.reason}", file=sys.stderr)
-
-
-def here() -> Here:
-    """Return what runs here, as its own verified /usr says."""
-    release = platform.freedesktop_os_release()
-    return Here(
-        image=release.get("IMAGE_ID", ""),
-        version=release.get("IMAGE_VERSION", ""),
-        architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
-        floor="",
-        revision=known_revisions()[-1],
-        now=int(time.time()),
-    )
 
 
 def read_verdict(root: Path) -> Verdict | None:

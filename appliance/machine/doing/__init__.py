@@ -14,6 +14,7 @@ from appliance.machine.doing import (
     journal,
     network,
     power,
+    slots,
 )
 from appliance.machine.tools import Tools
 
@@ -32,6 +33,7 @@ class Way:
 
 # To add an order, add a line; nothing is discovered.
 DOING: Final[Mapping[type, Way]] = {
+    orders.ChangeSlots: Way(slots.change_slots, alone="slots"),
     orders.Restart: Way(power.restart),
     orders.PowerOff: Way(power.power_off),
     orders.SetNetwork: Way(network.set_network, alone="network"),

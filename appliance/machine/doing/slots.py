@@ -1,0 +1,33 @@
+"""The two copies of the system: units of their own change them, with what only they may do."""
+
+from typing import Final
+
+from appliance.machine.ask import Facts
+from appliance.machine.errors import OrderRefused
+from appliance.machine.orders import ChangeSlots
+from appliance.machine.tools import Tools
+
+_UNIT: Final = "coffer-update@{}.service"
+_STOP_SECONDS: Final = 90.0
+
+
+def change_slots(order: ChangeSlots, tools: Tools) -> Facts:
+    """Begin to install, or do what takes a moment. What comes of it stands in the updates' record.
+
+    Raises: OrderRefused if a bundle is being installed; ProgramFailed.
+    """
+    if order.verb == "cancel" and _installs(tools):
+        tools.run("systemctl", "stop", _UNIT.format("install"), seconds=_STOP_SECONDS)
+        return {}
+    if order.verb != "cancel" and _installs(tools):
+        raise OrderRefused(
+            "an update is being installed", remedy='wait, or stop it: "coffer updates cancel"'
+        )
+    waits = ("--no-block",) if order.verb == "install" else ()
+    tools.run("systemctl", "start", *waits, _UNIT.format(order.verb), seconds=_STOP_SECONDS)
+    return {}
+
+
+def _installs(tools: Tools) -> bool:
+    words = ("systemctl", "show", "--property=ActiveState", "--value", _UNIT.format("install"))
+    return tools.run(*words).strip() in ("activating", "deactivating", "reloading")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from appliance.api.client import Client
 from appliance.machine.ask import SOCKET
 from appliance.machine.ask import ask as ask_helper
+from appliance.machine.errors import OrderRefused
 from appliance.machine.orders import parse_order
 from services.errors import ServiceError
 
@@ -57,6 +58,8 @@ def answer(
             return _set_up_code(state)
         case "set-address":
             return _set_address(body, order)
+        case "start-other-slot":
+            return _start_other_slot(order)
         case _:
             return order({"kind": kind, **body})
 
@@ -86,6 +89,18 @@ def _set_address(interface: Facts, order: Callable[[Facts], Facts]) -> Facts:
     others = [one for one in kept["interfaces"] if one["name"] != interface["name"]]
     plan = {**kept, "interfaces": [*others, interface]}
     return order({"kind": "set-network", "plan": plan, "confirm_within_seconds": 0})
+
+
+def _start_other_slot(order: Callable[[Facts], Facts]) -> Facts:
+    """Have the other slot start next, and restart. Raises: OrderRefused if there is none to."""
+    try:
+        order({"kind": "change-slots", "verb": "other"})
+    except OrderRefused as refused:
+        raise OrderRefused(
+            f"the other version cannot be started: {refused.what}",
+            remedy='"coffer updates show" says what is in the other slot',
+        ) from None
+    return order({"kind": "restart"})
 
 
 if __name__ == "__main__":

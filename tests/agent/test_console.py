@@ -3,42 +3,35 @@
 import json
 import os
 import pty
-import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyte
 import pytest
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.client import Refused, Unreachable
 from appliance.console import asking, errand
 from appliance.console.forms import Ask
-from appliance.console.screen import CLEAR, ROWS
+from appliance.console.screen import CLEAR
 from appliance.machine.errors import OrderRefused, OutsideAppliance
+from tests.console_terminal import Terminal
 from tests.doubles import FakeAgent, Refusal
 
-WAIT_SECONDS = 30.0
 
+class Console(Terminal):
+    """A terminal with the console's program on it."""
 
-class Terminal:
-    """A pseudo-terminal with the console's program on it, and what it shows."""
-
-    def __init__(self, *program: str) -> None:
-        self._screen = pyte.Screen(80, ROWS)
-        self._stream = pyte.ByteStream(self._screen)
-        self._own, inner = pty.openpty()
-        self.said = b""
+    def __init__(self) -> None:
+        outer, inner = pty.openpty()
+        super().__init__(outer)
         self.process = subprocess.Popen(
-            program,
+            [sys.executable, "-m", "appliance.console.terminal"],
             stdin=inner,
             stdout=inner,
             stderr=subprocess.DEVNULL,
@@ -46,43 +39,18 @@ class Terminal:
         )
         os.close(inner)
 
-    def type(self, data: bytes) -> None:
-        os.write(self._own, data)
-
-    def wait_for(self, text: str) -> list[str]:
-        """Return the screen once it shows a text."""
-        return self.wait_until(lambda lines: any(text in line for line in lines), text)
-
-    def wait_until(self, is_there: Callable[[list[str]], bool], what: str) -> list[str]:
-        end = time.monotonic() + WAIT_SECONDS
-        while not is_there(lines := [line.rstrip() for line in self._screen.display]):
-            assert time.monotonic() < end, f"no {what}:\n" + "\n".join(lines)
-            self._read(0.1)
-        return lines
-
-    def _read(self, seconds: float) -> None:
-        if select.select([self._own], [], [], seconds)[0]:
-            with suppress(OSError):  # the program ended
-                data = os.read(self._own, 65536)
-                self.said += data
-                self._stream.feed(data)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._own)
-
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    made = Terminal(sys.executable, "-m", "appliance.console.terminal")
+def terminal() -> Iterator[Console]:
+    made = Console()
     try:
         yield made
     finally:
-        made.close()
+        made.process.kill()
+        made.process.wait()
 
 
-def test_the_menu_is_reached_by_keys_and_left_by_escape(terminal: Terminal) -> None:
+def test_the_menu_is_reached_by_keys_and_left_by_escape(terminal: Console) -> None:
     terminal.wait_for("secure boot")
     terminal.type(b"3")
     terminal.wait_for('type "restart" to restart:')
@@ -98,7 +66,7 @@ def test_the_menu_is_reached_by_keys_and_left_by_escape(terminal: Terminal) -> N
     assert terminal.said.startswith(CLEAR)
 
 
-def test_no_key_ends_it_stops_it_or_is_echoed(terminal: Terminal) -> None:
+def test_no_key_ends_it_stops_it_or_is_echoed(terminal: Console) -> None:
     terminal.wait_for("secure boot")
     terminal.type(b"\x03\x1a\x1c\x04\x11\x13\x19\x16\x0f\x00\xff\x1b[5n\x1b[c\x1b]52;c;?\x07\x05")
     terminal.type(b"4\x1b[201~!`id`;$(id)\x02\x9b0m")
@@ -114,9 +82,9 @@ def test_no_key_ends_it_stops_it_or_is_echoed(terminal: Terminal) -> None:
     terminal.wait_for("> !`id`;$(id)0m!")
 
 
-def test_a_screen_that_somebody_wrote_over_is_drawn_anew_by_any_key(terminal: Terminal) -> None:
+def test_a_screen_that_somebody_wrote_over_is_drawn_anew_by_any_key(terminal: Console) -> None:
     before = terminal.wait_for("secure boot")
-    terminal._stream.feed(b"\r\n\r\nkernel: something\r\n" * 5)
+    terminal.show(b"\r\n\r\nkernel: something\r\n" * 5)
 
     terminal.type(b"x")
 
@@ -245,6 +213,30 @@ def test_an_order_goes_to_the_helper_as_the_menu_makes_it(
 
     assert asking.answer(kind, body, ignore, socket=path) == {"told": "it is done"}
     assert orders == [{"kind": kind, **body}]
+
+
+def test_the_other_version_is_preferred_and_then_started(
+    helper: tuple[Path, list[Any], dict[str, list[Any]]],
+) -> None:
+    path, orders, answers = helper
+    answers["change-slots"] = [{"done": {}}]
+    answers["restart"] = [{"done": {}}]
+
+    asking.answer("start-other-slot", {}, ignore, socket=path)
+
+    assert orders == [{"kind": "change-slots", "verb": "other"}, {"kind": "restart"}]
+
+
+def test_without_another_version_nothing_is_restarted(
+    helper: tuple[Path, list[Any], dict[str, list[Any]]],
+) -> None:
+    path, orders, answers = helper
+    answers["change-slots"] = [{"error": {"what": "it is empty", "remedy": ""}}]
+
+    with pytest.raises(OrderRefused, match="the other version cannot be started: it is empty"):
+        asking.answer("start-other-slot", {}, ignore, socket=path)
+
+    assert [order["kind"] for order in orders] == ["change-slots"]
 
 
 def test_what_the_helper_refuses_is_told_in_its_words(

@@ -31,16 +31,16 @@ exec unshare --mount --pid --fork --uts --ipc --cgroup --propagation private bas
     while above=$(dirname "$above"); [ "$above" != / ]; do chmod o+x "$root$above"; done
   done
   units=$checkout/appliance/units
-  cp "$units"/coffer.service "$units"/coffer-worker* "$units"/coffer-machine*.s* "$units"/coffer-machine*.timer "$root/etc/systemd/system/"
+  cp "$units"/coffer.service "$units"/coffer-console@.service "$units"/coffer-worker* "$units"/coffer-machine*.s* "$units"/coffer-machine*.timer "$root/etc/systemd/system/"
   mkdir -p "$root"/etc/{sysusers.d,tmpfiles.d}
-  cp "$units/coffer.sysusers" "$root/etc/sysusers.d/coffer.conf"
+  for users in coffer coffer-console; do cp "$units/$users.sysusers" "$root/etc/sysusers.d/$users.conf"; done
   for folders in coffer coffer-machine; do cp "$units/$folders.tmpfiles" "$root/etc/tmpfiles.d/$folders.conf"; done
   # The network is this machine'"'"'s own, and systemd-networkd must not touch it: its programs only note what they were told.
   for program in networkctl hostnamectl busctl; do
     printf "%s\n" "#!/bin/sh" "echo \"\$0 \$*\" >>/run/coffer-machine/told" "cat /run/coffer-machine/says 2>/dev/null || true" >"$root/usr/bin/$program"
     chmod 755 "$root/usr/bin/$program"
   done
-  for program in coffer coffer-machine coffer-worker coffer-worker-end; do ln -sf "$checkout/.venv/bin/$program" "$root/usr/bin/$program"; done
+  for program in coffer coffer-console coffer-machine coffer-worker coffer-worker-end; do ln -sf "$checkout/.venv/bin/$program" "$root/usr/bin/$program"; done
   printf "%s\n" "[Unit]" Requires=basic.target After=basic.target AllowIsolate=yes >"$root/etc/systemd/system/empty.target"
 
   cd "$root"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.api.client import Client
+from appliance.api.client import Client, Refused
 from appliance.machine.ask import SOCKET
 from appliance.machine.ask import ask as ask_helper
 from appliance.machine.errors import OrderRefused
@@ -65,16 +65,34 @@ def answer(
 
 
 def _identity(state: Path) -> Facts:
-    """Return who the node is, and what is amiss with its machine and its cards."""
+    """Return who the node is, and what is amiss with its machine, its cards and its updates."""
     with Client(state) as client:
         node, machine = client.show_node(), client.show_machine()
+        updates = _update_problems(client) if machine.is_appliance else []
     problems = [*machine.problems, *(one for card in machine.cards for one in card.problems)]
     return {
         "name": node.name,
         "node_id": node.node_id,
         "operators_address": node.operators_address,
-        "problems": [[one.what, one.remedy] for one in problems],
+        "problems": [*([one.what, one.remedy] for one in problems), *updates],
     }
+
+
+def _update_problems(client: Client) -> list[list[str]]:
+    """Return why the last update did not stay, if it did not."""
+    try:
+        update = client.show_slots().update
+    except Refused as refused:
+        return [[f"the updates cannot be read: {refused.what}", refused.remedy]]
+    if update.state not in ("failed", "fell_back"):
+        return []
+    what = "was given up after its start" if update.state == "fell_back" else "failed"
+    return [
+        [
+            f"the update to {update.version or 'a new version'} {what}: {update.reason}",
+            update.remedy,
+        ]
+    ]
 
 
 def _set_up_code(state: Path) -> Facts:

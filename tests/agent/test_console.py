@@ -159,6 +159,24 @@ def test_the_agent_is_asked_who_it_is(agent: FakeAgent) -> None:
     }
 
 
+def test_an_update_that_did_not_stay_is_a_problem(agent: FakeAgent) -> None:
+    agent.lay("Node/ShowNode", pb.NodeView(name="box", node_id="ID"))
+    agent.lay("Machine/ShowMachine", pb.MachineView(is_appliance=True))
+    fell_back = pb.UpdateView(version="2", state="fell_back", reason="no answer", remedy="ask")
+    good = pb.UpdateView(version="2", state="good")
+    answers = (pb.SlotsView(update=fell_back), pb.SlotsView(update=good), pb.SlotsView())
+    agent.lay("Updates/ShowSlots", *answers, Refusal(what="it is broken", remedy="mend it"))
+
+    found = [asking.answer("identity", {}, ignore, state=agent.state)["problems"] for _ in range(4)]
+
+    assert found == [
+        [["the update to 2 was given up after its start: no answer", "ask"]],
+        [],
+        [],
+        [["the updates cannot be read: it is broken", "mend it"]],
+    ]
+
+
 def test_the_set_up_code_comes_from_the_agent_or_its_refusal_does(agent: FakeAgent) -> None:
     agent.lay("Operators/ShowSetUpCode", pb.SetUpCode(words="apple-river", address="h:7446"))
 

@@ -48,6 +48,7 @@ PERMISSIONS: Final = {
     "/coffer.agent.v1.Machine/BindDisk": _OWNERS,
     "/coffer.agent.v1.Machine/FactoryReset": _OWNERS,
     "/coffer.agent.v1.Machine/ReadLog": _OWNERS,
+    "/coffer.agent.v1.Machine/WriteSupportBundle": _OWNERS,
     "/coffer.agent.v1.Operators/ShowSetUpCode": _SHOWN,
     "/coffer.agent.v1.Operators/ListOperators": _OWNERS,
     "/coffer.agent.v1.Operators/RemoveOperator": _OWNERS,

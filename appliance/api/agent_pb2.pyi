@@ -280,6 +280,16 @@ class FactoryResetReply(_message.Message):
     tpm_cleared: bool
     def __init__(self, tpm_cleared: _Optional[bool] = ...) -> None: ...
 
+class WriteSupportBundleRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class BundleChunk(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+
 class ReadLogRequest(_message.Message):
     __slots__ = ("unit", "since_seconds", "lines")
     UNIT_FIELD_NUMBER: _ClassVar[int]

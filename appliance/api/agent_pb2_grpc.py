@@ -394,6 +394,11 @@ class MachineStub:
                 request_serializer=appliance_dot_api_dot_agent__pb2.ReadLogRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_agent__pb2.Log.FromString,
                 _registered_method=True)
+        self.WriteSupportBundle = channel.unary_stream(
+                '/coffer.agent.v1.Machine/WriteSupportBundle',
+                request_serializer=appliance_dot_api_dot_agent__pb2.WriteSupportBundleRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_agent__pb2.BundleChunk.FromString,
+                _registered_method=True)
 
 
 class MachineServicer:
@@ -501,6 +506,13 @@ class MachineServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WriteSupportBundle(self, request, context):
+        """Makes a bundle of what a vendor needs to find a fault: a .tar.gz with a manifest, without keys, names or data.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MachineServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -578,6 +590,11 @@ def add_MachineServicer_to_server(servicer, server):
                     servicer.ReadLog,
                     request_deserializer=appliance_dot_api_dot_agent__pb2.ReadLogRequest.FromString,
                     response_serializer=appliance_dot_api_dot_agent__pb2.Log.SerializeToString,
+            ),
+            'WriteSupportBundle': grpc.unary_stream_rpc_method_handler(
+                    servicer.WriteSupportBundle,
+                    request_deserializer=appliance_dot_api_dot_agent__pb2.WriteSupportBundleRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_agent__pb2.BundleChunk.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -986,6 +1003,33 @@ class Machine:
             '/coffer.agent.v1.Machine/ReadLog',
             appliance_dot_api_dot_agent__pb2.ReadLogRequest.SerializeToString,
             appliance_dot_api_dot_agent__pb2.Log.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteSupportBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/WriteSupportBundle',
+            appliance_dot_api_dot_agent__pb2.WriteSupportBundleRequest.SerializeToString,
+            appliance_dot_api_dot_agent__pb2.BundleChunk.FromString,
             options,
             channel_credentials,
             insecure,

@@ -206,6 +206,12 @@ class Client:
         request = pb.ReadLogRequest(unit=unit, since_seconds=since_seconds, lines=lines)
         return self._ask("Machine/ReadLog", request, pb.Log)
 
+    def write_support_bundle(self) -> Iterator[bytes]:
+        """Yield a support bundle, a .tar.gz without keys, names or data."""
+        request = pb.WriteSupportBundleRequest()
+        for part in self._follow("Machine/WriteSupportBundle", request, pb.BundleChunk):
+            yield part.chunk
+
     def list_services(self) -> Sequence[pb.ServiceView]:
         """List the services that this node can run."""
         reply = self._ask("Node/ListServices", pb.ListServicesRequest(), pb.ListServicesReply)

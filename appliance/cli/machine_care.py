@@ -1,6 +1,8 @@
 """``coffer machine …``: its disks and their keys, its log, its end."""
 
 import sys
+from itertools import chain
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -125,6 +127,27 @@ def read_log(
     terminal_of(ctx).show(
         lambda client: client.read_log(unit=unit, since_seconds=seconds, lines=lines), _log
     )
+
+
+@care.command("support-bundle")
+def write_support_bundle(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, as fault.tar.gz.")],
+) -> None:
+    """Write what a vendor needs to find a fault: without keys, names or data, see its manifest."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client, terminal.patience("The machine collects…"):
+        chunks = client.write_support_bundle()
+        first = next(chunks, b"")
+        with file.open("xb") as written:
+            file.chmod(0o600)
+            for chunk in chain((first,), chunks):
+                written.write(chunk)
+    size_bytes = file.stat().st_size
+    terminal.answer_plain(
+        {"file": str(file), "size_bytes": size_bytes}, f"{file}: {decimal(size_bytes)}"
+    )
+    terminal.say("It is not encrypted. Look at what is in it before you send it: tar -tzf FILE")
 
 
 def _seconds(age: str) -> int:

@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from pydantic import BaseModel, JsonValue
 
@@ -19,6 +19,13 @@ MOST_LINE_BYTES: Final = 4 << 20
 ANSWER_SECONDS: Final = 120.0
 
 Facts = Mapping[str, JsonValue]
+
+
+class Helper(Protocol):
+    """Gives an order and returns what was done, as :func:`ask` does."""
+
+    def __call__(self, order: BaseModel, *, tell: Callable[[Facts], None] = ...) -> Facts:
+        """Call ``tell`` with each word of progress until then."""
 
 
 def _ignore(progress: Facts) -> None:

@@ -137,6 +137,12 @@ class ChangeSlots(_Order):
     verb: Literal["install", "cancel", "other"]
 
 
+class CollectSupport(_Order):
+    """Tell what a support bundle has from root: states, settings and the journal, redacted."""
+
+    kind: Literal["collect-support"] = "collect-support"
+
+
 Order: TypeAlias = Annotated[
     Restart
     | PowerOff
@@ -151,6 +157,7 @@ Order: TypeAlias = Annotated[
     | AddRecoveryKey
     | BindDisk
     | FactoryReset
+    | CollectSupport
     | ChangeSlots,
     Field(discriminator="kind"),
 ]

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from grpc.aio import ServicerContext
 from pydantic import BaseModel
@@ -12,12 +12,15 @@ from pydantic import BaseModel
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import MachineServicer
 from appliance.machine import orders, views
-from appliance.machine.ask import Facts, ask
+from appliance.machine.ask import Facts, Helper, ask
 from appliance.machine.cards import read_cards
 from appliance.machine.clock import read_synchronisation
 from appliance.machine.disks import read_disks, read_filesystems
 from appliance.machine.load import read_load
 from appliance.machine.posture import read_posture
+from appliance.machine.support import collect, machine_facts, settings_facts
+
+CHUNK_BYTES: Final = 256 << 10
 
 Context: TypeAlias = "ServicerContext[Any, Any]"
 
@@ -25,12 +28,14 @@ Context: TypeAlias = "ServicerContext[Any, Any]"
 class MachineRpc(MachineServicer):
     """Reads the request, asks, and writes the reply.
 
-    state:  the node's folder.
-    helper: gives an order to the machine's helper and returns its facts.
+    state:    the node's folder.
+    settings: of the agent; in a support bundle go their numbers and switches.
+    helper:   gives an order to the machine's helper and returns its facts.
     """
 
-    def __init__(self, state: Path, helper: Callable[[BaseModel], Facts] = ask) -> None:
+    def __init__(self, state: Path, settings: BaseModel, helper: Helper = ask) -> None:
         self._state = state
+        self._settings = settings
         self._helper = helper
 
     async def ShowMachine(self, request: pb.ShowMachineRequest, context: Context) -> pb.MachineView:
@@ -115,6 +120,20 @@ class MachineRpc(MachineServicer):
     async def ReadLog(self, request: pb.ReadLogRequest, context: Context) -> pb.Log:
         """Read the newest entries of the journal."""
         return views.log_view(await self._ask(views.read_log(request)))
+
+    async def WriteSupportBundle(
+        self, request: pb.WriteSupportBundleRequest, context: Context
+    ) -> AsyncIterator[pb.BundleChunk]:
+        """Send a support bundle in chunks."""
+        bundle = await asyncio.to_thread(self._bundle)
+        for start in range(0, len(bundle), CHUNK_BYTES):
+            yield pb.BundleChunk(chunk=bundle[start : start + CHUNK_BYTES])
+
+    def _bundle(self) -> bytes:
+        load, disks, mounted = read_load(self._state), read_disks(), read_filesystems()
+        machine = machine_facts(read_posture(), load, read_cards(), disks, mounted)
+        own = {"machine": machine, "settings": settings_facts(self._settings)}
+        return collect(self._helper, own)
 
     async def _ask(self, order: BaseModel) -> Facts:
         return await asyncio.to_thread(self._helper, order)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from appliance.api import agent_pb2 as pb
 from appliance.machine.rpc import MachineRpc
@@ -14,8 +15,12 @@ from tests.doubles import FakeAgent
 HERE: Any = None
 
 
+class Settings(BaseModel):
+    """Stands in for the agent's own."""
+
+
 def test_a_plain_machine_tells_of_its_use_and_promises_nothing(tmp_path: Path) -> None:
-    seen = asyncio.run(MachineRpc(tmp_path).ShowMachine(pb.ShowMachineRequest(), HERE))
+    seen = asyncio.run(MachineRpc(tmp_path, Settings()).ShowMachine(pb.ShowMachineRequest(), HERE))
 
     assert not seen.is_appliance
     assert not seen.problems

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ NOTHING: Facts = {"kept": {"node_name": None, "interfaces": []}, "trial": None,
                   "trial_seconds": 0, "interfaces": ["enp1s0"]}  # fmt: skip
 
 
+class Settings(BaseModel):
+    """Stands in for the agent's own."""
+
+
 class FakeHelper:
     """Notes the orders, and answers each with the next of some facts."""
 
@@ -31,14 +35,16 @@ class FakeHelper:
         self.asked: list[BaseModel] = []
         self._answers = list(answers)
 
-    def __call__(self, order: BaseModel) -> Facts:
+    def __call__(
+        self, order: BaseModel, *, tell: Callable[[Facts], None] = lambda _: None
+    ) -> Facts:
         self.asked.append(order)
         return self._answers.pop(0)
 
 
 def rpc(*answers: Facts) -> tuple[MachineRpc, FakeHelper]:
     helper = FakeHelper(*answers)
-    return MachineRpc(Path("/"), helper), helper
+    return MachineRpc(Path("/"), Settings(), helper), helper
 
 
 def test_a_network_plan_becomes_an_order_and_the_view_shows_the_trial() -> None:
@@ -94,7 +100,7 @@ def test_a_faulty_value_is_refused_before_the_helper_is_asked(
 
 def test_outside_the_appliance_nothing_changes_the_machine() -> None:
     with pytest.raises(OutsideAppliance, match="not available outside the appliance"):
-        asyncio.run(MachineRpc(Path("/")).Restart(pb.RestartRequest(), HERE))
+        asyncio.run(MachineRpc(Path("/"), Settings()).Restart(pb.RestartRequest(), HERE))
 
 
 def test_keys_and_resets_are_told_as_the_helper_tells_them() -> None:

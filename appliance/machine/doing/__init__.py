@@ -15,6 +15,7 @@ from appliance.machine.doing import (
     network,
     power,
     slots,
+    support,
 )
 from appliance.machine.tools import Tools
 
@@ -46,5 +47,6 @@ DOING: Final[Mapping[type, Way]] = {
     orders.ShowDiskKeys: Way(disk_keys.show_disk_keys),
     orders.AddRecoveryKey: Way(disk_keys.add_recovery_key, alone="disk"),
     orders.BindDisk: Way(disk_keys.bind_disk, alone="disk"),
+    orders.CollectSupport: Way(support.collect_support),
     orders.FactoryReset: Way(factory_reset.factory_reset, alone="disk"),
 }

@@ -17,6 +17,7 @@ from appliance.agent.supervisor import Supervisor
 from appliance.agent.update_orders import make_updates
 from appliance.api import agent_pb2 as pb
 from appliance.datasets.datasets import Datasets
+from appliance.datasets.uploads import Uploads
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
 from appliance.identity.node_id import NodeId
@@ -82,15 +83,7 @@ class Node:
             store=store, peers=self.peers, key=self.key, introduce=self.introduce, now=now
         )
         self.operators = Operators(store, is_node=self._is_node, now=now)
-        self.enrolment = Enrolment(
-            operators=self.operators,
-            key=self.key,
-            introduce=self.introduce,
-            now=now,
-            listen=config.enrolment_listen,
-            interceptors=(pairing_guard(Caller.ENROLLING),),
-            servicer=EnrolmentRpc,
-        )
+        self.enrolment = self._make_enrolment()
         self.relay = Relay(self.links, self.caller_of)
         self.supervisor = Supervisor(config, self.relay)
         self.datasets = Datasets(
@@ -98,35 +91,51 @@ class Node:
             peers=self.peers,
             post=self.outbox.put,
             inspector=self.supervisor.inspect,
+            uploads=Uploads(config.state, most_bytes=config.most_upload_bytes),
             rng=System(),
             now_milliseconds=self._milliseconds,
         )
-        self.jobs = Jobs(
+        self.jobs = self._make_jobs(store)
+        self.updates = make_updates(config.state, self.peers.all)
+        self._join()
+
+    def _make_enrolment(self) -> Enrolment:
+        return Enrolment(
+            operators=self.operators,
+            key=self.key,
+            introduce=self.introduce,
+            now=self._now,
+            listen=self._config.enrolment_listen,
+            interceptors=(pairing_guard(Caller.ENROLLING),),
+            servicer=EnrolmentRpc,
+        )
+
+    def _make_jobs(self, store: Store) -> Jobs:
+        return Jobs(
             store=store,
             key=self.key,
-            own_name=config.name,
+            own_name=self._config.name,
             peers=PairedPeers(self.peers),
             datasets=DescribedDatasets(self.datasets),
             services=SERVICES,
             runner=self.supervisor,
             outbox=self.outbox,
-            folder=config.state / "jobs",
+            folder=self._config.state / "jobs",
             limits=JobLimits(
-                most_seconds=config.most_job_seconds,
-                most_grace_seconds=config.most_grace_seconds,
-                idle_seconds=config.most_idle_seconds,
-                worker_memory_bytes=config.worker_memory_bytes,
+                most_seconds=self._config.most_job_seconds,
+                most_grace_seconds=self._config.most_grace_seconds,
+                idle_seconds=self._config.most_idle_seconds,
+                worker_memory_bytes=self._config.worker_memory_bytes,
             ),
             now_milliseconds=self._milliseconds,
         )
-        self.updates = make_updates(config.state, self.peers.all)
-        self._join()
 
     async def load(self) -> None:
         """Read what is on disk, and bring what a crash interrupted into a true state."""
         await self.peers.load()
         await self.invitations.load()
         await self.operators.load()
+        await self.datasets.load()
         await self.jobs.recover()
 
     def standing_work(self) -> tuple[Coroutine[Any, Any, None], ...]:

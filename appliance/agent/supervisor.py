@@ -27,6 +27,7 @@ from appliance.contracts.contract import Contract, write_contract
 from appliance.contracts.terms import terms_of
 from appliance.datasets.errors import DatasetError, revive
 from appliance.datasets.source import Inspected, Source, Wanted, require_outside
+from appliance.datasets.uploads import FOLDER as UPLOADED
 from appliance.jobs.attempts import last_attempt, pause_seconds
 from appliance.jobs.progress import Course, PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
@@ -220,7 +221,8 @@ class Supervisor:
 
     async def inspect(self, wanted: Wanted) -> Inspected:
         """Read a table through in a worker. Raises: DatasetError, WorkerUnstartable."""
-        await asyncio.to_thread(require_outside, self._config.state, wanted.files)
+        state = self._config.state
+        await asyncio.to_thread(require_outside, state, wanted.files, but=state / UPLOADED)
         limits = self._limits(INSPECTION_SECONDS)
         never: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
         worker = await self._spares.take()

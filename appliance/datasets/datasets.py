@@ -1,9 +1,9 @@
 """The datasets of this node, and those that peers have published to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Final, Protocol
 
 import msgspec
@@ -31,8 +31,17 @@ from appliance.datasets.publication import (
     read_letter,
     write_letter,
 )
-from appliance.datasets.source import Figures, FileStamp, Inspected, Kind, Source, Wanted
+from appliance.datasets.source import (
+    SUFFIXES,
+    Figures,
+    FileStamp,
+    Inspected,
+    Kind,
+    Source,
+    Wanted,
+)
 from appliance.datasets.unchanged import Unchanged
+from appliance.datasets.uploads import UNUSED_SECONDS, Announced, Uploads
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.letters import (
     Body,
@@ -45,13 +54,6 @@ from appliance.mailbox.letters import Kind as LetterKind
 from appliance.store.database import Store
 from services.randomness import Rng
 
-SUFFIXES: Final = {
-    ".csv": Kind.CSV,
-    ".tsv": Kind.CSV,
-    ".txt": Kind.CSV,
-    ".parquet": Kind.PARQUET,
-    ".pq": Kind.PARQUET,
-}
 MOST_PUBLISHED_BY_PEER: Final = 256
 # How many tables are read through at a time, by whomever it is asked.
 MOST_READ_AT_ONCE: Final = 2
@@ -135,6 +137,7 @@ class Datasets:
         peers: PeerBook,
         post: Post,
         inspector: Inspector,
+        uploads: Uploads,
         rng: Rng,
         now_milliseconds: Callable[[], int],
     ) -> None:
@@ -142,10 +145,15 @@ class Datasets:
         self._peers = peers
         self._post = post
         self._inspector = inspector
+        self._uploads = uploads
         self._reading = asyncio.Semaphore(MOST_READ_AT_ONCE)
         self._unchanged = Unchanged(self._reading)
         self._rng = rng
         self._now_milliseconds = now_milliseconds
+
+    async def load(self) -> None:
+        """Remove what earlier uploads left behind; to be called before any other."""
+        await self._discard_unused(self._now_milliseconds() / 1000)
 
     # What is known.
 
@@ -215,6 +223,14 @@ class Datasets:
 
     # What operators do.
 
+    async def upload(self, announced: Announced, chunks: AsyncIterator[bytes]) -> Path:
+        """Take a table's file from an operator, to be registered then; return where it lies.
+
+        Raises: DatasetNameInvalid, DatasetPathInvalid, UploadTooLarge, UploadFull, UploadBroken.
+        """
+        await self._discard_unused(self._now_milliseconds() / 1000 - UNUSED_SECONDS)
+        return await self._uploads.receive(announced, chunks)
+
     async def add(self, wanted: Registration) -> OwnDataset:
         """Read a table through once in a confined process, and register it.
 
@@ -232,11 +248,14 @@ class Datasets:
                 error.remedy = remedy_at_first(error)
             raise
         salt = self._rng.draw(fingerprint.SALT_BYTES)
+        former: list[str] = []
 
         def work(session: Session) -> OwnDataset:
             _require_free(session, wanted)
             row = session.get(table.DatasetRow, wanted.name)
-            if row is None:
+            if row is not None:
+                former.extend(_files_of(row))
+            else:
                 row = table.DatasetRow(name=wanted.name)
                 session.add(row)
             row.source = msgspec.json.encode(inspected.source)
@@ -251,7 +270,9 @@ class Datasets:
             self._tell(session, own, own.published_to)
             return own
 
-        return await self._store.run(work)
+        added = await self._store.run(work)
+        await self._discard(former)
+        return added
 
     async def publish(
         self,
@@ -299,15 +320,19 @@ class Datasets:
         return await self._store.run(work)
 
     async def remove(self, name: str) -> None:
-        """Forget a dataset of ours and withdraw it from all peers; its file stays as it is."""
+        """Forget a dataset of ours and withdraw it from all peers.
 
-        def work(session: Session) -> None:
+        Its file stays as it is, unless it was uploaded.
+        """
+
+        def work(session: Session) -> list[str]:
             row = _row(session, name)
             own = _own(session, row)
             self._withdraw(session, own, own.published_to)
             session.delete(row)
+            return _files_of(row)
 
-        await self._store.run(work)
+        await self._discard(await self._store.run(work))
 
     # What peers do. These are the inbox's handlers: a letter is the peer's own text.
 
@@ -332,6 +357,15 @@ class Datasets:
     async def forget_peer(self, peer: NodeId) -> None:
         """Forget all that was published between us and a peer that has left."""
         await self._store.run(lambda session: table.forget_peer(session, peer))
+
+    async def _discard(self, files: Iterable[str]) -> None:
+        """Remove uploaded files, unless a dataset reads them."""
+        used = await self._store.run(_files_read)
+        await asyncio.to_thread(self._uploads.discard, set(files) - used)
+
+    async def _discard_unused(self, before_seconds: float) -> None:
+        used = await self._store.run(_files_read)
+        await asyncio.to_thread(self._uploads.discard_unused, used, before_seconds)
 
     async def _inspect(self, wanted: Wanted) -> Inspected:
         async with self._reading:
@@ -397,6 +431,15 @@ def _row(session: Session, name: str) -> table.DatasetRow:
     if row is None:
         raise DatasetNotFound(name, [row.name for row in table.all_own(session)])
     return row
+
+
+def _files_of(row: table.DatasetRow) -> list[str]:
+    """Return the paths of the files that a dataset reads."""
+    return [stamp.path for stamp in msgspec.json.decode(row.source, type=Source).files]
+
+
+def _files_read(session: Session) -> set[str]:
+    return {path for row in table.all_own(session) for path in _files_of(row)}
 
 
 def _require_fit_keys(own: OwnDataset) -> None:

@@ -97,6 +97,33 @@ class FileOfTheNode(DatasetError):
         )
 
 
+class UploadTooLarge(DatasetError):
+    """A table that an operator sends is empty, or larger than this node takes."""
+
+    def __init__(self, size_bytes: int, most_bytes: int) -> None:
+        super().__init__(
+            f"the file has {size_bytes:,} bytes, and this node takes 1 to {most_bytes:,}",
+            remedy="send a Parquet file, which is smaller, or raise most_upload_bytes at the node",
+        )
+
+
+class UploadFull(DatasetError):
+    """The node's disk has no room for a table."""
+
+    def __init__(self, folder: Path, size_bytes: int) -> None:
+        super().__init__(
+            f"the disk of the node that holds {folder} has no room for {size_bytes:,} bytes",
+            remedy="remove datasets that were sent and are not needed any more",
+        )
+
+
+class UploadBroken(DatasetError):
+    """A table did not come as it was announced."""
+
+    def __init__(self, what: str, *, remedy: str = "send it again") -> None:
+        super().__init__(what, remedy=remedy)
+
+
 class DatasetChanged(DatasetError):
     """The dataset's content is not what was registered."""
 

@@ -1,12 +1,13 @@
 """The Datasets API: read the request, ask Datasets, write the reply."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import DatasetsServicer
 from appliance.datasets.datasets import Datasets, OwnDataset, PeerDataset, Registration
 from appliance.datasets.publication import Description
+from appliance.datasets.uploads import Announced, next_of
 from services.service import Column
 
 
@@ -19,6 +20,15 @@ class DatasetsRpc(DatasetsServicer):
     async def AddDataset(self, request: pb.AddDatasetRequest, context: Any) -> pb.Dataset:
         """Register a table."""
         return self._view(await self._datasets.add(from_proto(request)))
+
+    async def UploadTable(
+        self, requests: AsyncIterator[pb.UploadTableRequest], context: Any
+    ) -> pb.UploadTableReply:
+        """Take a table's file."""
+        head = await next_of(requests) or pb.UploadTableRequest()
+        announced = Announced(name=head.name, suffix=head.suffix, size_bytes=head.size_bytes)
+        path = await self._datasets.upload(announced, (part.chunk async for part in requests))
+        return pb.UploadTableReply(path=str(path))
 
     async def ListDatasets(
         self, request: pb.ListDatasetsRequest, context: Any

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from appliance.datasets.errors import FileOfTheNode, FileUnreadable, FileVanished
 from services.service import Column
@@ -17,6 +17,16 @@ class Kind(Enum):
     CSV = "csv"
     PARQUET = "parquet"
     QUERY = "query"
+
+
+# By how a file's name ends.
+SUFFIXES: Final = {
+    ".csv": Kind.CSV,
+    ".tsv": Kind.CSV,
+    ".txt": Kind.CSV,
+    ".parquet": Kind.PARQUET,
+    ".pq": Kind.PARQUET,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +138,12 @@ class Inspected:
     figures: Figures
 
 
-def require_outside(folder: Path, files: Iterable[str]) -> None:
-    """Refuse files that lie within ``folder``, wherever links lead. Raises: FileOfTheNode."""
+def require_outside(folder: Path, files: Iterable[str], *, but: Path) -> None:
+    """Refuse files that lie within ``folder``, wherever links lead, except those in ``but``.
+
+    Raises: FileOfTheNode.
+    """
     for path in map(Path, files):
-        if path.resolve().is_relative_to(folder.resolve()):
+        real = path.resolve()
+        if real.is_relative_to(folder.resolve()) and real.parent != but.resolve():
             raise FileOfTheNode(path)

@@ -276,6 +276,16 @@ class Jobs:
             raise NoResult(f"the result file {missing[0]} is gone", remedy="run the job again")
         return JobResult(files=files, row_counts=json.loads(row.row_counts))
 
+    async def result_file(self, job_id: str, output: str) -> Path:
+        """Return where one of the job's results lies; NoResult if there is none on this node."""
+        files = (await self.result(job_id)).files
+        if output not in files:
+            raise NoResult(
+                f"the job gave this node no output {output[:64]!r}",
+                remedy=f"it has: {', '.join(sorted(files))}",
+            )
+        return files[output]
+
     async def waiting_count(self) -> int:
         """Return how many jobs wait for this node's approval."""
         return await self._store.run(

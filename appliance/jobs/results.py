@@ -4,8 +4,10 @@ In ``scratch`` lies what its worker keeps, across attempts, until the job has en
 ``repeat`` what comes of a run that is only for a peer's sake.
 """
 
+import asyncio
 import os
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,7 @@ STAGING: Final = "staging"
 RESULTS: Final = "results"
 SCRATCH: Final = "scratch"
 REPEAT: Final = "repeat"
+_CHUNK_BYTES: Final = 256 << 10
 _PASSING: Final = (STAGING, SCRATCH, REPEAT)
 
 
@@ -74,6 +77,13 @@ class ResultFolders:
     def _remove(self, job_id: str, name: str) -> None:
         if (self._root / job_id / name).is_dir():
             shutil.rmtree(self._root / job_id / name)
+
+
+async def chunks_of(path: Path) -> AsyncIterator[bytes]:
+    """Yield a file in parts."""
+    with path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield chunk
 
 
 def _sync(folder: Path) -> None:

@@ -9,6 +9,7 @@ from appliance.api.agent_pb2_grpc import JobsServicer
 from appliance.jobs.compose import Submission, SubmittedParty
 from appliance.jobs.errors import SubmissionInvalid
 from appliance.jobs.jobs import JobResult, Jobs
+from appliance.jobs.results import chunks_of
 from appliance.jobs.views import JobView, PartyView, ProgressView
 
 
@@ -53,6 +54,13 @@ class JobsRpc(JobsServicer):
     async def GetResult(self, request: pb.GetResultRequest, context: Any) -> pb.JobResult:
         """Say where results lie."""
         return result_to_proto(await self._jobs.result(request.id))
+
+    async def ReadResult(
+        self, request: pb.ReadResultRequest, context: Any
+    ) -> AsyncIterator[pb.ResultChunk]:
+        """Send a result."""
+        async for chunk in chunks_of(await self._jobs.result_file(request.id, request.output)):
+            yield pb.ResultChunk(chunk=chunk)
 
 
 def from_proto(request: pb.SubmitJobRequest) -> Submission:

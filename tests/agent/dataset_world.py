@@ -12,6 +12,7 @@ from appliance.datasets.datasets import Datasets, OwnDataset, Registration
 from appliance.datasets.inspect import inspect
 from appliance.datasets.source import Inspected, Wanted
 from appliance.datasets.table import Reading
+from appliance.datasets.uploads import Uploads
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.letters import (
     Body,
@@ -78,6 +79,7 @@ class World:
             peers=TwoPeers(),
             post=self.post,
             inspector=self.inspect,
+            uploads=Uploads(self.folder / "state", most_bytes=1 << 20),
             rng=CountingRng(),
             now_milliseconds=lambda: 1234,
         )

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final, Protocol
 from appliance.updates import slots
 from appliance.updates.bundle import Source, copy_parts, read_manifest
 from appliance.updates.errors import InstallFailed
+from appliance.updates.gpt import find_disk, read_partitions
 from appliance.updates.manifest import Manifest, Part
 from appliance.updates.record import (
     FOLDER,
@@ -163,31 +164,25 @@ class Installation:
     def _read_back(self, version: str, part: Part) -> None:
         """Return if the slot holds what was signed, read from the disk anew."""
         label = f"coffer_{version}{LABELS[part.name]}"
-        device = slots.find_partitions(self.root).get(label)
         wrong = InstallFailed(
             f"the slot does not hold the part {part.name} as it was written",
             remedy="see the disk's health in the log, then install it again",
         )
-        if device is None:
-            raise wrong
-        digest, left = hashlib.sha256(), part.stored_bytes
-        with device.open("rb") as file:
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-            while left:
-                piece = file.read(min(left, _PIECE_BYTES))
-                if not piece:
-                    raise wrong
-                digest.update(piece)
-                left -= len(piece)
-            if digest.hexdigest() != part.sha256:
+        with find_disk(self.root).open("rb") as disk:
+            os.fsync(disk.fileno())
+            os.posix_fadvise(disk.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            slot = read_partitions(disk).get(label)
+            if slot is None or slot.size < part.size_bytes:
                 raise wrong
-            left = part.size_bytes - part.stored_bytes
-            while left:
-                piece = file.read(min(left, _PIECE_BYTES))
-                if not piece or piece.strip(b"\0"):
-                    raise wrong
-                left -= len(piece)
+            disk.seek(slot.start)
+            digest = hashlib.sha256()
+            for piece in _pieces(disk, part.stored_bytes):
+                digest.update(piece)
+            is_rest_empty = not any(
+                any(piece) for piece in _pieces(disk, part.size_bytes - part.stored_bytes)
+            )
+        if digest.hexdigest() != part.sha256 or not is_rest_empty:
+            raise wrong
 
     def _require_room(self, manifest: Manifest) -> None:
         free = shutil.disk_usage(self.root / FOLDER).free
@@ -197,6 +192,12 @@ class Installation:
                 f"the update takes {needed >> 20} MiB, and {free >> 20} MiB are free",
                 remedy="remove datasets or results, then install it again",
             )
+
+
+def _pieces(file: BinaryIO, count: int) -> Iterator[bytes]:
+    while count and (piece := file.read(min(count, _PIECE_BYTES))):
+        yield piece
+        count -= len(piece)
 
 
 def clear(root: Path) -> None:

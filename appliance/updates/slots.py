@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.updates.errors import InstallFailed, NothingToStart
+from appliance.updates.gpt import find_disk, read_partitions
 from appliance.updates.record import Slot, sync_folder
 
 TRIES: Final = 3
@@ -17,7 +18,6 @@ BOOT_COUNT: Final = Path(
 """The boot loader's word that it counts this start."""
 _KERNEL: Final = re.compile(r"coffer_(\d{8}\.\d{6})(?:\+(\d{1,9})(?:-(\d{1,9}))?)?\.efi")
 _LABEL: Final = re.compile(r"coffer_(\d{8}\.\d{6})")
-_MOST_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +52,11 @@ def find_kernels(root: Path) -> list[Kernel]:
     return sorted(found, key=lambda kernel: kernel.version, reverse=True)
 
 
-def find_partitions(root: Path) -> dict[str, Path]:
-    """Return the device of each partition by its label, as the kernel names them."""
-    found = {}
-    for event in sorted((root / "sys/class/block").glob("*/uevent")):
-        with event.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode("utf-8", "replace")
-        settings = dict(line.partition("=")[::2] for line in text.splitlines())
-        if "PARTNAME" in settings and "DEVNAME" in settings:
-            found[settings["PARTNAME"]] = root / "dev" / settings["DEVNAME"]
-    return found
-
-
 def read_slots(root: Path, running: str) -> tuple[Slot, ...]:
     """Return what each slot holds, the running one first."""
     kernels = {kernel.version: kernel for kernel in find_kernels(root)}
-    labels = find_partitions(root)
+    with find_disk(root).open("rb") as disk:
+        labels = read_partitions(disk)
     versions = {read[1] for read in map(_LABEL.fullmatch, labels) if read} | {running}
     slots = []
     for version in sorted(versions, key=lambda one: (one != running, one)):

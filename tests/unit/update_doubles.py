@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,7 +16,7 @@ from securesystemslib.signer import CryptoSigner, Signer, SSlibKey  # type: igno
 
 from appliance.updates.install import SYSUPDATE, Installation
 from appliance.updates.rules import Here
-from appliance.updates.trust import KEYS, SCHEME, Trust
+from appliance.updates.trust import SCHEME, Trust
 from image import bundle
 
 OLD, RUNNING, NEW, NEWEST = (
@@ -103,6 +105,29 @@ class PowerCut(BaseException):
     """The power goes: nothing after it happens, and nobody may catch it."""
 
 
+SECTOR = 512
+ENTRIES = 2
+SLOT_PARTS = {"usr-verity-sig": "_sig", "usr-verity": "_verity", "usr": ""}
+START, EACH = 64, 256
+"""Where the first partition begins and how much each has, in sectors."""
+
+
+def partition_table(labels: Sequence[str]) -> bytes:
+    """Return the first sectors of a disk with partitions of these labels, one after the other."""
+    entries = bytearray(128 * 128)
+    for place, label in enumerate(labels):
+        start = START + place * EACH
+        name = label.encode("utf-16-le")
+        packed = struct.pack(
+            "<16s16sQQQ72s", b"k" * 16, b"u" * 16, start, start + EACH - 1, 0, name
+        )
+        entries[place * 128 : (place + 1) * 128] = packed
+    fields = (0, 1, 99999, 34, 99900, b"d" * 16, ENTRIES, 128, 128, zlib.crc32(entries))
+    blank = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, *fields)
+    header = blank[:16] + zlib.crc32(blank).to_bytes(4, "little") + blank[20:]
+    return bytes(SECTOR) + header.ljust(SECTOR, b"\0") + bytes(entries)
+
+
 @dataclass
 class Disk:
     """The files of a machine whose slot A runs; systemd-sysupdate is played by :meth:`run`.
@@ -116,19 +141,20 @@ class Disk:
     running: str = RUNNING
 
     def make(self) -> "Disk":
-        for place in ("var/lib/coffer-updates", "boot/EFI/Linux", "dev", "sys/class/block"):
+        for place in ("var/lib/coffer-updates", "boot/EFI/Linux", "dev"):
             (self.root / place).mkdir(parents=True)
-        (self.root / KEYS).parent.mkdir(parents=True)
-        (self.root / KEYS).write_bytes(trusted("update"))
-        for number, (ending, slot) in enumerate(
-            (ending, slot) for slot in "ab" for ending in ("_sig", "_verity", "")
-        ):
-            self._label(
-                f"vda{number + 2}", f"coffer_{self.running}{ending}" if slot == "a" else "_empty"
-            )
-            (self.root / "dev" / f"vda{number + 2}").write_bytes(b"old")
+        show_mapping(self.root)
+        self.labels = [f"coffer_{self.running}{ending}" for ending in SLOT_PARTS.values()]
+        self.labels += ["_empty"] * len(SLOT_PARTS)
+        self.device.write_bytes(partition_table(self.labels))
+        for number in range(len(self.labels)):
+            self._write(number, b"old")
         (self.kernels / f"coffer_{self.running}.efi").write_bytes(b"kernel")
         return self
+
+    @property
+    def device(self) -> Path:
+        return self.root / "dev/vda"
 
     @property
     def kernels(self) -> Path:
@@ -137,15 +163,10 @@ class Disk:
     def listed(self) -> list[str]:
         return sorted(path.name for path in self.kernels.glob("*.efi"))
 
-    def labels(self) -> dict[str, str]:
-        found = {}
-        for event in sorted((self.root / "sys/class/block").glob("*/uevent")):
-            found[event.parent.name] = event.read_text().split("PARTNAME=")[1].strip()
-        return found
-
     def content(self, label: str) -> bytes:
-        name = next(name for name, its in self.labels().items() if its == label)
-        return (self.root / "dev" / name).read_bytes()
+        with self.device.open("rb") as disk:
+            disk.seek((START + self.labels.index(label) * EACH) * SECTOR)
+            return disk.read(EACH * SECTOR)
 
     def installation(self, **changed: Any) -> Installation:
         return Installation(
@@ -168,17 +189,14 @@ class Disk:
             beside.rename(self.kernels / f"coffer_{version}+3-0.efi")
             self.step("listed kernel")
             return ""
-        devices = ["vda5", "vda6", "vda7"]
-        if self.labels()["vda7"] == f"coffer_{self.running}":
-            devices = ["vda2", "vda3", "vda4"]
-        for device in devices:
-            self._label(device, "_empty")
-        for device, kind in zip(devices, ("usr-verity-sig", "usr-verity", "usr"), strict=True):
+        for place in range(3, 6):
+            self._label(place, "_empty")
+        for place, kind in enumerate(SLOT_PARTS, 3):
             source = next(staged.glob(f"coffer_{version}.{kind}.*.raw"))
-            (self.root / "dev" / device).write_bytes(source.read_bytes())
+            self._write(place, source.read_bytes())
             self.step(f"wrote {kind}")
-        for device, ending in zip(devices, ("_sig", "_verity", ""), strict=True):
-            self._label(device, f"coffer_{version}{ending}")
+        for place, ending in enumerate(SLOT_PARTS.values(), 3):
+            self._label(place, f"coffer_{version}{ending}")
             self.step(f"labelled {ending}")
         return ""
 
@@ -187,7 +205,29 @@ class Disk:
         if self.cut_after is not None and len(self.steps) > self.cut_after:
             raise PowerCut(name)
 
-    def _label(self, device: str, label: str) -> None:
-        folder = self.root / "sys/class/block" / device
-        folder.mkdir(exist_ok=True)
-        (folder / "uevent").write_text(f"DEVNAME={device}\nDEVTYPE=partition\nPARTNAME={label}\n")
+    def spoil(self, label: str) -> None:
+        """Change the last byte of what a partition may hold."""
+        place = self.labels.index(label)
+        size = SIZES[list(SLOT_PARTS)[place % 3]]
+        with self.device.open("r+b") as disk:
+            disk.seek((START + place * EACH) * SECTOR + size - 1)
+            disk.write(b"!")
+
+    def _write(self, place: int, data: bytes) -> None:
+        with self.device.open("r+b") as disk:
+            disk.seek((START + place * EACH) * SECTOR)
+            disk.write(data)
+
+    def _label(self, place: int, label: str) -> None:
+        self.labels[place] = label
+        with self.device.open("r+b") as disk:
+            disk.write(partition_table(self.labels))
+
+
+def show_mapping(root: Path) -> None:
+    """Say in sysfs that /usr is mapped from a partition of the disk vda."""
+    mapped, partition = root / "sys/block/dm-0", root / "sys/devices/block/vda/vda4"
+    for folder in (mapped / "dm", mapped / "slaves", partition):
+        folder.mkdir(parents=True)
+    (mapped / "dm/name").write_text("usr\n")
+    (mapped / "slaves/vda4").symlink_to(partition)

@@ -390,18 +390,30 @@ class NetworkAddress(_message.Message):
     def __init__(self, interface: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class AcceleratorCard(_message.Message):
-    __slots__ = ("address", "title", "driver", "speeds_up", "problems")
+    __slots__ = ("address", "title", "driver", "speeds_up", "problems", "readings")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     DRIVER_FIELD_NUMBER: _ClassVar[int]
     SPEEDS_UP_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    READINGS_FIELD_NUMBER: _ClassVar[int]
     address: str
     title: str
     driver: str
     speeds_up: _containers.RepeatedScalarFieldContainer[str]
     problems: _containers.RepeatedCompositeFieldContainer[Problem]
-    def __init__(self, address: _Optional[str] = ..., title: _Optional[str] = ..., driver: _Optional[str] = ..., speeds_up: _Optional[_Iterable[str]] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ...) -> None: ...
+    readings: _containers.RepeatedCompositeFieldContainer[CardReading]
+    def __init__(self, address: _Optional[str] = ..., title: _Optional[str] = ..., driver: _Optional[str] = ..., speeds_up: _Optional[_Iterable[str]] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., readings: _Optional[_Iterable[_Union[CardReading, _Mapping]]] = ...) -> None: ...
+
+class CardReading(_message.Message):
+    __slots__ = ("metric", "value", "health")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    value: float
+    health: str
+    def __init__(self, metric: _Optional[str] = ..., value: _Optional[float] = ..., health: _Optional[str] = ...) -> None: ...
 
 class ListServicesRequest(_message.Message):
     __slots__ = ()

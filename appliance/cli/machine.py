@@ -29,9 +29,15 @@ def view(found: pb.MachineView) -> RenderableType:
         parts += [Text(), pcrs]
     parts += [Text(), facts(_use(found))]
     if found.cards:
-        cards = table("card", "at", "driver", "speeds up")
+        cards = table("card", "at", "driver", "speeds up", "health")
         for card in found.cards:
-            cards.add_row(card.title, card.address, card.driver or "none", listed(card.speeds_up))
+            cards.add_row(
+                card.title,
+                card.address,
+                card.driver or "none",
+                listed(card.speeds_up),
+                listed([f"{one.metric} {one.value:g} ({one.health})" for one in card.readings]),
+            )
         parts += [Text(), cards]
     if problems := problems_of(found):
         shown = table("amiss", "what to do")

@@ -3,9 +3,13 @@
 import hashlib
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
+from appliance.machine.card_readings import read_measured
 from firmware.cards.catalogue import DATA_FILE, Catalogue, parse_catalogue
 from firmware.cards.found import FoundCard, PCIDevice, find_cards
+
+_DEVICES: Final = Path("sys/bus/pci/devices")
 
 
 def read_cards(root: Path = Path("/")) -> tuple[FoundCard, ...]:
@@ -15,13 +19,10 @@ def read_cards(root: Path = Path("/")) -> tuple[FoundCard, ...]:
     """
     catalogue = read_catalogue()
     devices = read_devices(root)
-    needed = {
-        file.file
-        for card in find_cards(devices, catalogue, {})
-        if card.family is not None
-        for file in card.family.firmware
-    }
-    return find_cards(devices, catalogue, _hashes(root / "usr/lib/firmware", needed))
+    known = {card.pci: card.family for card in find_cards(devices, catalogue, {}) if card.family}
+    needed = {file.file for family in known.values() for file in family.firmware}
+    measured = {one.address: read_measured(one, root / _DEVICES / one.address) for one in known}
+    return find_cards(devices, catalogue, _hashes(root / "usr/lib/firmware", needed), measured)
 
 
 def read_catalogue() -> Catalogue:
@@ -33,7 +34,7 @@ def read_catalogue() -> Catalogue:
 def read_devices(root: Path) -> tuple[PCIDevice, ...]:
     """Return the machine's PCI devices; one that goes away meanwhile is left out."""
     found = []
-    for folder in sorted((root / "sys/bus/pci/devices").glob("*")):
+    for folder in sorted((root / _DEVICES).glob("*")):
         try:
             found.append(_device(folder))
         except OSError:

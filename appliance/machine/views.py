@@ -150,6 +150,10 @@ def _card(card: FoundCard) -> pb.AcceleratorCard:
         driver=card.pci.driver or "",
         speeds_up=[work.value for work in card.family.speeds_up] if card.family else [],
         problems=map(_problem, card.problems),
+        readings=[
+            pb.CardReading(metric=one.metric, value=one.value, health=one.health.value)
+            for one in card.readings
+        ],
     )
 
 

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Final
 
 from firmware.cards.catalogue import Catalogue, Device, Family, FirmwareFile
+from firmware.cards.health import Health, Reading, judge
 from firmware.errors import MalformedInput
 
 _ADDRESS: Final = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
@@ -68,6 +70,7 @@ class ProblemKind(Enum):
     OTHER_DRIVER = "other-driver"
     MISSING_FIRMWARE = "missing-firmware"
     WRONG_FIRMWARE = "wrong-firmware"
+    UNWELL = "unwell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +84,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundCard:
-    """A card of the machine: its PCI device, its family if it is known, and its problems."""
+    """A card of the machine: its PCI device, its family if it is known, and its problems.
+
+    readings: of its health, as far as anything was measured
+    """
 
     pci: PCIDevice
     family: Family | None
     title: str
     problems: tuple[Problem, ...]
+    readings: tuple[Reading, ...] = ()
 
     @property
     def is_usable(self) -> bool:
@@ -95,25 +102,35 @@ class FoundCard:
 
 
 def find_cards(
-    devices: Iterable[PCIDevice], catalogue: Catalogue, firmware: Mapping[str, str]
+    devices: Iterable[PCIDevice],
+    catalogue: Catalogue,
+    firmware: Mapping[str, str],
+    measured: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> tuple[FoundCard, ...]:
     """Return the cards among a machine's PCI devices, by address, each with its problems.
 
     firmware: the SHA-256, in lower-case hexadecimal digits, of each file there is below
               /usr/lib/firmware, by its path from there; files of no card may be left out
+    measured: metrics by name, of each card's address; cards of which nothing was may be left out
     """
-    found = (_find_card(one, catalogue, firmware) for one in devices)
+    found = (_find_card(one, catalogue, firmware, measured.get(one.address, {})) for one in devices)
     return tuple(sorted((one for one in found if one), key=lambda card: card.pci.address))
 
 
 def _find_card(
-    pci: PCIDevice, catalogue: Catalogue, firmware: Mapping[str, str]
+    pci: PCIDevice,
+    catalogue: Catalogue,
+    firmware: Mapping[str, str],
+    measured: Mapping[str, float],
 ) -> FoundCard | None:
     known = catalogue.find(pci.id, pci.subsystem)
     if known:
         family, device = known
-        problems = tuple(_problems(pci, family, device, firmware))
-        return FoundCard(pci=pci, family=family, title=device.title, problems=problems)
+        readings = judge(measured, family.limits)
+        problems = (*_problems(pci, family, device, firmware), *_unwell(device, readings))
+        return FoundCard(
+            pci=pci, family=family, title=device.title, problems=problems, readings=readings
+        )
     if pci.device_class >> 8 not in _ACCELERATOR_CLASSES:
         return None
     problem = Problem(
@@ -143,6 +160,17 @@ def _problems(
             what=f"driver {pci.driver} is bound to {device.title}, not {family.binds_as}",
             remedy=f"unbind {pci.driver}, or keep it from loading",
         )
+
+
+def _unwell(device: Device, readings: Iterable[Reading]) -> Iterator[Problem]:
+    """Yield what a card's failed readings say; a warning keeps no job from using it."""
+    for one in readings:
+        if one.health is Health.FAILED:
+            yield Problem(
+                kind=ProblemKind.UNWELL,
+                what=f"{device.title} is unwell: {one.metric} is {one.value:g}",
+                remedy="restart the machine; if it stays so, have the card replaced",
+            )
 
 
 def _firmware_problems(

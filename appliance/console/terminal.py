@@ -37,6 +37,7 @@ from appliance.console.status import Identity, Seen
 LOOK_SECONDS: Final = 5.0
 IDENTITY_SECONDS: Final = 600.0
 """The agent's own facts are asked for when it starts, and then so seldom: asking is dear."""
+RETRY_SECONDS: Final = 30.0
 _KEY_PAUSE_SECONDS: Final = 0.1
 _MOST_READ_BYTES: Final = 1024
 _IGNORED: Final = (
@@ -159,28 +160,39 @@ def _event(number: int, kind: str, facts: Any) -> Event:
             return Failed(number=number, what=what, remedy=remedy)
 
 
-def keep_looking(mailbox: Mailbox, send: Send) -> None:
-    """Look at the machine again and again, for ever, and leave the news."""
-    from appliance.console.looking import interfaces, look  # loads much; the screen is drawn first
+class Looker:
+    """Looks at the machine again and again, and leaves the news. send: asks the agent."""
 
-    identity, asked_at, was_active = Identity(), 0.0, False
+    def __init__(self, mailbox: Mailbox, send: Send) -> None:
+        self._mailbox = mailbox
+        self._send = send
+        self._identity = Identity()
+        self._ask_at = 0.0
+        self._asker = threading.Thread()
 
-    def tell(kind: str, facts: Any) -> None:
-        nonlocal identity
-        if kind == "done":
-            identity = Identity.of(facts)
+    def run(self) -> None:
+        """Look for ever."""
+        from appliance.console.looking import interfaces, look  # loads much; a screen comes first
 
-    while True:
-        seen = look(identity)
-        mailbox.put(News(seen, interfaces()))
-        is_active = dict(seen.health.units).get("coffer") == "active"
-        now = time.monotonic()
-        if is_active and (not was_active or not identity.node_id or now > asked_at):
-            send(Ask(kind="identity"), tell)
-            asked_at = time.monotonic() + IDENTITY_SECONDS
-            mailbox.put(News(look(identity), interfaces()))
-        was_active = is_active
-        time.sleep(LOOK_SECONDS)
+        was_active = False
+        while True:
+            seen = look(self._identity)
+            self._mailbox.put(News(seen, interfaces()))
+            is_active = dict(seen.health.units).get("coffer") == "active"
+            is_due = not was_active or time.monotonic() > self._ask_at
+            if is_active and is_due and not self._asker.is_alive():
+                self._asker = threading.Thread(target=self._ask, daemon=True)
+                self._asker.start()
+            was_active = is_active
+            time.sleep(LOOK_SECONDS)
+
+    def _ask(self) -> None:
+        self._send(Ask(kind="identity"), self._hear)
+
+    def _hear(self, kind: str, facts: Any) -> None:
+        self._identity = Identity.of(facts) if kind == "done" else Identity()
+        wait = IDENTITY_SECONDS if kind == "done" else RETRY_SECONDS
+        self._ask_at = time.monotonic() + wait
 
 
 def _write(terminal: int, data: bytes) -> None:
@@ -206,8 +218,8 @@ def main() -> int:
     from appliance.console.errand import send
 
     console = Console(send=send)
-    looker = threading.Thread(target=keep_looking, args=(console.mailbox, send), daemon=True)
-    looker.start()
+    looker = Looker(console.mailbox, send)
+    threading.Thread(target=looker.run, daemon=True).start()
     console.run(0)
     return 0
 

@@ -71,6 +71,7 @@ class BoxedNode(Node):
         super().__init__(folder, "box", machine.files / STATE)
         self.machine = machine
         settings = f'name = "box"\nlisten = "127.0.0.1:{self.port}"\n'
+        settings += 'operators_listen = "127.0.0.1:0"\nconsole_user = "coffer-console"\n'
         (self.state / "coffer.toml").write_text(settings)
         (self.state / "coffer.toml").chmod(0o644)
 

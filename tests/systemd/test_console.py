@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from appliance.api import agent_pb2 as pb
+from appliance.api.client import Client
 from tests.console_terminal import Terminal
 from tests.fleet.nodes import eventually
 from tests.systemd.machine import BoxedNode, Machine
@@ -51,6 +53,19 @@ def test_it_shows_what_systemd_says_of_the_units(console: Console) -> None:
     lines = console.terminal.wait_for("coffer       active")
 
     assert "nftables     unknown" in lines
+
+
+def test_it_shows_who_the_node_is_and_how_it_is_set_up(console: Console, box: BoxedNode) -> None:
+    console.terminal.wait_for(box.node.ShowNode(pb.ShowNodeRequest()).node_id)
+    console.terminal.type(b"2show\r")
+
+    told = console.terminal.wait_for("coffer remote add")
+
+    with Client(box.state) as client:
+        code = client.show_set_up_code().words
+    assert f"    {code}" in told
+    assert code not in console.machine.journal()
+    console.terminal.type(b"\r")
 
 
 def test_no_key_ends_it(console: Console) -> None:

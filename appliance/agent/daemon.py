@@ -17,6 +17,7 @@ from appliance.store import database
 from appliance.store.database import Store
 from appliance.store.errors import StoreGone
 from appliance.store.lock import FolderLock
+from appliance.updates.running import has_come_back
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ async def serving(config: ApplianceConfig) -> AsyncIterator[Node]:
         if is_new and FileKey.lies_in(config.state):
             raise StoreGone(config.state / database.FILE_NAME, config.state / "identity")
         key = FileKey.open_or_make(config.state, now=now, may_make=is_new)
-        store = Store.open(config.state)
+        store = Store.open(config.state, may_go_back=has_come_back())
         stack.callback(store.close)
         node = Node(config, key, store, now)
         stack.push_async_callback(node.close)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
+from appliance.store.before import go_back, keep_before, read_revision
 from appliance.store.errors import (
     FolderUnusable,
     StoreDamaged,
@@ -23,7 +24,7 @@ from appliance.store.errors import (
     StoreFull,
     StoreUnwritable,
 )
-from appliance.store.migrate import migrate
+from appliance.store.migrate import known_revisions, migrate
 
 FILE_NAME: Final = "coffer.db"
 BUSY_SECONDS: Final = 10.0
@@ -47,9 +48,10 @@ class Store:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, *, may_go_back: bool = False) -> Self:
         """Open the database of a state folder, made or migrated to this version if need be.
 
+        Before it is migrated it is copied. may_go_back: to such a copy, if the database is newer.
         Raises: StoreNewer, StoreForeign, StoreDamaged, StoreFull, StoreUnwritable, FolderUnusable.
         """
         path = folder / FILE_NAME
@@ -58,6 +60,7 @@ class Store:
             path.touch(mode=0o600, exist_ok=True)
         except OSError as error:
             raise FolderUnusable(folder, error.strerror or str(error)) from error
+        _settle_revision(path, may_go_back=may_go_back)
         store = cls(path, _engine(path))
         try:
             with store._engine.begin() as connection:
@@ -141,6 +144,22 @@ class Store:
 def _tell(then: Callable[[T], None], done: "asyncio.Future[T]") -> None:
     if not done.cancelled() and done.exception() is None:
         then(done.result())
+
+
+def _settle_revision(path: Path, *, may_go_back: bool) -> None:
+    """Keep what a migration is about to change, or go back to what another version kept."""
+    present, known = read_revision(path), known_revisions()
+    try:
+        if present in known[:-1]:
+            keep_before(path)
+        elif present is not None and present not in known and may_go_back:
+            go_back(path, known)
+    except sqlite3.Error as error:
+        raise StoreUnwritable(path, str(error)) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(path) from error
+        raise StoreUnwritable(path, error.strerror or str(error)) from error
 
 
 def _engine(path: Path) -> Engine:

@@ -2,10 +2,14 @@
 
 import platform
 import time
+from pathlib import Path
 from typing import Final
 
 from appliance.store.migrate import known_revisions
+from appliance.updates.record import Record
 from appliance.updates.rules import Here
+from appliance.updates.states import UpdateState
+from services.errors import ServiceError
 
 _ARCHITECTURES: Final = {"x86_64": "x86-64", "aarch64": "arm64"}
 
@@ -21,3 +25,13 @@ def read_here() -> Here:
         revision=known_revisions()[-1],
         now=int(time.time()),
     )
+
+
+def has_come_back(root: Path = Path("/")) -> bool:
+    """Return whether this version runs again because the one after it did not start well."""
+    try:
+        update = Record.read(root).update
+    except ServiceError:
+        return False
+    is_back = update is not None and update.state is UpdateState.FELL_BACK
+    return is_back and update is not None and update.replaced == read_here().version

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from appliance.store.before import keep_before
 from appliance.store.database import FILE_NAME, Store
 from appliance.store.errors import (
     FolderInUse,
@@ -25,6 +26,9 @@ from appliance.store.errors import (
     StoreNewer,
 )
 from appliance.store.lock import FolderLock
+from appliance.store.migrate import known_revisions
+
+HEADS = known_revisions()
 
 
 @pytest.fixture
@@ -200,6 +204,68 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StoreNewer, match="newer version of coffer \\(revision 9999\\)"):
         Store.open(tmp_path)
+
+
+def revised(path: Path, revision: str) -> None:
+    """Have a database say that it is of another revision, and hold a table that says which."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        connection.execute(f"CREATE TABLE made_at_{revision} (name TEXT)")
+    connection.close()
+
+
+def tables_of(path: Path) -> set[str]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    connection.close()
+    return {row[0] for row in rows if row[0].startswith("made_at_")}
+
+
+def test_before_a_migration_the_database_is_kept_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store.open(tmp_path).close()
+    monkeypatch.setattr("appliance.store.database.known_revisions", lambda: (*HEADS, "later"))
+    revised(tmp_path / FILE_NAME, HEADS[-1])
+
+    Store.open(tmp_path).close()
+
+    before = tmp_path / f"{FILE_NAME}.before"
+    assert tables_of(before) == {f"made_at_{HEADS[-1]}"}
+    assert before.stat().st_mode & 0o777 == 0o600
+
+
+def newer_with_copy(folder: Path) -> Path:
+    """Leave what a newer version does that migrated the database: a copy of it as it was."""
+    Store.open(folder).close()
+    path = folder / FILE_NAME
+    revised(path, HEADS[-1])
+    keep_before(path)
+    revised(path, "9999")
+    return path
+
+
+def test_a_node_whose_update_fell_back_goes_back_to_the_copy(tmp_path: Path) -> None:
+    path = newer_with_copy(tmp_path)
+
+    Store.open(tmp_path, may_go_back=True).close()
+
+    assert tables_of(path) == {f"made_at_{HEADS[-1]}"}
+    assert "made_at_9999" in tables_of(tmp_path / f"{FILE_NAME}.newer")
+
+
+@pytest.mark.parametrize("spoil", ["no copy", "copy of another revision", "nobody fell back"])
+def test_else_a_newer_database_is_refused_and_left_alone(tmp_path: Path, spoil: str) -> None:
+    path = newer_with_copy(tmp_path)
+    before = tmp_path / f"{FILE_NAME}.before"
+    if spoil == "no copy":
+        before.unlink()
+    if spoil == "copy of another revision":
+        revised(before, "9998")
+
+    with pytest.raises(StoreNewer):
+        Store.open(tmp_path, may_go_back=spoil != "nobody fell back")
+    assert "made_at_9999" in tables_of(path)
 
 
 def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:

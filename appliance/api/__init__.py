@@ -3,5 +3,5 @@
 The generated code is checked in; ``make protos`` makes it anew, which is::
 
     python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. --grpc_python_out=. \
-        appliance/api/agent.proto appliance/api/peer.proto
+        appliance/api/agent.proto appliance/api/machine.proto appliance/api/peer.proto
 """

@@ -10,7 +10,7 @@ import pytest
 
 from tests.repository import tree
 
-PROTOS: Final = ("appliance/api/agent.proto", "appliance/api/peer.proto")
+PROTOS: Final = tuple(f"appliance/api/{name}.proto" for name in ("agent", "machine", "peer"))
 LOCKS: Final = (
     "requirements-build.txt",
     "requirements.txt",

@@ -25,6 +25,7 @@ PCRS: Final = "7+12"
 ENROLL: Final = "systemd-cryptenroll"
 ENROLL_SECONDS: Final = 120.0
 BY_TPM: Final = "--unlock-tpm2-device=auto"
+_TO_TPM: Final = ("--tpm2-device=auto", f"--tpm2-pcrs={PCRS}")
 _SLOT: Final = re.compile(r"^\s*(\d+)\s+(password|recovery|pkcs11|fido2|tpm2|other)\s*$", re.M)
 _RECOVERY_KEY: Final = re.compile(r"\b[cbdefghijklnrtuv]{8}(?:-[cbdefghijklnrtuv]{8}){7}\b")
 
@@ -55,17 +56,37 @@ def bind_disk(order: BindDisk, tools: Tools) -> Facts:
             "the disk is not bound to a start without Secure Boot",
             remedy="switch Secure Boot on in the firmware's set-up and start again",
         )
-    words = ("--wipe-slot=tpm2", "--tpm2-device=auto", f"--tpm2-pcrs={PCRS}")
     if order.recovery_key is None:
-        _enroll(tools, BY_TPM, *words)
+        _enroll(tools, BY_TPM, "--wipe-slot=tpm2", *_TO_TPM)
     else:
         with _key_file(order.recovery_key, tools) as path:
-            _enroll(tools, f"--unlock-key-file={path}", *words)
+            _bind_by_key(f"--unlock-key-file={path}", tools)
     return {"kinds": _kinds(tools)}
 
 
+def _bind_by_key(by_key: str, tools: Tools) -> None:
+    """Bind the volume to a TPM that may be another one.
+
+    What is bound to the same values of registers counts as bound already, whatever TPM it was, so
+    that the old binding must go first: but not before the key is known to open the volume, which
+    only making a key with it proves. So one is made, known to nobody, and goes again.
+    """
+    before = _slots(tools)
+    _enroll(tools, by_key, "--recovery-key", "--wipe-slot=tpm2")
+    made = _slots(tools).keys() - before.keys()
+    try:
+        _enroll(tools, by_key, *_TO_TPM)
+    finally:
+        for slot in sorted(made):
+            _enroll(tools, f"--wipe-slot={slot}")
+
+
 def _kinds(tools: Tools) -> list[JsonValue]:
-    return [kind for _, kind in _SLOT.findall(_enroll(tools))]
+    return [*_slots(tools).values()]
+
+
+def _slots(tools: Tools) -> dict[str, str]:
+    return dict(_SLOT.findall(_enroll(tools)))
 
 
 def _enroll(tools: Tools, *words: str) -> str:

@@ -1,4 +1,4 @@
-"""The list of what the appliance can be reached by and reaches, and the firewall's rules: the same."""
+"""The list of what the appliance can be reached by and reaches; the firewall says the same."""
 
 import re
 import tomllib

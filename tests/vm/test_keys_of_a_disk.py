@@ -1,0 +1,164 @@
+"""Real systemd-cryptenroll and real software TPMs: keys of a volume, and what a reset ends.
+
+No machine is started: the volume is a file, and a TPM a process that listens on the loopback.
+"""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from appliance.machine.doing import disk_keys
+from appliance.machine.doing.factory_reset import TPM2_CLEAR
+from appliance.machine.errors import ProgramFailed
+from appliance.machine.orders import AddRecoveryKey, BindDisk, ShowDiskKeys
+from appliance.machine.tools import PROGRAM_SECONDS, Tools, run_program
+from image.toolchain import Place, Toolchain
+from tests.fleet.nodes import eventually
+from tests.unit.machine_doubles import root_below
+
+INSIDE = Path("/machine-of-test")
+SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+WRONG_KEY = "-".join(["cbdefghi"] * 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A machine's folder, the tools, and the port of its TPM."""
+
+    root: Path
+    tools: Toolchain
+    port: int
+
+    def run(self, *words: str, seconds: float = PROGRAM_SECONDS) -> str:
+        """Run a program of the toolchain, which sees the folder elsewhere and the TPM by TCP."""
+        device = f"swtpm:host=127.0.0.1,port={self.port}"
+        seen = [word.replace(str(self.root), str(INSIDE)) for word in words]
+        seen = [word.replace("-device=auto", f"-device={device}") for word in seen]
+        place = Place(outside=self.root, inside=INSIDE)
+        return run_program(*self.tools.command(seen, [place], {}), seconds=seconds)
+
+    @property
+    def orders(self) -> Tools:
+        return Tools(run=self.run, tell=lambda _: None, root=self.root)
+
+    def command_tpm(self, command: bytes) -> bytes:
+        """Send the TPM a command as the kernel would, and return its answer."""
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            connection.sendall(command)
+            return connection.recv(4096)
+
+
+@contextmanager
+def software_tpm(tools: Toolchain, folder: Path) -> Iterator[int]:
+    """Run a TPM that was started with zero registers; yield its port."""
+    folder.mkdir()
+    port = eventually(_two_free_ports)
+    words = ["swtpm", "socket", "--tpm2", "--tpmstate", "dir=/tpm-of-test"]
+    words += ["--server", f"type=tcp,bindaddr=127.0.0.1,port={port},disconnect"]
+    words += ["--ctrl", f"type=tcp,bindaddr=127.0.0.1,port={port + 1}"]
+    words += ["--flags", "not-need-init,startup-clear"]
+    place = Place(outside=folder, inside=Path("/tpm-of-test"))
+    running = subprocess.Popen(tools.command(words, [place], {}))
+    try:
+        eventually(lambda: _listens(port), seconds=30)
+        yield port
+    finally:
+        running.kill()
+        running.wait()
+
+
+def _two_free_ports() -> int | None:
+    """Return a free port whose next one is free: programs take that for the TPM's control."""
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        port = int(first.getsockname()[1])
+        return None if _listens(port + 1) else port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def box(tools: Toolchain, tmp_path: Path) -> Iterator[Box]:
+    """A volume that is bound to a TPM, as systemd-repart makes it on first boot."""
+    root = root_below(tmp_path / "box")
+    (root / disk_keys.VOLUME).parent.mkdir(parents=True)
+    (root / disk_keys.VOLUME).write_bytes(bytes(64 << 20))
+    (root / SECURE_BOOT).parent.mkdir(parents=True)
+    (root / SECURE_BOOT).write_bytes(b"\x06\0\0\0\x01")
+    (root / "first").write_text("a first password")
+    (root / "first").chmod(0o600)
+    with software_tpm(tools, tmp_path / "tpm") as port:
+        made = Box(root=root, tools=tools, port=port)
+        volume, first = str(root / disk_keys.VOLUME), str(root / "first")
+        quick = ("--type=luks2", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000")
+        made.run("cryptsetup", "luksFormat", "--batch-mode", *quick, volume, first)
+        bind = ("--wipe-slot=password", "--tpm2-device=auto", f"--tpm2-pcrs={disk_keys.PCRS}")
+        made.run("systemd-cryptenroll", f"--unlock-key-file={first}", *bind, volume)
+        yield made
+
+
+def kinds(box: Box) -> list[object]:
+    told = disk_keys.show_disk_keys(ShowDiskKeys(), box.orders)["kinds"]
+    assert isinstance(told, list)
+    return sorted(told, key=str)
+
+
+def new_recovery_key(box: Box) -> str:
+    """Make one by the TPM, which shows that the TPM opens the volume."""
+    return str(disk_keys.add_recovery_key(AddRecoveryKey(), box.orders)["recovery_key"])
+
+
+def test_a_recovery_key_takes_the_place_of_the_one_before(box: Box) -> None:
+    assert kinds(box) == ["tpm2"]
+    first = new_recovery_key(box)
+    second = new_recovery_key(box)
+
+    assert kinds(box) == ["recovery", "tpm2"]
+    with pytest.raises(ProgramFailed):
+        disk_keys.bind_disk(BindDisk(recovery_key=first), box.orders)
+    disk_keys.bind_disk(BindDisk(recovery_key=second), box.orders)
+    assert kinds(box) == ["recovery", "tpm2"]
+
+
+def test_a_disk_that_came_to_another_machine_is_bound_there_by_its_recovery_key(
+    box: Box, tmp_path: Path
+) -> None:
+    key = new_recovery_key(box)
+    with software_tpm(box.tools, tmp_path / "other") as port:
+        other = replace(box, port=port)
+        with pytest.raises(ProgramFailed):
+            new_recovery_key(other)
+        with pytest.raises(ProgramFailed):
+            disk_keys.bind_disk(BindDisk(recovery_key=WRONG_KEY), other.orders)
+        assert kinds(other) == ["recovery", "tpm2"]  # a wrong key ends nothing
+
+        disk_keys.bind_disk(BindDisk(recovery_key=key), other.orders)
+
+        assert kinds(other) == ["recovery", "tpm2"]
+        assert new_recovery_key(other)
+    with pytest.raises(ProgramFailed):
+        new_recovery_key(box)  # the machine that it came from opens it no more
+
+
+def test_after_the_tpm_was_cleared_no_older_copy_of_the_disk_opens_by_it(box: Box) -> None:
+    key = new_recovery_key(box)
+    volume = box.root / disk_keys.VOLUME
+    shutil.copyfile(volume, box.root / "older")
+
+    answer = box.command_tpm(TPM2_CLEAR)
+
+    assert answer[6:10] == bytes(4), answer.hex()
+    shutil.copyfile(box.root / "older", volume)
+    with pytest.raises(ProgramFailed):
+        new_recovery_key(box)
+    # What a TPM cannot end, and SECURITY.md says so: the recovery key opens the older copy.
+    disk_keys.bind_disk(BindDisk(recovery_key=key), box.orders)
+    assert kinds(box) == ["recovery", "tpm2"]

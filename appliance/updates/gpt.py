@@ -17,6 +17,7 @@ _ENTRY: Final = struct.Struct("<16s16sQQQ72s")
 _SIGNATURE: Final = b"EFI PART"
 _MOST_ENTRIES: Final = 1024
 _MOST_ENTRY_BYTES: Final = 4096
+_MOST_SECTORS: Final = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ _REMEDY: Final = "see the disk's health in the log"
 def _read_entries(disk: BinaryIO, data: bytes, sector: int) -> dict[str, Partition]:
     fields = _HEADER.unpack(data)
     size, header_crc, first, count, each, entries_crc = (fields[n] for n in (2, 3, 10, 11, 12, 13))
-    is_usual = size == _HEADER.size and count <= _MOST_ENTRIES
+    is_usual = size == _HEADER.size and count <= _MOST_ENTRIES and first < _MOST_SECTORS
     if not is_usual or not _ENTRY.size <= each <= _MOST_ENTRY_BYTES:
         raise InstallFailed("the disk's partition table is unusual", remedy=_REMEDY)
     disk.seek(first * sector)

@@ -37,6 +37,12 @@ EVERY_VERB = {
     ),
     ("machine", "logs"): ("Machine/ReadLog", pb.Log()),
     ("machine", "support-bundle", "fault.tar.gz"): ("Machine/WriteSupportBundle", pb.BundleChunk()),
+    ("updates", "show"): ("Updates/ShowSlots", pb.SlotsView()),
+    ("updates", "check"): ("Updates/CheckUpdate", pb.CheckUpdateReply()),
+    ("updates", "install"): ("Updates/InstallUpdate", pb.UpdateProgress(stage="ready")),
+    ("updates", "cancel"): ("Updates/CancelUpdate", pb.SlotsView()),
+    ("updates", "source", ""): ("Updates/SetSource", pb.SlotsView()),
+    ("updates", "rollback"): ("Updates/StartOtherSlot", pb.SlotsView()),
     ("services", "list"): ("Node/ListServices", pb.ListServicesReply()),
     ("peers", "invite"): ("Peers/Invite", pb.Invitation()),
     ("peers", "invitations"): ("Peers/ListInvitations", pb.ListInvitationsReply()),
@@ -67,8 +73,9 @@ EVERY_VERB = {
     ("operators", "list"): ("Operators/ListOperators", pb.ListOperatorsReply()),
     ("operators", "remove", "o"): ("Operators/RemoveOperator", pb.Operator()),
 }
-# What carries files to and from a node from afar; see tests/fleet/test_operators.py.
-FROM_AFAR = {"Datasets/UploadTable", "Jobs/ReadResult"}
+# What carries files to and from a node from afar; see tests/fleet/test_operators.py
+# and tests/agent/test_updates.py.
+FROM_AFAR = {"Datasets/UploadTable", "Jobs/ReadResult", "Updates/UploadBundle"}
 
 
 @pytest.mark.parametrize("words", EVERY_VERB)

@@ -1,5 +1,8 @@
 """Every reader of a peer's bytes, as a function that returns, or raises what it may."""
 
+import base64
+import io
+import json
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -22,10 +25,16 @@ from appliance.peering.addresses import parse_address, parse_endpoint
 from appliance.peering.code import InvitationText
 from appliance.peering.errors import IntroductionInvalid
 from appliance.peering.introduction import Introduction
+from appliance.updates.bundle import MAGIC, read_manifest
+from appliance.updates.errors import BundleUnsigned, InstallFailed, UpdateRefused
+from appliance.updates.gpt import read_partitions
+from appliance.updates.manifest import MOST_BYTES, parse_manifest
+from appliance.updates.trust import BUNDLE_TYPE, Trust
 from services import wire
 from services.errors import ConfigError, PeerProtocolError, ProtocolError, ServiceError
 from services.kernels import blocks, curve25519, ggm, okvs, ristretto
 from services.psi import texts
+from tests.unit.update_doubles import partition_table, trust
 
 PEER = 1
 ROWS = 64
@@ -205,6 +214,48 @@ def read_trees(data: bytes) -> None:
     assert grown.shape == (1, leaves, 2)
 
 
+class AnyonesWord(Trust):
+    """Takes every envelope that can be read as signed, so that what is behind it is read too."""
+
+    def verified(self, envelope: bytes, payload_type: str) -> bytes:
+        with suppress(BundleUnsigned):
+            return super().verified(envelope, payload_type)
+        return base64.b64decode(json.loads(envelope)["payload"])
+
+
+def read_bundle(data: bytes) -> None:
+    """An update bundle that a stranger wrote, up to its last part."""
+    source = io.BytesIO(data)
+    with suppress(UpdateRefused):
+        manifest = read_manifest(source, AnyonesWord(1, trust().keys))
+        assert [part.name for part in manifest.parts] == list(MOST_BYTES)
+        assert all(0 < part.size_bytes <= MOST_BYTES[part.name] for part in manifest.parts)
+        assert manifest.version.replace(".", "").isdecimal()
+
+
+def some_bundles() -> Iterator[bytes]:
+    part = {"size_bytes": 9, "stored_bytes": 9, "sha256": "0" * 64}
+    parts = [part | {"name": name, "partition_id": "0" * 32} for name in MOST_BYTES]
+    said = {"format": 1, "image": "coffer", "version": "20261101.000000", "architecture": "x86-64"}
+    said |= {"created": 1, "expires": 2, "oldest_replaced": "20261101.000000", "schemas": ["0001"]}
+    parts[-1] |= {"partition_id": ""}
+    payload = base64.b64encode(json.dumps(said | {"parts": parts}).encode()).decode()
+    envelope = {"payload": payload, "payloadType": BUNDLE_TYPE, "signatures": []}
+    text = json.dumps(envelope).encode()
+    yield MAGIC + len(text).to_bytes(4, "big") + text
+
+
+def read_manifest_alone(data: bytes) -> None:
+    with suppress(UpdateRefused):
+        parse_manifest(data)
+
+
+def read_partition_table(data: bytes) -> None:
+    """What is read of the machine's own disk by root, whoever wrote there."""
+    with suppress(InstallFailed):
+        read_partitions(io.BytesIO(data))
+
+
 def trap(data: bytes) -> None:
     """Fail as a bug would, so that a test sees that it is found."""
     if data[:2] == b"{{":
@@ -224,4 +275,7 @@ TARGETS = {
     "elements": Target(read_elements, lambda: [bytes([9, *bytes(31)]) * 2]),
     "tables": Target(read_table),
     "trees": Target(read_trees),
+    "bundles": Target(read_bundle, some_bundles),
+    "manifests": Target(read_manifest_alone),
+    "partitions": Target(read_partition_table, lambda: [partition_table(["coffer_1", "_empty"])]),
 }

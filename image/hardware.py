@@ -43,47 +43,47 @@ class Console(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """The network that a machine's one card is on.
+class Router:
+    """A network of its own for a card: a router that gives it 10.0.2.15 and leads to this host's.
 
     forwards: from a port of this host's loopback to the machine's own port
-    is_routed: there is a router, with addresses for all (10.0.2.15 on); False if another has one
-    segment: two sockets in one folder, this machine's and the other's, that join their networks
-    tap: a device of this host that joins it, made by QEMU
     """
 
     forwards: Mapping[int, int] = field(default_factory=dict)
-    is_routed: bool = True
-    segment: tuple[Path, Path] | None = None
-    tap: str = ""
 
-    def words(self, mac: str) -> list[str]:
-        """Return QEMU's words: all that there is of it meets in one hub."""
-        ends = []
-        if self.is_routed:
-            forwards = (f",hostfwd=tcp:127.0.0.1:{a}-:{b}" for a, b in self.forwards.items())
-            ends.append("user,id=router" + "".join(forwards))
-        if self.segment is not None:
-            here, there = self.segment
-            ends.append(
-                f"dgram,id=segment,local.type=unix,local.path=/coffer/segment/{here.name},"
-                f"remote.type=unix,remote.path=/coffer/segment/{there.name}"
-            )
-        if self.tap:
-            ends.append(f"tap,id=tap,ifname={self.tap},script=no,downscript=no")
-        words = []
-        for end in ends:
-            name = end.split("id=")[1].split(",")[0]
-            words += ["-netdev", end, "-netdev", f"hubport,id=hub-{name},hubid=0,netdev={name}"]
-        card = f"virtio-net-pci,netdev=hub-card,mac={mac},romfile="
-        return [*words, "-netdev", "hubport,id=hub-card,hubid=0", "-device", card]
+    def words(self, name: str) -> str:
+        """Return QEMU's word for it."""
+        forwards = (
+            f",hostfwd=tcp:127.0.0.1:{here}-:{port}" for here, port in self.forwards.items()
+        )
+        return f"user,id={name}" + "".join(forwards)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A cable between a card and one other end, by two datagram sockets in one folder.
+
+    There is no router on it, and no address is given. A router of QEMU's on the same network would
+    take what goes to others as its own and carry it to this host's network.
+    """
+
+    here: Path
+    there: Path
+
+    def words(self, name: str) -> str:
+        """Return QEMU's word for it."""
+        inside = FOLDER.with_name("segment")
+        return (
+            f"dgram,id={name},local.type=unix,local.path={inside / self.here.name},"
+            f"remote.type=unix,remote.path={inside / self.there.name}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
     """What a machine is made of.
 
-    network: None for no network card
+    networks: what each of its network cards is on
     strings: that its firmware hands over (SMBIOS type 11), as whoever runs the host may
     serial_number: that its maker gave it (SMBIOS type 1)
     """
@@ -91,7 +91,7 @@ class Hardware:
     memory_mib: int = MEMORY_MIB
     cores: int = 2
     firmware: Firmware = Firmware.SECURE_BOOT
-    network: Network | None = field(default_factory=Network)
+    networks: tuple[Router | Segment, ...] = (Router(),)
     strings: tuple[str, ...] = ()
     serial_number: str = "COFFER-TEST-1"
 
@@ -100,8 +100,6 @@ class Hardware:
 
         Its disk, its variables and its sockets are in the folder where it is started.
         """
-        mac = "52:54:00:" + ":".join(f"{byte:02x}" for byte in number.bytes[-3:])
-        network = self.network.words(mac) if self.network is not None else ["-nic", "none"]
         given = [f"type=1,serial={self.serial_number}"]
         given += [f"type=11,value={one.replace(',', ',,')}" for one in self.strings]
         return [
@@ -120,9 +118,21 @@ class Hardware:
             *("-device", "tpm-tis,tpmdev=tpm", "-device", "virtio-rng-pci"),
             *("-device", "virtio-balloon-pci,id=balloon", "-device", "qemu-xhci,id=usb"),
             *(word for one in given for word in ("-smbios", one)),
-            *network,
+            *self._cards(number),
             *_serial(console),
         ]
+
+    def _cards(self, number: UUID) -> list[str]:
+        if not self.networks:
+            return ["-nic", "none"]
+        words = []
+        for place, network in enumerate(self.networks):
+            name = f"network{place}"
+            octets = (0x52, 0x54, place, *number.bytes[-3:])
+            mac = ":".join(f"{octet:02x}" for octet in octets)
+            card = f"virtio-net-pci,netdev={name},mac={mac},romfile="
+            words += ["-netdev", network.words(name), "-device", card]
+        return words
 
 
 def _file(name: str, form: str, path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from image import places
 from image.errors import MachineError
-from image.hardware import DISK_GIB, FOLDER, SERVED_PORTS, Console, Hardware, Network
+from image.hardware import DISK_GIB, FOLDER, SERVED_PORTS, Console, Hardware, Router, Segment
 from image.keyboard import type_on
 from image.monitor import Monitor
 from image.storage import Storage
@@ -174,10 +174,10 @@ class Machine:
 
     def _places(self) -> list[Place]:
         seen = self.storage.places()
-        network = self.hardware.network
-        if network is not None and network.segment is not None:
-            folder = network.segment[0].parent
-            seen.append(Place(outside=folder.resolve(), inside=FOLDER.with_name("segment")))
+        for network in self.hardware.networks:
+            if isinstance(network, Segment):
+                folder = network.here.parent.resolve()
+                seen.append(Place(outside=folder, inside=FOLDER.with_name("segment")))
         return seen
 
     def _command(self, console: Console, more: Sequence[str] = ()) -> list[str]:
@@ -250,8 +250,8 @@ def boot_in_foreground(*, fresh: bool) -> None:
     folder = places.OUT / "machine"
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
-    network = Network(forwards={port: port for port in SERVED_PORTS})
-    machine = Machine(find_tools(), find_disk(), folder, Hardware(network=network))
+    router = Router(forwards={port: port for port in SERVED_PORTS})
+    machine = Machine(find_tools(), find_disk(), folder, Hardware(networks=(router,)))
     status = machine.run_in_foreground()
     if status != 0:
         ports = ", ".join(str(port) for port in SERVED_PORTS)

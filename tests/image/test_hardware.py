@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from image.errors import MachineError
-from image.hardware import Console, Firmware, Hardware, Network
+from image.hardware import Console, Firmware, Hardware, Router, Segment
 from image.storage import Storage
 
 NUMBER = UUID("12345678-1234-4234-8234-0123456789ab")
@@ -18,14 +18,14 @@ def words_of(hardware: Hardware) -> str:
 
 
 def test_no_card_means_none() -> None:
-    words = words_of(Hardware(network=None))
+    words = words_of(Hardware(networks=()))
 
     assert "-nic none" in words
     assert "virtio-net" not in words
 
 
 def test_ports_are_forwarded_from_loopback_alone() -> None:
-    words = words_of(Hardware(network=Network(forwards={17443: 7443})))
+    words = words_of(Hardware(networks=(Router(forwards={17443: 7443}),)))
 
     assert "hostfwd=tcp:127.0.0.1:17443-:7443" in words
 
@@ -39,17 +39,15 @@ def test_a_comma_in_a_string_of_the_firmware_ends_nothing() -> None:
 def test_two_machines_share_a_segment_whose_ends_are_crossed(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
 
-    first = words_of(Hardware(network=Network(segment=(one, other))))
-    second = words_of(Hardware(network=Network(is_routed=False, segment=(other, one))))
+    first = words_of(Hardware(networks=(Router(), Segment(here=one, there=other))))
+    second = words_of(Hardware(networks=(Segment(here=other, there=one),)))
 
-    assert "local.path=/coffer/segment/one,remote.type=unix,remote.path=/coffer/segment/other" in (
-        first
-    )
-    assert "local.path=/coffer/segment/other,remote.type=unix,remote.path=/coffer/segment/one" in (
-        second
-    )
-    assert "user,id=router" in first
-    assert "user,id=router" not in second
+    folder = "/coffer/segment"
+    crossed = "local.path={}/{},remote.type=unix,remote.path={}/{}"
+    assert crossed.format(folder, "one", folder, "other") in first
+    assert crossed.format(folder, "other", folder, "one") in second
+    assert "-netdev user" in first
+    assert "-netdev user" not in second
 
 
 @pytest.mark.parametrize("firmware", list(Firmware))

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from image import vm
-from image.hardware import Hardware, Network
+from image.hardware import Hardware, Router
 from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm.screen import is_settled
 
 FIRST_START_SECONDS = 900.0
 READY = "ready"
-PORTS = Network(forwards={17443: 7443, 17444: 7444, 17445: 7445, 17446: 7446})
+PORTS = Router(forwards={17443: 7443, 17444: 7444, 17445: 7445, 17446: 7446})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def first_start(
     """A machine that has made its first start, by the shared way: until all in it runs."""
     kept: Path | None = pytestconfig.getoption("--machine")
     folder = kept or tmp_path_factory.mktemp("machine")
-    machine = Machine(tools, image, folder.resolve(), Hardware(network=PORTS))
+    machine = Machine(tools, image, folder.resolve(), Hardware(networks=(PORTS,)))
     said = folder / "first-start.txt"
     if not said.exists():
         begun = time.monotonic()

@@ -13,7 +13,7 @@ START_SECONDS = 900.0
 
 def test_it_starts(first_start: FirstStart, image: Path, tools: Toolchain, tmp_path: Path) -> None:
     first_start.copy(tmp_path / "machine", with_tpm=True)
-    hardware = replace(first_start.machine.hardware, network=None)
+    hardware = replace(first_start.machine.hardware, networks=())
 
     with Machine(tools, image, tmp_path / "machine", hardware) as machine:
         said = machine.wait_for(is_settled, "running agent", START_SECONDS)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from image.hardware import Network
+from image.hardware import Segment
 from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm.conftest import READY, FirstStart
 from tests.vm.network.neighbour import RST, SYN_ACK, Neighbour
 
+# From the router of the first start; what goes on from the snapshot still has it.
 ADDRESS = IPv4Address("10.0.2.15")
 SEEN_SECONDS = 120.0
 ATTEMPTS_A_SECOND = 1500
@@ -28,9 +29,9 @@ def answered(
     """The flags with which each TCP port answered that did."""
     folder = tmp_path_factory.mktemp("segment")
     here, there = folder / "neighbour", folder / "machine"
-    network = Network(segment=(there, here))
+    segment = Segment(here=there, there=here)
     first_start.copy(folder / "copy", with_tpm=True)
-    hardware = replace(first_start.machine.hardware, network=network)
+    hardware = replace(first_start.machine.hardware, networks=(segment,))
     machine = Machine(tools, image, folder / "copy", hardware)
     with Neighbour(here, there) as neighbour:
         machine.switch_on(READY)

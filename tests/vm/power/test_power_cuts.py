@@ -20,7 +20,7 @@ CUTS = 5
 @pytest.fixture(scope="module")
 def begun(tools: Toolchain, image: Path, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A machine, off, with a snapshot of the moment when its first start begins to make /var."""
-    machine = Machine(tools, image, tmp_path_factory.mktemp("begun"), Hardware(network=None))
+    machine = Machine(tools, image, tmp_path_factory.mktemp("begun"), Hardware(networks=()))
     with machine:
         machine.wait_for(lambda said: said.count(MAKING_VAR) > 0, "making of /var", START_SECONDS)
         machine.save("begun")

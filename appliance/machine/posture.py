@@ -16,6 +16,9 @@ IMAGE_ID: Final = "coffer"
 SHOWN_PCRS: Final = (0, 2, 4, 7, 11, 12, 13, 15)
 
 _SECURE_BOOT: Final = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+# Debian's kernel trusts the keys in this variable for modules, whoever wrote it: shim does where it
+# is used, and here, where it is not, only somebody who was root could have.
+_MACHINE_KEYS: Final = "sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
 _SIGNED_OUT_OF_TREE: Final = 1 << 12
 """The taint of a module that is not of the kernel's own tree: the image's signed drivers."""
 _VERITY: Final = "CRYPT-VERITY-"
@@ -38,6 +41,7 @@ class Posture:
     is_appliance:       whether it runs the appliance's image.
     secure_boot:        None where there is no such firmware.
     lockdown:           of the kernel: none, integrity or confidentiality; empty if it has none.
+    has_foreign_keys:   whether a variable of the firmware gave the kernel keys of others.
     usr_root_hash:      of the verity tree that /usr is checked by, empty if it is not.
     var_is_encrypted:   whether /var lies on a device that was opened by a key.
     pcrs:               of the TPM's SHA-256 bank, by number; empty without a TPM.
@@ -50,6 +54,7 @@ class Posture:
     secure_boot: bool | None
     lockdown: str
     requires_signed_modules: bool
+    has_foreign_keys: bool
     usr_root_hash: str
     usr_is_read_only: bool
     var_is_encrypted: bool
@@ -66,6 +71,11 @@ class Posture:
             (self.secure_boot is not True, "Secure Boot is off", firmware),
             (self.lockdown not in ("integrity", "confidentiality"), "the kernel is open", image),
             (not self.requires_signed_modules, "the kernel takes unsigned modules", image),
+            (
+                self.has_foreign_keys,
+                "the kernel was given keys of others",
+                "clear MokListRT in the firmware's set-up; find out who was root here",
+            ),
             (not self.usr_root_hash, "/usr is not checked by verity", image),
             (not self.usr_is_read_only, "/usr can be written to", image),
             (not self.var_is_encrypted, "/var is not encrypted", image),
@@ -90,6 +100,7 @@ def read_posture(root: Path = Path("/")) -> Posture:
         secure_boot=_secure_boot(root),
         lockdown=_chosen(_text(root / "sys/kernel/security/lockdown")),
         requires_signed_modules=_text(root / "sys/module/module/parameters/sig_enforce")[:1] == "Y",
+        has_foreign_keys=(root / _MACHINE_KEYS).exists(),
         usr_root_hash=_root_hash(root) if usr and _is_mapped(root, usr[0], _VERITY) else "",
         usr_is_read_only=usr is not None and "ro" in usr[3].split(","),
         var_is_encrypted=var is not None and _is_mapped(root, var[0], _LUKS),

@@ -17,6 +17,7 @@ FINE = Posture(
     secure_boot=True,
     lockdown="integrity",
     requires_signed_modules=True,
+    has_foreign_keys=False,
     usr_root_hash="ab" * 32,
     usr_is_read_only=True,
     var_is_encrypted=True,

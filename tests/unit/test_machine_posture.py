@@ -52,6 +52,10 @@ def test_an_appliance_as_it_should_be_has_no_problem(tmp_path: Path) -> None:
         ({"sys/kernel/security/lockdown": "[none] integrity"}, "the kernel is open"),
         ({"sys/kernel/security/lockdown": None}, "the kernel is open"),
         ({"sys/module/module/parameters/sig_enforce": "N\n"}, "the kernel takes unsigned modules"),
+        (
+            {"sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23": "\7\0\0\0"},
+            "the kernel was given keys of others",
+        ),
         ({"proc/cmdline": "root=tmpfs"}, "/usr is not checked by verity"),
         ({"sys/block/dm-0/dm/uuid": "LVM-usr"}, "/usr is not checked by verity"),
         ({"sys/block/dm-1/dm/uuid": "CRYPT-PLAIN-var"}, "/var is not encrypted"),

@@ -107,16 +107,14 @@ class ShowTimeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class TimeView(_message.Message):
-    __slots__ = ("servers", "is_synchronised", "most_off_seconds", "now_milliseconds")
+    __slots__ = ("servers", "is_synchronised", "now_milliseconds")
     SERVERS_FIELD_NUMBER: _ClassVar[int]
     IS_SYNCHRONISED_FIELD_NUMBER: _ClassVar[int]
-    MOST_OFF_SECONDS_FIELD_NUMBER: _ClassVar[int]
     NOW_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     servers: _containers.RepeatedCompositeFieldContainer[TimeServer]
     is_synchronised: bool
-    most_off_seconds: float
     now_milliseconds: int
-    def __init__(self, servers: _Optional[_Iterable[_Union[TimeServer, _Mapping]]] = ..., is_synchronised: _Optional[bool] = ..., most_off_seconds: _Optional[float] = ..., now_milliseconds: _Optional[int] = ...) -> None: ...
+    def __init__(self, servers: _Optional[_Iterable[_Union[TimeServer, _Mapping]]] = ..., is_synchronised: _Optional[bool] = ..., now_milliseconds: _Optional[int] = ...) -> None: ...
 
 class SetTimeServersRequest(_message.Message):
     __slots__ = ("servers",)

@@ -145,13 +145,11 @@ def network_view(view: pb.NetworkView) -> RenderableType:
 
 def time_view(view: pb.TimeView) -> RenderableType:
     """Show a clock."""
-    off = f"by {view.most_off_seconds:.3f} s at the most" if view.is_synchronised else "unknown"
     named = [one.name + ("" if one.nts else " (without proof)") for one in view.servers]
     return facts(
         (
             ("time", moment(view.now_milliseconds)),
             ("synchronised", "yes" if view.is_synchronised else Text("no", style="red")),
-            ("wrong", off),
             ("servers", listed(named) or "the image's own"),
         )
     )

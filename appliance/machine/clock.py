@@ -1,8 +1,6 @@
-"""The machine's clock: from which servers chrony takes the time, and how far it is trusted."""
+"""The machine's clock: from which servers chrony takes the time."""
 
-import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -34,41 +32,3 @@ def chrony_file(servers: Sequence[TimeServer]) -> str:
     """
     lines = [f"server {one.name} iburst{' nts' if one.nts else ''}" for one in servers]
     return "\n".join([*lines, f"minsources {min(2, len(servers))}", ""])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Synchronisation:
-    """What the kernel knows of its clock. most_off_seconds: by how much it may be wrong."""
-
-    is_synchronised: bool
-    most_off_seconds: float
-
-
-class _Timex(ctypes.Structure):
-    """The kernel's struct timex [adjtimex(2)], up to what is read here, and room for the rest."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("rest", ctypes.c_byte * 512),
-    )
-
-
-_UNSYNCHRONISED: Final = 0x40
-"""STA_UNSYNC."""
-
-
-def read_synchronisation() -> Synchronisation:
-    """Ask the kernel; anybody may. Raises: OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    timex = _Timex()
-    if libc.adjtimex(ctypes.byref(timex)) < 0:
-        raise OSError(ctypes.get_errno(), "the kernel does not tell of its clock")
-    return Synchronisation(
-        is_synchronised=not timex.status & _UNSYNCHRONISED,
-        most_off_seconds=timex.maxerror / 1e6,
-    )

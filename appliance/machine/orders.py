@@ -74,7 +74,7 @@ class SetTimeServers(_Order):
 
 
 class ShowTimeServers(_Order):
-    """Tell which servers were set."""
+    """Tell which servers were set, and whether the clock follows them."""
 
     kind: Literal["show-time-servers"] = "show-time-servers"
 

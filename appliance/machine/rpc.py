@@ -14,7 +14,6 @@ from appliance.api.agent_pb2_grpc import MachineServicer
 from appliance.machine import orders, views
 from appliance.machine.ask import Facts, Helper, ask
 from appliance.machine.cards import read_cards
-from appliance.machine.clock import read_synchronisation
 from appliance.machine.disks import read_disks, read_filesystems
 from appliance.machine.load import read_load
 from appliance.machine.posture import read_posture
@@ -78,7 +77,7 @@ class MachineRpc(MachineServicer):
     async def ShowTime(self, request: pb.ShowTimeRequest, context: Context) -> pb.TimeView:
         """Show from where the time is taken, and how far it is trusted."""
         told = await self._ask(orders.ShowTimeServers())
-        return views.time_view(told, read_synchronisation(), time.time_ns() // 1_000_000)
+        return views.time_view(told, time.time_ns() // 1_000_000)
 
     async def SetTimeServers(
         self, request: pb.SetTimeServersRequest, context: Context
@@ -86,7 +85,7 @@ class MachineRpc(MachineServicer):
         """Take the time from other servers."""
         await self._ask(views.set_time_servers(request))
         told = await self._ask(orders.ShowTimeServers())
-        return views.time_view(told, read_synchronisation(), time.time_ns() // 1_000_000)
+        return views.time_view(told, time.time_ns() // 1_000_000)
 
     async def ListDisks(self, request: pb.ListDisksRequest, context: Context) -> pb.ListDisksReply:
         """List disks and file systems."""

@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from appliance.api import agent_pb2 as pb
 from appliance.machine import orders
 from appliance.machine.ask import Facts
-from appliance.machine.clock import Synchronisation
 from appliance.machine.disks import Disk, Filesystem
 from appliance.machine.load import Load
 from appliance.machine.posture import Posture
@@ -70,13 +69,12 @@ def network_view(facts: Facts) -> pb.NetworkView:
     return view
 
 
-def time_view(facts: Facts, clock: Synchronisation, now_milliseconds: int) -> pb.TimeView:
-    """Return what the helper told of the servers, and the kernel of its clock."""
+def time_view(facts: Facts, now_milliseconds: int) -> pb.TimeView:
+    """Return what the helper told of the servers and the clock."""
     told: Any = facts
     return pb.TimeView(
         servers=[pb.TimeServer(**server) for server in told["servers"]],
-        is_synchronised=clock.is_synchronised,
-        most_off_seconds=clock.most_off_seconds,
+        is_synchronised=told["is_synchronised"],
         now_milliseconds=now_milliseconds,
     )
 

@@ -121,14 +121,15 @@ def test_keys_and_resets_are_told_as_the_helper_tells_them() -> None:
     ]
 
 
-def test_any_machine_tells_of_its_disks_and_never_of_its_clocks_servers() -> None:
-    machine, _ = rpc({"servers": [{"name": "t", "nts": True}]})
+def test_disks_and_the_clock_are_told() -> None:
+    machine, _ = rpc({"servers": [{"name": "t", "nts": True}], "is_synchronised": True})
 
     found = asyncio.run(machine.ListDisks(pb.ListDisksRequest(), HERE))
     time = asyncio.run(machine.ShowTime(pb.ShowTimeRequest(), HERE))
 
     assert all(one.free_bytes <= one.size_bytes for one in found.filesystems)
     assert list(time.servers) == [pb.TimeServer(name="t", nts=True)]
+    assert time.is_synchronised
     assert time.now_milliseconds > 0
 
 

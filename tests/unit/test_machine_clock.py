@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from appliance.machine.clock import read_synchronisation
 from appliance.machine.doing import clock as doing
 from appliance.machine.doing.hardware import show_hardware
 from appliance.machine.errors import OrderRefused
@@ -70,11 +69,13 @@ def test_what_names_no_server_is_refused(name: str) -> None:
         order({"name": name})
 
 
-def test_the_kernel_tells_of_its_clock() -> None:
-    found = read_synchronisation()
+@pytest.mark.parametrize(("said", "is_so"), [("yes\n", True), ("no\n", False), ("", False)])
+def test_it_is_told_whether_the_clock_follows(
+    box: Tools, programs: Programs, said: str, is_so: bool
+) -> None:
+    programs.says[("timedatectl", "show")] = said
 
-    assert found.is_synchronised in (True, False)
-    assert found.most_off_seconds >= 0
+    assert doing.show_time_servers(ShowTimeServers(), box)["is_synchronised"] is is_so
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,12 @@ def set_time_servers(order: SetTimeServers, tools: Tools) -> Facts:
 
 
 def show_time_servers(order: ShowTimeServers, tools: Tools) -> Facts:
-    """Tell the servers that were set; none means the image's own."""
-    return {"servers": [server.model_dump() for server in _kept(tools)]}
+    """Tell the servers that were set, none for the image's own, and whether the kernel follows."""
+    said = tools.run("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    return {
+        "servers": [server.model_dump() for server in _kept(tools)],
+        "is_synchronised": said.strip() == "yes",
+    }
 
 
 def restore_time_servers(tools: Tools) -> None:

@@ -55,17 +55,17 @@ class Node:
         self.port = free_port_pair()
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
-        channel = grpc.insecure_channel(
+        self.channel = grpc.insecure_channel(
             f"unix:{self.state / 'api.sock'}",
             options=[
                 ("grpc.initial_reconnect_backoff_ms", 50),
                 ("grpc.max_reconnect_backoff_ms", 200),
             ],
         )
-        self.node = stubs.NodeStub(channel)
-        self.peers = stubs.PeersStub(channel)
-        self.datasets = stubs.DatasetsStub(channel)
-        self.jobs = stubs.JobsStub(channel)
+        self.node = stubs.NodeStub(self.channel)
+        self.peers = stubs.PeersStub(self.channel)
+        self.datasets = stubs.DatasetsStub(self.channel)
+        self.jobs = stubs.JobsStub(self.channel)
 
     def start(self, *options: str) -> "Node":
         self._launch(*options)

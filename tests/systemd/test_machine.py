@@ -1,8 +1,10 @@
 """Orders to the machine, by the socket and the sandboxed helper of a real systemd."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +69,41 @@ def test_the_helper_says_in_the_journal_who_ordered_what(served: Machine) -> Non
     said = served.journal("--identifier=coffer-machine", "--output=cat")
     assert f"uid {os.getuid()} orders set-network" in said
     assert "refused: there is no interface eth9" in said
+
+
+def test_the_journal_is_read_within_its_limits(served: Machine) -> None:
+    for number in range(3):
+        served.run("systemd-cat", "--identifier=told", "echo", f"line {number}")
+    served.run("journalctl", "--sync")
+
+    told: Any = ask(orders.ReadLog(lines=2, since_seconds=3600), path=served.files / SOCKET)
+    of_unit: Any = ask(
+        orders.ReadLog(unit="coffer-machine.socket", lines=50), path=served.files / SOCKET
+    )
+
+    assert len(told["entries"]) == 2
+    assert all(one["milliseconds"] > 0 and one["text"] for one in told["entries"])
+    assert any("Listening on coffer-machine.socket" in one["text"] for one in of_unit["entries"])
+    assert all("line" not in one["text"] for one in of_unit["entries"])
+
+
+def test_a_support_bundle_is_collected_and_tells_no_secret(served: Machine) -> None:
+    served.run("systemd-cat", "--identifier=told", "echo", "failed hunter2 4711 Mustermann")
+    served.run("journalctl", "--sync")
+    files: dict[str, str] = {}
+
+    def hear(told: Any) -> None:
+        files[told["file"]] = files.get(told["file"], "") + told["text"]
+
+    done: Any = ask(orders.CollectSupport(), path=served.files / SOCKET, tell=hear)
+
+    said = [json.loads(line)["said"] for line in files["journal.jsonl"].splitlines()]
+    assert "failed ‹7› ‹4› ‹10›" in said
+    assert not any("hunter2" in text or "Mustermann" in text for text in files.values())
+    assert done["taken_out"] > 0
+    assert {"unit": "basic.target", "load": "loaded", "active": "active", "sub": "active"} in (
+        json.loads(files["units.json"])
+    )
 
 
 @pytest.mark.parametrize(("user", "may"), [("coffer", True), ("nobody", False)])

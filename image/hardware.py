@@ -86,6 +86,7 @@ class Hardware:
     networks: what each of its network cards is on
     strings: that its firmware hands over (SMBIOS type 11), as whoever runs the host may
     serial_number: that its maker gave it (SMBIOS type 1)
+    devices: more devices, as QEMU's -device names them
     """
 
     memory_mib: int = MEMORY_MIB
@@ -94,6 +95,7 @@ class Hardware:
     networks: tuple[Router | Segment, ...] = (Router(),)
     strings: tuple[str, ...] = ()
     serial_number: str = "COFFER-TEST-1"
+    devices: tuple[str, ...] = ()
 
     def words(self, number: UUID, console: Console) -> list[str]:
         """Return QEMU's words for a machine of this number.
@@ -118,6 +120,7 @@ class Hardware:
             *("-device", "tpm-tis,tpmdev=tpm", "-device", "virtio-rng-pci"),
             *("-device", "virtio-balloon-pci,id=balloon", "-device", "qemu-xhci,id=usb"),
             *(word for one in given for word in ("-smbios", one)),
+            *(word for one in self.devices for word in ("-device", one)),
             *self._cards(number),
             *_serial(console),
         ]

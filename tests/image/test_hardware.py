@@ -85,3 +85,7 @@ def test_a_machine_of_another_image_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(MachineError):
         Storage(folder=tmp_path / "machine", image=image).prepare()
+
+
+def test_devices_come_as_they_are_named() -> None:
+    assert "-device edu,bus=slot-1" in words_of(Hardware(devices=("edu,bus=slot-1",)))

@@ -20,6 +20,11 @@ FIRST_START_SECONDS = 900.0
 READY = "ready"
 PORTS = Router(forwards={17443: 7443, 17444: 7444, 17445: 7445, 17446: 7446})
 
+# Where a card can be plugged in while the machine runs.
+SLOTS = tuple(
+    f"pcie-root-port,id=slot-{number},chassis={number},slot={number}" for number in (1, 2)
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstStart:
@@ -67,7 +72,7 @@ def first_start(
     """A machine that has made its first start, by the shared way: until all in it runs."""
     kept: Path | None = pytestconfig.getoption("--machine")
     folder = kept or tmp_path_factory.mktemp("machine")
-    machine = Machine(tools, image, folder.resolve(), Hardware(networks=(PORTS,)))
+    machine = Machine(tools, image, folder.resolve(), Hardware(networks=(PORTS,), devices=SLOTS))
     said = folder / "first-start.txt"
     if not said.exists():
         begun = time.monotonic()

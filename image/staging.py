@@ -43,7 +43,7 @@ def lay_out(build: Build) -> Wheels:
     _lay_out_units(build.staged)
     _lay_out_programs(build.staged)
     _lay_out_secure_boot(build)
-    (build.staged / "usr/lib/coffer").mkdir(parents=True)
+    (build.staged / "usr/lib/coffer").mkdir(parents=True, exist_ok=True)
     (build.staged / "usr/lib/coffer/update-keys.json").write_bytes(bundle.trusted(build.keys))
     return wheels.build(build.toolchain, build.log)
 

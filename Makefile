@@ -4,7 +4,7 @@ AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=XDG_CACHE_HOM
 PROTOS := appliance/api/agent.proto appliance/api/machine.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams image image-keys boot test-image test-image-starts locks format clean
+.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams image image-keys image-lock boot test-image test-image-starts locks format clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ image:  ## make the appliance's disk image in image/out; as root or with sudo
 image-keys:  ## make the development keys that images are signed with, outside the tree
 	@.ci/setup image
 	@$(AS_ROOT) $(PYTHON) -m image keys
+
+image-lock:  ## choose the newest Debian packages for image and tools, and write image/lock.toml anew
+	@.ci/setup image
+	@$(PYTHON) -m image lock
 
 boot:  ## run the disk image in QEMU, its console here (Ctrl-A X ends it); FRESH=1 forgets what it stored
 	@$(AS_ROOT) $(PYTHON) -m image boot $(if $(FRESH),--fresh)

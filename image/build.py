@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from image.keys import Keys
-from image.mirror import Mirror
+from image.lock import Lock
 from image.toolchain import Toolchain
 
 # Any fixed value serves: seeds are derived from it and from the version.
@@ -20,13 +20,15 @@ class Build:
     version: of the image, as systemd-sysupdate compares versions
     epoch_seconds: since 1970; no file in the image is younger
     is_quick: take the packages that the last quick build installed, newer ones or not
+    archive: where the packages of the lock lie
     workspace: on one file system with ``out``; whatever is in it may go
     """
 
     version: str
     epoch_seconds: int
     keys: Keys
-    mirror: Mirror
+    lock: Lock
+    archive: Path
     toolchain: Toolchain
     cache: Path
     workspace: Path
@@ -37,6 +39,11 @@ class Build:
     def seed(self) -> uuid.UUID:
         """Of all partition ids; by version, or both copies of ``/usr`` would share theirs."""
         return uuid.uuid5(_SEEDS, self.version)
+
+    @property
+    def chosen(self) -> str:
+        """What names the packages of the image and its initrd: a part of the lock's hash."""
+        return f"{self.lock.digest('image')[:8]}{self.lock.digest('initrd')[:8]}"
 
     @property
     def staged(self) -> Path:

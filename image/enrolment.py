@@ -3,20 +3,17 @@
 systemd-boot writes them while the firmware is in set-up mode, from files in the boot partition.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
 
 from firmware.boot.secure_boot import SecureBootVariable
 from firmware.boot.signature_lists import Signature, build_signature_lists
 from firmware.boot.signed_writes import SignedWrite, bytes_to_sign
-from image.errors import KeyRefused
 from image.keys import Key, Keys
 
 # Tells our entries from others in the firmware's lists.
@@ -56,33 +53,18 @@ def values(keys: Keys) -> dict[SecureBootVariable, bytes]:
     }
 
 
-def signed_writes(keys: Keys, signed_at: datetime) -> dict[str, bytes]:
+def signed_writes(
+    keys: Keys, signed_at: datetime, sign: Callable[[str, bytes], bytes]
+) -> dict[str, bytes]:
     """Return the content of each ``….auth`` file by the variable's name.
 
     signed_at: in whole seconds; firmware takes no earlier one later on
+    sign: returns a detached PKCS #7 signature by the key of a name
     """
-    values_of = values(keys)
-    return {
-        one.variable.label: _signed_write(
-            one.variable, values_of[one.variable], keys.named(one.signed_by), signed_at
-        )
-        for one in ENROLLED
-    }
-
-
-def _signed_write(
-    variable: SecureBootVariable, value: bytes, key: Key, signed_at: datetime
-) -> bytes:
-    certificate = x509.load_pem_x509_certificate(key.certificate.read_bytes())
-    secret = load_pem_private_key(key.secret.read_bytes(), password=None)
-    if not isinstance(secret, rsa.RSAPrivateKey):
-        raise KeyRefused(f"{key.secret} is no RSA key", "firmware takes RSA alone: make a new key")
-    content = bytes_to_sign(variable, value, signed_at=signed_at)
-    options = [
-        pkcs7.PKCS7Options.DetachedSignature,
-        pkcs7.PKCS7Options.Binary,
-        pkcs7.PKCS7Options.NoAttributes,
-    ]
-    builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
-    signature = builder.add_signer(certificate, secret, hashes.SHA256()).sign(Encoding.DER, options)
-    return SignedWrite(signed_at=signed_at, pkcs7=signature, value=value).encoded()
+    writes = {}
+    for one in ENROLLED:
+        value = values(keys)[one.variable]
+        signature = sign(one.signed_by, bytes_to_sign(one.variable, value, signed_at=signed_at))
+        write = SignedWrite(signed_at=signed_at, pkcs7=signature, value=value)
+        writes[one.variable.label] = write.encoded()
+    return writes

@@ -16,7 +16,7 @@ Each has one use, so that one can be replaced without the others:
 import datetime
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,17 +70,20 @@ def make(folder: Path, now: datetime.datetime) -> list[str]:
     return missing
 
 
-def read(folder: Path) -> Keys:
+def read(folder: Path, *, in_token: Collection[str] = ()) -> Keys:
     """Return the keys of a folder, all there and readable by their owner alone.
 
+    in_token: names of those that lie in a token; of these the folder has certificates alone
     Raises: KeyRefused otherwise, or if they lie in the tree.
     """
     _require_outside(folder, (places.TREE,))
     keys = Keys(folder=folder)
     for name in NAMES:
         key = keys.named(name)
-        if not (key.secret.is_file() and key.certificate.is_file()):
+        if not (key.certificate.is_file() and (name in in_token or key.secret.is_file())):
             raise KeyRefused(f"there is no key {name} in {folder}", "make them: make image-keys")
+        if name in in_token:
+            continue
         if stat.S_IMODE(key.secret.stat().st_mode) & 0o077:
             raise KeyRefused(
                 f"{key.secret} can be read by others",

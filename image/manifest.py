@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from image.build import Build
 from image.errors import ImageError
+from image.lock import Package
 from image.wheels import Wheels
 
 
@@ -26,12 +26,11 @@ class Part:
 def write(build: Build, wheels: Wheels) -> None:
     """Write the manifest beside the disk.
 
-    Raises: ImageError if mkosi's own is missing or names a package that the cache has not.
+    Raises: ImageError if mkosi's own is missing or names a package that the lock has not.
     """
     made = build.workspace / "output"
     debs = parse_packages((made / f"coffer_{build.version}.manifest").read_text(encoding="utf-8"))
-    hashes = parse_index(read_indexes(build.cache / "packages"))
-    parts = [deb_part(name, version, hashes) for name, version in debs]
+    parts = [deb_part(build.lock.get(name, version)) for name, version in debs]
     parts += [parse_wheel(line) for line in wheels.read_hashes()]
     (made / f"coffer_{build.version}.manifest").unlink()
     file = made / f"coffer_{build.version}.manifest.json"
@@ -56,34 +55,9 @@ def parse_packages(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def parse_index(text: str) -> dict[tuple[str, str], str]:
-    """Return the SHA-256 of each package in apt's ``Packages`` form, by name and version."""
-    found = {}
-    for paragraph in text.split("\n\n"):
-        pairs = (line.partition(":") for line in paragraph.splitlines() if line[:1] != " ")
-        fields = {name: value.strip() for name, _, value in pairs}
-        if "SHA256" in fields:
-            found[fields["Package"], fields["Version"]] = fields["SHA256"]
-    return found
-
-
-def read_indexes(cache: Path) -> str:
-    """Return all indexes of packages that apt has fetched, as one text."""
-    lists = sorted(cache.glob("**/*_Packages"))
-    return "\n\n".join(path.read_text(encoding="utf-8") for path in lists)
-
-
-def deb_part(name: str, version: str, hashes: dict[tuple[str, str], str]) -> Part:
-    """Return a package with its hash.
-
-    Raises: ImageError if no index has it.
-    """
-    if (name, version) not in hashes:
-        raise ImageError(
-            f"no index of packages has {name} {version}",
-            "remove the folder packages from the cache and build again",
-        )
-    return Part(kind="deb", name=name, version=version, sha256=hashes[name, version])
+def deb_part(package: Package) -> Part:
+    """Return a package of the lock as a part."""
+    return Part(kind="deb", name=package.name, version=package.version, sha256=package.sha256)
 
 
 def parse_wheel(line: str) -> Part:

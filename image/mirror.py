@@ -27,6 +27,11 @@ class Mirror:
     archive: str
     security: str
 
+    @property
+    def uris(self) -> tuple[str, str]:
+        """Where package files may lie: below one or the other."""
+        return self.archive, self.security
+
     def sources(self, components: str = "main") -> str:
         """Return these as apt's sources, in its deb822 form, for the image's release."""
         return "\n".join(

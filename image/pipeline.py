@@ -5,51 +5,114 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from image import bundle, keys, manifest, measure, mirror, places, staging, toolchain
+from image import (
+    bundle,
+    keys,
+    lock,
+    manifest,
+    materials,
+    measure,
+    mirror,
+    places,
+    repository,
+    resolve,
+    sign,
+    staging,
+    toolchain,
+)
 from image.build import Build
 from image.errors import ImageError
+from image.sign import Output
+from image.signing import Signer, Token
 from image.toolchain import TOP, Place
 from image.wheels import Wheels
 
+_VERSION: Final = "%Y%m%d.%H%M%S"
+_ARCHIVE: Final = TOP / "archive"
 _REMEDY: Final = (
     "read the log's end; a name of a package or module in image/definition may be wrong"
 )
 
 
-def build_image(say: Callable[[str], None], *, is_quick: bool = False) -> Path:
+def build_image(
+    say: Callable[[str], None],
+    *,
+    is_quick: bool = False,
+    is_signed: bool = True,
+    snapshots: Sequence[str] = (),
+) -> Path:
     """Make the disk image and all that goes with it in ``image/out``; return the disk.
 
+    is_signed: else stop at the unsigned one, which :func:`sign_image` takes up
+    snapshots: URIs of archives that have packages which the mirror has no more
     Raises: ImageError, with cause and remedy.
     """
-    build = prepare(say, is_quick=is_quick)
+    build = prepare(say, is_quick=is_quick, snapshots=snapshots)
     say("laying out Coffer")
     packages = staging.lay_out(build)
     say("making the disk")
     make_disk(build, packages)
-    say("writing what is in it, and what it measures")
+    say("writing what is in it")
     manifest.write(build, packages)
+    made = Output(folder=build.workspace / "output", version=build.version)
+    say(materials.write(build, made, packages).summary)
+    unsigned = publish(build, places.UNSIGNED)
+    return _finish(say, build, None) if is_signed else unsigned
+
+
+def sign_image(say: Callable[[str], None], token: Token | None) -> Path:
+    """Sign the unsigned disk in ``image/out``, also again; return the signed disk.
+
+    token: where keys lie that are no files
+    Raises: ImageError if there is none, or a key fails.
+    """
+    version = sign.find(places.UNSIGNED).version
+    given = prepare(say, is_quick=True, snapshots=(), token=token)
+    build = replace(given, version=version, epoch_seconds=epoch_of(version))
+    return _finish(say, build, token)
+
+
+def _finish(say: Callable[[str], None], build: Build, token: Token | None) -> Path:
+    say("signing it")
+    made = build.workspace / "output"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    signer = Signer(keys=build.keys, tools=build.toolchain, token=token)
+    signed_at = datetime.datetime.fromtimestamp(build.epoch_seconds, datetime.UTC)
+    sign.sign(sign.find(places.UNSIGNED), signer, made, signed_at)
+    say("predicting what it measures")
     measure.write(build)
     say("writing the update bundle")
     bundle.write(build)
-    return publish(build)
+    return publish(build, build.out)
 
 
-def prepare(say: Callable[[str], None], *, is_quick: bool) -> Build:
+def prepare(
+    say: Callable[[str], None],
+    *,
+    is_quick: bool,
+    snapshots: Sequence[str],
+    token: Token | None = None,
+) -> Build:
     """Gather all inputs of a build.
 
+    token: where keys lie that are no files
     Raises: ImageError if a key, the mirror or a tool is missing.
     """
     require_root()
     places.OUT.mkdir(exist_ok=True)
     log = places.OUT / "build.log"
     log.unlink(missing_ok=True)
-    signing = keys.read(places.keys())
-    archive = mirror.read_mirror()
-    say("preparing the tools")
+    signing = keys.read(places.keys(), in_token=token.holds if token else ())
+    locked = lock.read()
+    lock.require_complete(locked, resolve.wanted())
+    say("preparing the packages and the tools")
+    archive = repository.prepare(locked, [*mirror.read_mirror().uris, *snapshots])
     tools = toolchain.prepare(archive, log)
     workspace = places.cache() / "work"
     workspace.mkdir(parents=True, exist_ok=True)
@@ -58,7 +121,8 @@ def prepare(say: Callable[[str], None], *, is_quick: bool) -> Build:
         version=version_at(epoch),
         epoch_seconds=epoch,
         keys=signing,
-        mirror=archive,
+        lock=locked,
+        archive=archive,
         toolchain=tools,
         cache=places.cache(),
         workspace=workspace,
@@ -102,11 +166,23 @@ def read_epoch() -> int:
 def version_at(epoch_seconds: int) -> str:
     """Return the image's version: the date and time of its sources, so later ones compare later."""
     when = datetime.datetime.fromtimestamp(epoch_seconds, datetime.UTC)
-    return when.strftime("%Y%m%d.%H%M%S")
+    return when.strftime(_VERSION)
+
+
+def epoch_of(version: str) -> int:
+    """Return the time that a version is named for, in seconds since 1970.
+
+    Raises: ImageError if it is no version.
+    """
+    try:
+        when = datetime.datetime.strptime(version, _VERSION).replace(tzinfo=datetime.UTC)
+    except ValueError:
+        raise ImageError(f"{version} is no version of an image", "build again") from None
+    return int(when.timestamp())
 
 
 def make_disk(build: Build, packages: Wheels) -> None:
-    """Have mkosi install, sign and assemble; about two minutes.
+    """Have mkosi install and assemble, without a key; about two minutes.
 
     Raises: CommandFailed with the end of what mkosi said.
     """
@@ -115,21 +191,21 @@ def make_disk(build: Build, packages: Wheels) -> None:
     shutil.copytree(places.DEFINITION, definition, symlinks=True)
     sources = build.workspace / "sandbox/etc/apt/sources.list.d/mkosi.sources"
     sources.parent.mkdir(parents=True, exist_ok=True)
-    sources.write_text(build.mirror.sources())
+    sources.write_text(repository.sources(_ARCHIVE))
     made = build.workspace / "output"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     (build.workspace / "scratch").mkdir(exist_ok=True)
-    (build.workspace / "installed").mkdir(exist_ok=True)
-    (build.cache / "packages").mkdir(exist_ok=True)
+    _renew(build.workspace / "installed", build.chosen)
+    _renew(build.cache / "packages", build.chosen)
     build.toolchain.run_logged(
         [*mkosi_command(build), *_python_trees(), "build"],
         remedy=_REMEDY,
         log=build.log,
         seen=(
             Place(outside=build.workspace, inside=TOP / "build"),
-            Place(outside=build.cache / "packages", inside=TOP / "packages"),
-            Place(outside=build.keys.folder, inside=TOP / "keys"),
+            Place(outside=build.cache / "packages" / build.chosen, inside=TOP / "packages"),
+            Place(outside=build.archive, inside=_ARCHIVE),
             Place(outside=packages.locked, inside=TOP / "locked"),
             Place(outside=packages.source, inside=TOP / "source"),
         ),
@@ -138,7 +214,7 @@ def make_disk(build: Build, packages: Wheels) -> None:
 
 def mkosi_command(build: Build) -> list[str]:
     """Return how mkosi is called inside the toolchain."""
-    top, secrets = TOP / "build", TOP / "keys"
+    top = TOP / "build"
     settings = {
         "directory": top / "definition",
         "output-directory": top / "output",
@@ -146,38 +222,39 @@ def mkosi_command(build: Build) -> list[str]:
         "package-cache-dir": TOP / "packages",
         "sandbox-tree": top / "sandbox",
         "extra-tree": top / "staged",
+        # Bound where apt sees it; the sources above say how it is used.
+        "local-mirror": f"file://{_ARCHIVE}",
         "image-version": build.version,
         "source-date-epoch": build.epoch_seconds,
         "seed": build.seed,
-        "secure-boot": "yes",
-        "secure-boot-auto-enroll": "no",
-        "secure-boot-key": secrets / "boot.key",
-        "secure-boot-certificate": secrets / "boot.crt",
-        "verity-key": secrets / "verity.key",
-        "verity-certificate": secrets / "verity.crt",
-        "sign-expected-pcr": "yes",
-        "sign-expected-pcr-key": secrets / "pcr.key",
-        "sign-expected-pcr-certificate": secrets / "pcr.crt",
     }
     words = [f"--{name}={value}" for name, value in settings.items()]
     if build.is_quick:
-        words += ["--incremental=yes", f"--cache-directory={top / 'installed'}"]
+        words += ["--incremental=yes", f"--cache-directory={top / 'installed' / build.chosen}"]
     return ["mkosi", "--force", *words]
+
+
+def _renew(folder: Path, name: str) -> None:
+    """Leave of a folder only what it keeps for one choice of packages."""
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    for other in folder.iterdir():
+        if other.name != name:
+            shutil.rmtree(other)
 
 
 def _python_trees() -> list[str]:
     return [f"--extra-tree={TOP / kind / 'site'}:{staging.SITE}" for kind in ("locked", "source")]
 
 
-def publish(build: Build) -> Path:
-    """Move what was made into ``image/out``, in place of what was there; return the disk."""
-    made = build.workspace / "output"
-    for old in build.out.glob("coffer_*"):
+def publish(build: Build, folder: Path) -> Path:
+    """Move what was made into a folder, in place of what was there; return the disk."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("coffer_*"):
         old.unlink()
-    for file in sorted(made.glob("coffer_*")):
+    for file in sorted((build.workspace / "output").glob("coffer_*")):
         if not file.is_symlink():
-            shutil.move(file, build.out / file.name)
-    return build.out / f"coffer_{build.version}.raw"
+            shutil.move(file, folder / file.name)
+    return folder / f"coffer_{build.version}.raw"
 
 
 def describe(disk: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 TREE: Final = Path(__file__).resolve().parents[1]
 DEFINITION: Final = Path(__file__).resolve().with_name("definition")
 OUT: Final = Path(__file__).resolve().with_name("out")
+UNSIGNED: Final = OUT / "unsigned"
 
 
 def cache() -> Path:

@@ -1,11 +1,10 @@
-"""Lay out Coffer as files of the image: its programs, its units, its Secure Boot keys."""
+"""Lay out Coffer as files of the image: its programs, its units, its boot loader's settings."""
 
-import datetime
 import shutil
 from pathlib import Path
 from typing import Final
 
-from image import bundle, enrolment, places, wheels
+from image import bundle, places, wheels
 from image.build import Build
 from image.wheels import Wheels
 
@@ -36,13 +35,13 @@ secure-boot-enroll force
 def lay_out(build: Build) -> Wheels:
     """Fill the staged tree, in place of what was in it; return what goes in besides.
 
-    Raises: CommandFailed if Coffer's wheels cannot be built or the keys cannot be used.
+    Raises: CommandFailed if Coffer's wheels cannot be built.
     """
     shutil.rmtree(build.staged, ignore_errors=True)
     build.staged.mkdir(parents=True)
     _lay_out_units(build.staged)
     _lay_out_programs(build.staged)
-    _lay_out_secure_boot(build)
+    _lay_out_loader(build.staged)
     (build.staged / "usr/lib/coffer").mkdir(parents=True, exist_ok=True)
     (build.staged / "usr/lib/coffer/update-keys.json").write_bytes(bundle.trusted(build.keys))
     return wheels.build(build.toolchain, build.log)
@@ -75,11 +74,8 @@ def _lay_out_programs(root: Path) -> None:
     paths.write_text(f"{SITE}\n")
 
 
-def _lay_out_secure_boot(build: Build) -> None:
-    """Put signed writes of PK, KEK and db where systemd-boot enrols them from in set-up mode."""
-    folder = build.staged / "efi/loader/keys/auto"
+def _lay_out_loader(root: Path) -> None:
+    """Put the boot loader's settings into the boot partition; what has signatures comes later."""
+    folder = root / "efi/loader"
     folder.mkdir(parents=True)
-    (folder.parents[1] / "loader.conf").write_text(_LOADER)
-    signed_at = datetime.datetime.fromtimestamp(build.epoch_seconds, datetime.UTC)
-    for variable, write in enrolment.signed_writes(build.keys, signed_at).items():
-        (folder / f"{variable}.auth").write_bytes(write)
+    (folder / "loader.conf").write_text(_LOADER)

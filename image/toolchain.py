@@ -3,7 +3,6 @@
 The build machine may be Debian 12 or 13; the tools are always those of the image's release.
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from image import command, places
+from image import command, lock, places, repository
 from image.errors import ImageError
-from image.mirror import KEYRING, SUITE, Mirror
+from image.mirror import SUITE
 
 ENTER: Final = Path(__file__).with_name("enter.sh")
 PACKAGES: Final = (
@@ -23,6 +22,7 @@ PACKAGES: Final = (
     "cpio",
     "cryptsetup-bin",
     "debian-archive-keyring",
+    "debsecan",
     "dosfstools",
     "e2fsprogs",
     "erofs-utils",
@@ -42,6 +42,7 @@ PACKAGES: Final = (
     "mtools",
     "openssl",
     "ovmf",
+    "pkcs11-provider",
     "pkg-config",
     "python3-cryptography",
     "python3-dev",
@@ -51,6 +52,7 @@ PACKAGES: Final = (
     "qemu-utils",
     "reprepro",
     "sbsigntool",
+    "softhsm2",
     "squashfs-tools",
     "swtpm",
     "swtpm-tools",
@@ -67,7 +69,7 @@ PACKAGES: Final = (
 )
 # What of this machine's environment the programs see: how it reaches the network, and no more.
 PASSED: Final = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-_PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
+PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 # Under which programs inside see folders of this machine, wherever those lie outside.
 TOP: Final = Path("/coffer")
 
@@ -96,9 +98,8 @@ class Toolchain:
         self, program: Sequence[str], seen: Sequence[Place], environment: Mapping[str, str]
     ) -> list[str]:
         """Return the command that runs a program inside; with an environment of its own."""
-        given = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
-        given |= {name: os.environ[name] for name in PASSED if name in os.environ}
-        given |= environment
+        given = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
+        given |= network() | dict(environment)
         words = [f"{name}={value}" for name, value in given.items()]
         binds = [str(place) for place in seen]
         return [str(ENTER), str(self.root), *binds, "--", "env", "-i", *words, *program]
@@ -134,14 +135,23 @@ class Toolchain:
         command.run_logged(inside, remedy=remedy, log=log)
 
 
+def network() -> dict[str, str]:
+    """Return what of this machine's environment says how the network is reached."""
+    return {name: os.environ[name] for name in PASSED if name in os.environ}
+
+
 def fingerprint() -> str:
-    """Return what names a toolchain: the same packages of the same release have the same name."""
-    return hashlib.sha256("\n".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
+    """Return what names a toolchain: the same packages, at the same versions, have the same name.
+
+    Raises: LockError if there is no lock.
+    """
+    return lock.read().digest("tools")[:12]
 
 
-def prepare(mirror: Mirror, log: Path) -> Toolchain:
+def prepare(archive: Path, log: Path) -> Toolchain:
     """Make the toolchain unless it is there; about 90 s and 1 GB.
 
+    archive: the packages of the lock
     Raises: ImageError if this is not root or mmdebstrap is missing, CommandFailed if it fails.
     """
     root = places.cache() / f"toolchain-{fingerprint()}"
@@ -150,14 +160,25 @@ def prepare(mirror: Mirror, log: Path) -> Toolchain:
         root.parent.mkdir(parents=True, exist_ok=True)
         unfinished = root.with_name(f"{root.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        sources = root.with_name("toolchain.sources")
-        sources.write_text(mirror.sources())
+        sources = root.with_name(f"{root.name}.sources")
+        sources.write_text(repository.sources(archive))
         command.run_logged(_mmdebstrap(unfinished, sources), remedy=_REMEDY, log=log)
         unfinished.rename(root)
     return Toolchain(root=root)
 
 
-_REMEDY: Final = "check the network and the free disk space, then run the same command again"
+def find() -> Toolchain:
+    """Return the toolchain of the lock.
+
+    Raises: ImageError if it is not there.
+    """
+    root = places.cache() / f"toolchain-{fingerprint()}"
+    if not root.exists():
+        raise ImageError("there is no toolchain", "make it: make image")
+    return Toolchain(root=root)
+
+
+_REMEDY: Final = "check the free disk space, and that the lock is of these tools: make image-lock"
 
 
 def _mmdebstrap(target: Path, sources: Path) -> list[str]:
@@ -165,8 +186,8 @@ def _mmdebstrap(target: Path, sources: Path) -> list[str]:
         "mmdebstrap",
         "--mode=root",
         "--variant=minbase",
-        f"--keyring={KEYRING}",
         f"--include={','.join(PACKAGES)}",
+        '--aptopt=APT::Sandbox::User "root"',
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         SUITE,

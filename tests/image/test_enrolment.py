@@ -12,6 +12,7 @@ from firmware.boot.signed_writes import bytes_to_sign, parse_signed_write
 from image import enrolment
 from image.enrolment import ENROLLED, Enrolled
 from image.keys import Keys
+from image.signing import detached
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 SIGNATURE_BYTES = 256
@@ -24,9 +25,16 @@ def public_key(keys: Keys, name: str) -> rsa.RSAPublicKey:
     return key
 
 
+def writes(keys: Keys) -> dict[str, bytes]:
+    def sign(name: str, content: bytes) -> bytes:
+        return detached(keys.named(name), content)
+
+    return enrolment.signed_writes(keys, NOW, sign)
+
+
 @pytest.mark.parametrize("one", ENROLLED, ids=lambda one: one.variable.label)
 def test_a_write_is_signed_by_the_key_above(vendor_keys: Keys, one: Enrolled) -> None:
-    write = parse_signed_write(enrolment.signed_writes(vendor_keys, NOW)[one.variable.label])
+    write = parse_signed_write(writes(vendor_keys)[one.variable.label])
 
     signed = bytes_to_sign(one.variable, write.value, signed_at=NOW)
     signature = write.pkcs7[-SIGNATURE_BYTES:]  # the last thing in it, there being no attributes
@@ -40,7 +48,7 @@ def test_a_write_is_signed_by_the_key_above(vendor_keys: Keys, one: Enrolled) ->
 
 
 def test_writes_depend_on_keys_and_time_alone(vendor_keys: Keys) -> None:
-    assert enrolment.signed_writes(vendor_keys, NOW) == enrolment.signed_writes(vendor_keys, NOW)
+    assert writes(vendor_keys) == writes(vendor_keys)
 
 
 def test_only_keys_of_the_boot_and_of_modules_are_trusted(vendor_keys: Keys) -> None:

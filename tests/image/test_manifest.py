@@ -4,29 +4,24 @@ import pytest
 
 from image import manifest
 from image.errors import ImageError
+from image.lock import Package
 from image.manifest import Part
 
-INDEX = """Package: kmod
-Version: 34.2-2
-Description: tools
- SHA256: not this one
-SHA256: aa11
 
-Package: udev
-Version: 257.13
-SHA256: bb22
-"""
+def test_a_package_is_named_as_the_lock_has_it() -> None:
+    package = Package(
+        name="kmod",
+        version="34.2-2",
+        architecture="amd64",
+        size_bytes=1,
+        sha256="aa11",
+        file="pool/kmod.deb",
+        sets=("image",),
+    )
 
-
-def test_hashes_of_packages_are_read_from_apts_index() -> None:
-    hashes = manifest.parse_index(INDEX)
-
-    assert hashes == {("kmod", "34.2-2"): "aa11", ("udev", "257.13"): "bb22"}
-
-
-def test_a_package_that_no_index_has_is_refused() -> None:
-    with pytest.raises(ImageError, match="no index of packages has kmod 1"):
-        manifest.deb_part("kmod", "1", manifest.parse_index(INDEX))
+    assert manifest.deb_part(package) == Part(
+        kind="deb", name="kmod", version="34.2-2", sha256="aa11"
+    )
 
 
 def test_a_wheel_is_named_by_its_file() -> None:

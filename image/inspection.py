@@ -1,0 +1,51 @@
+"""Look at builds that are made: what one is made of, whether it may ship, how two differ."""
+
+import datetime
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from image import compare, materials, pipeline, places, sign, staging, toolchain, vulnerabilities
+
+
+def describe_contents(say: Callable[[str], None], tracker: Path | None) -> None:
+    """Write the bills of materials of the last build anew, and judge it by the security tracker.
+
+    tracker: the tracker's data for debsecan, a file; without it nothing is judged
+    Raises: ImageError if there is no build, or it has vulnerabilities that nobody has waived.
+    """
+    unsigned = sign.find(places.UNSIGNED)
+    given = pipeline.prepare(say, is_quick=True, snapshots=())
+    epoch = pipeline.epoch_of(unsigned.version)
+    build = replace(given, version=unsigned.version, epoch_seconds=epoch)
+    say(materials.write(build, unsigned, staging.lay_out(build)).summary)
+    for ending in ("files.json", "cdx.json", "spdx.json"):
+        shutil.copyfile(unsigned.file(ending), places.OUT / unsigned.file(ending).name)
+    if tracker is None:
+        say("no data of the security tracker was named: vulnerabilities are not looked at")
+        return
+    packages = tuple(materials.read_installed(build, unsigned))
+    status = materials.status_of(packages, build.archive)
+    today = datetime.datetime.now(datetime.UTC).date()
+    found = vulnerabilities.find(status, tracker, build.toolchain)
+    verdict = vulnerabilities.judge(found, vulnerabilities.read_waivers(), today)
+    say(vulnerabilities.described(tracker))
+    for one in verdict.known:
+        say(f"known: {one}")
+    for one in verdict.waived:
+        say(f"waived: {one}")
+    vulnerabilities.require_none(verdict)
+
+
+def compare_builds(say: Callable[[str], None], one: Path, other: Path) -> bool:
+    """Say what differs between two builds; tell whether they are equal.
+
+    Raises: ImageError if one is incomplete.
+    """
+    tools = toolchain.find()
+    found = compare.compare(compare.read_output(one), compare.read_output(other), tools)
+    for difference in found:
+        say(str(difference))
+    say(f"{len(found)} differences" if found else "the builds are equal, byte for byte")
+    return not found

@@ -54,6 +54,16 @@ def test_one_server_alone_is_enough_if_only_one_is_set(box: Tools) -> None:
     assert "minsources 1" in (box.root / doing.FILE).read_text()
 
 
+@pytest.mark.parametrize("kept", ["", "[{", '[{"name": "a b"}]', "7"])
+def test_what_cannot_be_read_leaves_the_images_own(box: Tools, kept: str) -> None:
+    (box.root / doing.KEPT).write_text(kept)
+    (box.root / doing.FILE).write_text("server image.example nts\n")
+
+    doing.restore_time_servers(box)
+
+    assert (box.root / doing.FILE).read_text() == "server image.example nts\n"
+
+
 def test_none_goes_back_to_the_images_own(box: Tools) -> None:
     doing.set_time_servers(order({"name": "192.0.2.1"}), box)
     doing.set_time_servers(order(), box)

@@ -190,6 +190,26 @@ def test_a_start_lays_out_what_is_kept_and_not_what_was_on_trial(
     assert programs.ran == [("hostnamectl", "hostname", "box-1.example.org")]
 
 
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ('{"node_name": "box", "of_a_later_version": 1}', "box"),
+        ('{"node_name": "bo', None),
+        ('{"node_name": "-"}', None),
+        ("", None),
+    ],
+)
+def test_what_is_kept_is_read_as_far_as_it_can_be(
+    box: Tools, programs: Programs, kept: str, told: str | None
+) -> None:
+    (box.root / doing.KEPT).write_text(kept)
+
+    doing.restore_network(box)
+
+    shown: Any = doing.show_network(ShowNetwork(), box)
+    assert shown["kept"]["node_name"] == told
+
+
 def test_an_empty_plan_goes_back_to_what_the_image_does(box: Tools, programs: Programs) -> None:
     doing.set_network(order(STATIC, confirm_within_seconds=0), box)
     doing.set_network(order({}, confirm_within_seconds=0), box)

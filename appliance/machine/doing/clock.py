@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from appliance.machine.ask import Facts
 from appliance.machine.clock import TimeServer, chrony_file
@@ -44,5 +44,8 @@ def _lay_out(servers: tuple[TimeServer, ...], tools: Tools) -> None:
 
 
 def _kept(tools: Tools) -> tuple[TimeServer, ...]:
-    text = tools.read(KEPT)
-    return _Servers.validate_json(text) if text else ()
+    """Return what is kept; nothing, so the image's own, if it cannot be read."""
+    try:
+        return _Servers.validate_json(tools.read(KEPT) or "[]", extra="ignore")
+    except ValidationError:
+        return ()

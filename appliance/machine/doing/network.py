@@ -136,8 +136,14 @@ def _lay_out(plan: NetworkPlan, tools: Tools) -> None:
 
 
 def _kept(tools: Tools) -> NetworkPlan:
-    text = tools.read(KEPT)
-    return NetworkPlan.model_validate_json(text) if text else NetworkPlan()
+    """Return what is kept; what a later version wrote into it besides is left out.
+
+    What cannot be read at all counts as nothing: better every card asks the network than none.
+    """
+    try:
+        return NetworkPlan.model_validate_json(tools.read(KEPT) or "{}", extra="ignore")
+    except ValidationError:
+        return NetworkPlan()
 
 
 def _trial(tools: Tools) -> Trial | None:

@@ -16,7 +16,7 @@ from appliance.machine.orders import write_order
 
 SOCKET: Final = Path("/run/coffer-machine.socket")
 MOST_LINE_BYTES: Final = 4 << 20
-ANSWER_SECONDS: Final = 120.0
+ANSWER_SECONDS: Final = 600.0
 
 Facts = Mapping[str, JsonValue]
 

@@ -1,0 +1,68 @@
+"""The machine ordered about from afar: operator, agent, helper and systemd all take part."""
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from image.vm import Machine
+from tests.vm import screen
+from tests.vm.operators.operator import Operator, read_code
+
+RESTART_SECONDS = 900.0
+
+
+def enrolled(machine: Machine, home: Path) -> Operator:
+    home.mkdir()
+    operator = Operator(home=home)
+    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(machine))
+    return operator
+
+
+def order(operator: Operator, *words: str, given: str = "") -> dict[str, Any]:
+    return dict(operator.ask("box", "machine", *words, given=given))
+
+
+def test_an_operator_sets_the_machine_up_and_looks_after_it(ready: Machine, tmp_path: Path) -> None:
+    operator = enrolled(ready, tmp_path / "home")
+
+    (card,) = order(operator, "network")["interfaces"]
+    trial = order(operator, "set-network", card, "--dhcp", "yes", "--node-name", "ward-7")
+    kept = order(operator, "confirm-network")
+    clock = order(operator, "set-time-servers", "192.0.2.5", "--insecure-ntp")
+    first = order(operator, "add-recovery-key", "--yes")["recovery_key"]
+    bound = order(operator, "bind-disk", "--by-recovery-key", given=f"{first}\n")
+    second = order(operator, "add-recovery-key", "--yes")["recovery_key"]
+    log = order(operator, "logs", "--unit", "coffer.service")
+    order(operator, "support-bundle", str(tmp_path / "fault.tar.gz"))
+
+    assert trial["trial"]["node_name"] == kept["kept"]["node_name"] == "ward-7"
+    assert kept["trial"] is None
+    assert clock["servers"] == [{"name": "192.0.2.5", "nts": False}]
+    assert sorted(bound["kinds"]) == ["recovery", "tpm2"]
+    assert first != second
+    assert log["entries"]
+    with tarfile.open(tmp_path / "fault.tar.gz") as bundle:
+        assert "coffer-support/MANIFEST.json" in bundle.getnames()
+        files = [bundle.extractfile(name) for name in bundle.getnames()]
+        told = b"".join(file.read() for file in files if file)
+    assert not [key for key in (first, second, "ward-7") if key.encode() in told]
+
+
+def test_a_factory_reset_gives_the_machine_a_first_day_again(
+    ready: Machine, tmp_path: Path
+) -> None:
+    operator = enrolled(ready, tmp_path / "home")
+    before = operator.ask("box", "node", "show")["node_id"]
+    serial_number = order(operator, "hardware")["serial_number"]
+
+    done = order(operator, "factory-reset", "--serial-number", serial_number)
+
+    assert done["tpm_cleared"] is True
+    ready.wait_for(lambda said: "BdsDxe" in said, "start of the firmware", RESTART_SECONDS)
+    said = ready.wait_for(
+        lambda text: screen.is_settled(text[text.rfind("BdsDxe") :]), "first day", RESTART_SECONDS
+    )
+    assert screen.is_settled(said)
+    again = enrolled(ready, tmp_path / "another")  # by a set-up code: there is no operator
+    assert again.ask("box", "node", "show")["node_id"] != before
+    assert order(again, "disk-keys")["kinds"] == ["tpm2"]

@@ -43,9 +43,9 @@ bench:  ## run every benchmark quickly; `.venv/bin/python -m bench` says what th
 	@.ci/setup demo
 	@$(PYTHON) -m bench all --quick
 
-image:  ## make the appliance's disk image in image/out; as root or with sudo
+image:  ## make the appliance's disk image in image/out; as root or with sudo; PROFILES="qat fpga nvidia" adds drivers
 	@.ci/setup image
-	@$(AS_ROOT) $(PYTHON) -m image build $(if $(QUICK),--quick)
+	@$(AS_ROOT) $(PYTHON) -m image build $(if $(QUICK),--quick) $(addprefix --profile=,$(PROFILES))
 
 image-keys:  ## make the development keys that images are signed with, outside the tree
 	@.ci/setup image

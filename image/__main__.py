@@ -42,6 +42,13 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="take the packages that the last quick build installed"
     )
     build.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="what it has beyond the base, such as qat, fpga or nvidia; may be given several times",
+    )
+    build.add_argument(
         "--snapshot",
         action="append",
         default=[],
@@ -74,7 +81,11 @@ def _build(asked: argparse.Namespace) -> None:
     from image import pipeline
 
     disk = pipeline.build_image(
-        _say, is_quick=asked.quick, is_signed=not asked.unsigned, snapshots=asked.snapshot
+        _say,
+        is_quick=asked.quick,
+        is_signed=not asked.unsigned,
+        snapshots=asked.snapshot,
+        profiles=asked.profile,
     )
     _say(pipeline.describe(disk))
 
@@ -103,7 +114,7 @@ def _lock(_: argparse.Namespace) -> None:
     from image import lock, mirror, resolve
 
     today = datetime.datetime.now(datetime.UTC).date()
-    chosen = resolve.resolve(mirror.read_mirror(), resolve.wanted(), today=today)
+    chosen = resolve.resolve_all(mirror.read_mirror(), today=today)
     before = lock.read() if lock.FILE.exists() else None
     lock.FILE.write_text(lock.format_lock(chosen), encoding="utf-8")
     for line in lock.changes(before, chosen):

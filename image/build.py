@@ -19,6 +19,7 @@ class Build:
 
     version: of the image, as systemd-sysupdate compares versions
     epoch_seconds: since 1970; no file in the image is younger
+    profiles: folders of image/definition/mkosi.profiles, in order: what it has beyond the base
     is_quick: take the packages that the last quick build installed, newer ones or not
     archive: where the packages of the lock lie
     workspace: on one file system with ``out``; whatever is in it may go
@@ -33,6 +34,7 @@ class Build:
     cache: Path
     workspace: Path
     out: Path
+    profiles: tuple[str, ...] = ()
     is_quick: bool = False
 
     @property
@@ -42,8 +44,8 @@ class Build:
 
     @property
     def chosen(self) -> str:
-        """What names the packages of the image and its initrd: a part of the lock's hash."""
-        return f"{self.lock.digest('image')[:8]}{self.lock.digest('initrd')[:8]}"
+        """What names the packages of the image and its initrd: parts of the lock's hashes."""
+        return "".join(self.lock.digest(name)[:8] for name in ("image", "initrd", *self.profiles))
 
     @property
     def staged(self) -> Path:

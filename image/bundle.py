@@ -24,6 +24,7 @@ from securesystemslib.signer import (  # type: ignore[attr-defined] # public, bu
     SSlibKey,
 )
 
+from firmware.boot.pe import parse_image
 from image import places
 from image.build import Build
 from image.errors import ImageError, KeyRefused
@@ -52,16 +53,32 @@ def write(build: Build) -> Path:
     """
     made = build.workspace / "output"
     bundle = made / f"coffer_{build.version}.bundle"
+    image = image_name((made / f"coffer_{build.version}.efi").read_bytes())
     write_bundle(
         find_parts(made, build.version),
         bundle,
         version=build.version,
         created=build.epoch_seconds,
         signers=signers(build.keys),
+        image=image,
     )
-    index = write_index(bundle, build.version, build.epoch_seconds, signers(build.keys))
+    index = write_index(
+        bundle, build.version, build.epoch_seconds, signers(build.keys), image=image
+    )
     (made / f"coffer_{build.version}.index.json").write_bytes(index)
     return bundle
+
+
+def image_name(kernel: bytes) -> str:
+    """Return what an update of an image must be of: as os-release in its kernel image says.
+
+    An image of other profiles has another name, and is no update of one without.
+    """
+    found = parse_image(kernel)
+    texts = [found.contents(one) for one in found.sections if one.name == ".osrel"]
+    lines = b"".join(texts).rstrip(b"\0").decode().splitlines()
+    said = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
+    return "-".join(word for word in (IMAGE, said.get("VARIANT_ID")) if word)
 
 
 def find_parts(made: Path, version: str) -> dict[str, Path]:
@@ -89,12 +106,13 @@ def write_bundle(
     version: str,
     created: int,
     signers: Sequence[Signer],
+    image: str = IMAGE,
     change: Callable[[dict[str, Any]], None] = lambda manifest: None,
 ) -> None:
     """Write a bundle of these files. change: may alter the manifest before it is signed."""
     manifest = {
         "format": 1,
-        "image": IMAGE,
+        "image": image,
         "version": version,
         "architecture": ARCHITECTURE,
         "created": created,
@@ -113,14 +131,16 @@ def write_bundle(
                 _copy(source, count, out.write)
 
 
-def write_index(bundle: Path, version: str, now: int, signers: Sequence[Signer]) -> bytes:
+def write_index(
+    bundle: Path, version: str, now: int, signers: Sequence[Signer], *, image: str = IMAGE
+) -> bytes:
     """Return the signed word on which bundle is the newest, good for a month."""
     digest = hashlib.sha256()
     with bundle.open("rb") as source:
         _copy(source, bundle.stat().st_size, digest.update)
     index = {
         "format": 1,
-        "image": IMAGE,
+        "image": image,
         "architecture": ARCHITECTURE,
         "version": version,
         "created": now,

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from image.errors import LockError
 from image.mirror import SUITE
 
 FILE: Final = Path(__file__).with_name("lock.toml")
+# What each image needs. Others are of a profile, by its name, or ``drivers``: built, not installed.
 SETS: Final = ("image", "initrd", "tools")
 REMEDY: Final = "write the lock anew, read what changed, and commit it: make image-lock"
 _HEADER: Final = (
@@ -53,6 +54,12 @@ class Lock:
     def of(self, name: str) -> tuple[Package, ...]:
         """Return the packages of one set."""
         return tuple(package for package in self.packages if name in package.sets)
+
+    def only(self, sets: Iterable[str]) -> "Lock":
+        """Return the lock of what some sets need."""
+        wanted = frozenset(sets)
+        needed = tuple(one for one in self.packages if not wanted.isdisjoint(one.sets))
+        return replace(self, packages=needed)
 
     def digest(self, name: str) -> str:
         """Return one hash over all packages of a set, in hexadecimal."""

@@ -22,7 +22,7 @@ def write(build: Build, output: Output, wheels: Wheels) -> Inventory:
     initrd = tuple(one for one in build.lock.of("initrd") if one not in installed)
     contents = ownership.read_contents((*installed, *initrd), build.archive)
     own = {name: one for name, one in contents.items() if name in {p.name for p in installed}}
-    known = ownership.owners(own, wheels, (places.DEFINITION / "mkosi.extra", build.staged))
+    known = ownership.owners(own, wheels, (*places.own_trees(build.profiles), build.staged))
     found = inventory.take(output, build.toolchain, known)
     output.file("files.json").write_text(inventory.format_inventory(found), encoding="utf-8")
     inventory.require_covered(found)

@@ -9,6 +9,8 @@ from typing import Final
 from image.errors import ImageError
 
 SUITE: Final = "trixie"
+# Firmware and libraries of cards are not in main; nothing else may come from the others.
+COMPONENTS: Final = "main contrib non-free non-free-firmware"
 KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _ASK: Final = (
     "apt-get",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from firmware.cards.catalogue import Profile
 from image import (
     bundle,
     keys,
@@ -26,6 +27,7 @@ from image import (
     toolchain,
 )
 from image.build import Build
+from image.drivers import recipes, support
 from image.errors import ImageError
 from image.sign import Output
 from image.signing import Signer, Token
@@ -45,14 +47,18 @@ def build_image(
     is_quick: bool = False,
     is_signed: bool = True,
     snapshots: Sequence[str] = (),
+    profiles: Sequence[str] = (),
 ) -> Path:
     """Make the disk image and all that goes with it in ``image/out``; return the disk.
 
     is_signed: else stop at the unsigned one, which :func:`sign_image` takes up
+    profiles: folders of image/definition/mkosi.profiles: what it has beyond the base
     snapshots: URIs of archives that have packages which the mirror has no more
     Raises: ImageError, with cause and remedy.
     """
-    build = prepare(say, is_quick=is_quick, snapshots=snapshots)
+    build = prepare(say, is_quick=is_quick, snapshots=snapshots, profiles=profiles)
+    for gap in support.gaps(build.profiles):
+        say(gap)
     say("laying out Coffer")
     packages = staging.lay_out(build)
     say("making the disk")
@@ -97,6 +103,7 @@ def prepare(
     *,
     is_quick: bool,
     snapshots: Sequence[str],
+    profiles: Sequence[str] = (),
     token: Token | None = None,
 ) -> Build:
     """Gather all inputs of a build.
@@ -110,9 +117,13 @@ def prepare(
     log.unlink(missing_ok=True)
     signing = keys.read(places.keys(), in_token=token.holds if token else ())
     locked = lock.read()
-    lock.require_complete(locked, resolve.wanted())
+    chosen = require_profiles(profiles)
+    added = resolve.wanted_of_profiles()
+    lock.require_complete(locked, resolve.wanted() | {name: added[name] for name in chosen})
+    built = ("drivers",) if recipes.of_profiles(recipes.read(), chosen) else ()
+    needed = locked.only((*lock.SETS, *chosen, *built))
     say("preparing the packages and the tools")
-    archive = repository.prepare(locked, [*mirror.read_mirror().uris, *snapshots])
+    archive = repository.prepare(needed, [*mirror.read_mirror().uris, *snapshots])
     tools = toolchain.prepare(archive, log)
     workspace = places.cache() / "work"
     workspace.mkdir(parents=True, exist_ok=True)
@@ -127,8 +138,21 @@ def prepare(
         cache=places.cache(),
         workspace=workspace,
         out=places.OUT,
+        profiles=chosen,
         is_quick=is_quick,
     )
+
+
+def require_profiles(names: Sequence[str]) -> tuple[str, ...]:
+    """Return profiles in the order of their names, each once; the base is in all images.
+
+    Raises: ImageError if there is none of a name.
+    """
+    known = sorted(resolve.wanted_of_profiles())
+    for name in names:
+        if name not in (*known, Profile.BASE.value):
+            raise ImageError(f"there is no profile {name}", f"choose of {', '.join(known)}")
+    return tuple(name for name in known if name in names)
 
 
 def require_root() -> None:
@@ -229,6 +253,7 @@ def mkosi_command(build: Build) -> list[str]:
         "seed": build.seed,
     }
     words = [f"--{name}={value}" for name, value in settings.items()]
+    words += [f"--profile={name}" for name in build.profiles]
     if build.is_quick:
         words += ["--incremental=yes", f"--cache-directory={top / 'installed' / build.chosen}"]
     return ["mkosi", "--force", *words]

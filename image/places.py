@@ -1,13 +1,21 @@
 """Where things lie that are no part of the tree: downloads, the toolchain, keys."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 TREE: Final = Path(__file__).resolve().parents[1]
 DEFINITION: Final = Path(__file__).resolve().with_name("definition")
+PROFILES: Final = DEFINITION / "mkosi.profiles"
 OUT: Final = Path(__file__).resolve().with_name("out")
 UNSIGNED: Final = OUT / "unsigned"
+
+
+def own_trees(profiles: Iterable[str]) -> tuple[Path, ...]:
+    """Return the folders of the tree that are laid over Debian's files, of an image's profiles."""
+    folders = (DEFINITION, *(PROFILES / name for name in profiles))
+    return tuple(folder / "mkosi.extra" for folder in folders)
 
 
 def cache() -> Path:

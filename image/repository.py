@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from image import places
 from image.errors import LockError
-from image.lock import REMEDY, SETS, Lock, Package
+from image.lock import REMEDY, Lock, Package
 from image.mirror import SUITE
 
 _AT_ONCE: Final = 4
@@ -28,14 +28,15 @@ _TRIES: Final = 4
 
 
 def prepare(lock: Lock, sources: Sequence[str]) -> Path:
-    """Return the archive's folder, made unless it is there.
+    """Return the archive's folder, made unless it is there; the packages lie in its ``pool``.
 
     sources: URIs of archives that may have what the cache has not, in order
     Raises: LockError if a package cannot be had, or is not what the lock says.
     """
     packages = places.cache() / "debs"
     packages.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256("".join(map(lock.digest, SETS)).encode()).hexdigest()
+    sets = sorted({name for one in lock.packages for name in one.sets})
+    digest = hashlib.sha256("".join(map(lock.digest, sets)).encode()).hexdigest()
     archive = places.cache() / f"archive-{digest[:16]}"
     if not archive.exists():
         with ThreadPoolExecutor(_AT_ONCE) as at_once:

@@ -9,13 +9,15 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
 
 from image import command, places, toolchain
+from image.drivers import recipes
 from image.errors import LockError
 from image.lock import Lock, Package
-from image.mirror import Mirror
+from image.mirror import COMPONENTS, Mirror
 
 # What mkosi installs before anything else, and mmdebstrap likewise for a system that can run.
 _FIRST: Final = ("?essential", "base-files")
@@ -55,7 +57,38 @@ def read_packages(definition: Path) -> tuple[str, ...]:
     """Return the packages that a file of mkosi's asks for."""
     parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
     parser.read(definition, encoding="utf-8")
-    return tuple(parser["Content"]["packages"].split())
+    return tuple(parser["Content"].get("packages", "").split())
+
+
+def wanted_of_profiles() -> dict[str, tuple[str, ...]]:
+    """Return what each profile adds to what apt is asked for, by the profile's name."""
+    return {
+        folder.name: read_packages(folder / "mkosi.conf")
+        for folder in sorted(places.PROFILES.iterdir())
+    }
+
+
+def resolve_all(mirror: Mirror, *, today: datetime.date) -> Lock:
+    """Return the lock of everything: the images, their profiles, and what drivers are built of.
+
+    Only what profiles and drivers ask for may come from outside of Debian's main archive.
+    Raises: as :func:`resolve`; ImageError if the image has not one kernel.
+    """
+    chosen = resolve(mirror, wanted(), today=today)
+    image = [one.name for one in chosen.of("image")]
+    profiles = {name: (*image, *more) for name, more in wanted_of_profiles().items() if more}
+    drivers = recipes.packages(recipes.find_kernel(image))
+    added = resolve(
+        mirror, profiles, today=today, components=COMPONENTS, fetched={"drivers": drivers}
+    )
+    known = {one.name: one for one in chosen.packages}
+    for one in added.packages:
+        before = known.get(one.name)
+        if before is None:
+            known[one.name] = one
+        elif "image" not in before.sets:
+            known[one.name] = replace(before, sets=(*before.sets, *one.sets))
+    return replace(chosen, packages=tuple(sorted(known.values())))
 
 
 def resolve(
@@ -64,9 +97,11 @@ def resolve(
     *,
     today: datetime.date,
     components: str = "main",
+    fetched: Mapping[str, Iterable[str]] = MappingProxyType({}),
 ) -> Lock:
     """Return the newest packages of the mirror that satisfy each set; some seconds.
 
+    fetched: sets of packages that nobody installs, so what they depend on is left out
     Raises: CommandFailed if a set cannot be satisfied, LockError if apt's answer has no hashes.
     """
     with tempfile.TemporaryDirectory(prefix="coffer-lock-") as name:
@@ -74,9 +109,11 @@ def resolve(
         environment = _set_up(top, mirror, components)
         command.run(["apt-get", "update", "-q"], remedy=_REMEDY, environment=environment)
         found: dict[str, Package] = {}
-        for kind, names in asked.items():
+        verbs = [("install", *one) for one in asked.items()]
+        verbs += [("download", *one) for one in fetched.items()]
+        for verb, kind, names in verbs:
             said = command.run(
-                ["apt-get", "--yes", "--print-uris", "install", *names],
+                ["apt-get", "--yes", "--print-uris", verb, *names],
                 remedy=_REMEDY,
                 environment=environment,
             )

@@ -6,6 +6,8 @@ from typing import Final
 
 from image import bundle, places, wheels
 from image.build import Build
+from image.drivers import recipes
+from image.drivers.workshop import Workshop
 from image.wheels import Wheels
 
 UNITS: Final = places.TREE / "appliance" / "units"
@@ -44,7 +46,16 @@ def lay_out(build: Build) -> Wheels:
     _lay_out_loader(build.staged)
     (build.staged / "usr/lib/coffer").mkdir(parents=True, exist_ok=True)
     (build.staged / "usr/lib/coffer/update-keys.json").write_bytes(bundle.trusted(build.keys))
+    _lay_out_drivers(build)
     return wheels.build(build.toolchain, build.log)
+
+
+def _lay_out_drivers(build: Build) -> None:
+    """Put the modules of the profiles where the image has modules, signed."""
+    wanted = recipes.of_profiles(recipes.read(), build.profiles)
+    if wanted:
+        workshop = Workshop.of_lock(build.lock, build.archive, build.toolchain, build.log)
+        workshop.install(wanted, build.staged, build.keys.named("modules"))
 
 
 def _lay_out_units(root: Path) -> None:

@@ -17,8 +17,10 @@ _ARCHITECTURES: Final = {"x86_64": "x86-64", "aarch64": "arm64"}
 def read_here() -> Here:
     """Return what runs here at this moment; outside the appliance it has no version."""
     release = platform.freedesktop_os_release()
+    # An image with other drivers has another name, and is no update of this one.
+    names = (release.get("IMAGE_ID"), release.get("VARIANT_ID"))
     return Here(
-        image=release.get("IMAGE_ID", ""),
+        image="-".join(name for name in names if name),
         version=release.get("IMAGE_VERSION", ""),
         architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
         floor="",

@@ -81,10 +81,15 @@ def _faults(recipes: Iterable[Recipe]) -> Iterator[str]:
     yield from (f"{name} stands there twice" for name, count in counted if count > 1)
 
 
-def of_profiles(recipes: Iterable[Recipe], profiles: Iterable[Profile]) -> tuple[Recipe, ...]:
-    """Return the recipes of an image with these profiles."""
+def packages(kernel: str) -> tuple[str, ...]:
+    """Return the packages that all recipes are built of, for one kernel."""
+    return (*header_packages(kernel), *sorted({one.package for one in read()}))
+
+
+def of_profiles(recipes: Iterable[Recipe], profiles: Iterable[str]) -> tuple[Recipe, ...]:
+    """Return the recipes of an image with these profiles; some profiles have none."""
     wanted = frozenset(profiles)
-    return tuple(one for one in recipes if one.profile in wanted)
+    return tuple(one for one in recipes if one.profile.value in wanted)
 
 
 _KERNEL: Final = re.compile(r"linux-image-((\d+\.\d+\.\d+\S*?)(?:-cloud|-rt)?-amd64)")

@@ -11,9 +11,10 @@ import msgspec
 
 from image import places
 from image.drivers.module_file import read_module
-from image.drivers.recipes import PATCHES, Recipe, header_packages
+from image.drivers.recipes import PATCHES, Recipe, find_kernel, header_packages
 from image.errors import ImageError
 from image.keys import Key
+from image.lock import Lock
 from image.toolchain import TOP, Place, Toolchain
 
 # Where depmod looks first, and what the definition's exclusions do not name.
@@ -38,6 +39,21 @@ class Workshop:
     files: Mapping[str, str]
     toolchain: Toolchain
     log: Path
+
+    @classmethod
+    def of_lock(cls, lock: Lock, archive: Path, toolchain: Toolchain, log: Path) -> "Workshop":
+        """Return the workshop for the kernel of a lock's image.
+
+        archive: has the packages of the lock's set ``drivers``
+        Raises: ImageError if the image has not one kernel.
+        """
+        return cls(
+            kernel=find_kernel(one.name for one in lock.of("image")),
+            packages=archive / "pool",
+            files={one.name: one.file_name for one in lock.of("drivers")},
+            toolchain=toolchain,
+            log=log,
+        )
 
     def build(self, recipe: Recipe) -> Path:
         """Return the folder of a recipe's modules, unsigned; built unless the cache has it.

@@ -1,5 +1,6 @@
 """Operators of real nodes: each with a home folder, at the command line or in process."""
 
+import io
 import json
 import os
 import socket
@@ -7,13 +8,16 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Final
+
+import pytest
 
 from appliance.api import agent_pb2 as pb
 from appliance.api import agent_pb2_grpc as stubs
 from appliance.api.client import Client
+from appliance.cli.__main__ import run as run_command
 from appliance.identity.certificates import Leaf
 from appliance.identity.keys import FileKey
 from appliance.peering.diagnosis import _context
@@ -74,11 +78,10 @@ class Person:
 
     def enrol(self, box: Box, code: str | None = None) -> Remote:
         """Become an operator, without the command line."""
-        host, _, port = box.at.rpartition(":")
         made = enrol(
             name=box.name,
             address=box.at,
-            enrolment=f"{host}:{int(port) + 1}",
+            enrolment=f"127.0.0.1:{box.operators_port + 1}",
             code=box.code() if code is None else code,
             key=self.key,
             operator=self.home.name,
@@ -106,10 +109,17 @@ class Person:
         )
 
     def told(self, *words: str, typed: str = "", **environment: str) -> Any:
-        """Run one command that should succeed, and return its JSON."""
-        ran = self.run(*words, "--json", typed=typed, **environment)
-        assert ran.returncode == 0, ran.stderr
-        return json.loads(ran.stdout.splitlines()[-1])
+        """Run one command that should succeed, in this process, and return its JSON."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.delenv("COFFER_AT", raising=False)
+            patch.delenv("XDG_CONFIG_HOME", raising=False)
+            for name, value in ({"HOME": str(self.home)} | environment).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "stdin", io.StringIO(typed))
+            code = run_command([*words, "--json"])
+        assert code == 0, err.getvalue()
+        return json.loads(out.getvalue().splitlines()[-1])
 
 
 def first_answer(

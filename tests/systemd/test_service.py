@@ -58,13 +58,26 @@ def test_a_job_runs_in_a_unit_of_its_own(booted: Machine, box: BoxedNode, labora
     assert all(unit.startswith("coffer-worker@") for unit in eventually(booted.workers))
 
 
+def test_a_worker_reads_a_table_that_an_operator_sent(box: BoxedNode) -> None:
+    content = b"id\na\nb\n"
+    head = pb.UploadTableRequest(name="sent", suffix=".csv", size_bytes=len(content))
+    parts = [head, pb.UploadTableRequest(chunk=content)]
+
+    place = box.datasets.UploadTable(iter(parts)).path
+
+    assert place.startswith("/var/lib/coffer/tables/sent-")
+    request = pb.AddDatasetRequest(name="sent", path=place, key=["id"])
+    assert box.datasets.AddDataset(request).row_count == 2
+
+
 def test_a_worker_sees_neither_key_nor_database_nor_network(
     booted: Machine, box: BoxedNode
 ) -> None:
     pid = eventually(lambda: worker_pids(booted))[0]
     inside = ("nsenter", f"--target={pid}", "--mount", "--net", "--")
 
-    assert booted.run(*inside, "ls", "-A", "/var/lib/coffer").split() == ["jobs", "scratch"]
+    seen = booted.run(*inside, "ls", "-A", "/var/lib/coffer").split()
+    assert seen == ["jobs", "scratch", "tables"]
     interfaces = booted.run(*inside, "cat", "/proc/net/dev").splitlines()[2:]
     assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]
     status = dict(

@@ -5,6 +5,7 @@ sends is waited for. What travels is the same.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +23,10 @@ from appliance.peering.allowance import Allowances
 from services.errors import ProtocolError, ServiceError
 
 REQUEST_SECONDS: Final = 10.0
+# How the names of methods begin that change nothing.
+_READING: Final = ("Show", "List", "Get", "Read", "Watch")
+
+log = logging.getLogger(__name__)
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Requests: TypeAlias = AsyncIterator[bytes]
@@ -116,6 +121,8 @@ class Guard(ServerInterceptor):
         visitor = self._identify(context)
         if not admits(method, visitor.kind):
             raise NotAdmitted(f"{visitor.kind.value} may not call {method}")
+        if visitor.kind is Caller.OPERATOR and not _is_reading(method):
+            log.info("operator %s calls %s", visitor.name, method)
         quota = self._quotas.get(visitor.kind)
         if quota is None:
             yield None
@@ -131,6 +138,10 @@ class Guard(ServerInterceptor):
             self._open[visitor.name] -= 1
             if not self._open[visitor.name]:
                 del self._open[visitor.name]
+
+
+def _is_reading(method: str) -> bool:
+    return method.rpartition("/")[2].startswith(_READING)
 
 
 async def _answer(

@@ -1,7 +1,7 @@
 """The way to a node from afar: TLS 1.3, the node's pinned key there, the operator's here."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import grpc
@@ -14,6 +14,9 @@ from appliance.peering.diagnosis import Cause, Suspect, probe
 from appliance.remote.folder import Remote
 
 MOST_REPLY_BYTES: Final = 64 << 20
+# Longer than any job, lest who watches one be turned away at its end. Its key is in memory alone,
+# and what ends an operator's rights is that the node forgets the pin.
+_LEAF_LIFE: Final = timedelta(days=8)
 
 # What an operator can do about it, where it is not what a peer's would.
 _REMEDIES: Final[Mapping[Cause, str]] = {
@@ -36,7 +39,7 @@ class RemoteWay:
 
     def __init__(self, remote: Remote, key: IdentityKey) -> None:
         self._remote = remote
-        self._keeper = LeafKeeper(key, now=_now)
+        self._keeper = LeafKeeper(key, now=_now, life=_LEAF_LIFE)
 
     def open(self) -> grpc.Channel:
         """Return a channel that the pinned node alone can answer."""

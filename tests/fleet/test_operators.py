@@ -167,6 +167,8 @@ def test_who_removes_himself_hears_that_it_is_done(tmp_path: Path, box: Box) -> 
 
         with pytest.raises((Refused, Unreachable)):
             client.show_node()
+    called = f"operator {alice.key.node_id} calls /coffer.agent.v1.Operators/RemoveOperator"
+    assert called in box.log.read_text()
 
 
 def test_another_node_at_the_address_is_refused(tmp_path: Path) -> None:

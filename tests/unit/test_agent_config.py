@@ -1,3 +1,5 @@
+import socket
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,18 @@ def test_defaults_need_no_file(tmp_path: Path) -> None:
     assert config.listen_port == 7443
     assert config.pairing_listen == "0.0.0.0:7444"
     assert config.api_socket == tmp_path / "api.sock"
+
+
+@pytest.mark.parametrize("name", ["coffer", "box.example.org"])
+def test_peers_are_told_a_full_name_or_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: name)
+
+    host, _, port = read_config(tmp_path, {}).reachable_at.rpartition(":")
+
+    assert port == "7443"
+    assert host == name if "." in name else ip_address(host).version == 4
 
 
 def test_command_line_overrides_the_file(tmp_path: Path) -> None:
@@ -77,3 +91,40 @@ def test_the_pairing_port_is_not_the_peer_port(tmp_path: Path) -> None:
 def test_after_the_last_port_comes_no_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="pairing_port must be named"):
         read_config(tmp_path, {"listen": "127.0.0.1:65535"})
+
+
+def test_operators_have_no_port_unless_one_is_named(tmp_path: Path) -> None:
+    config = read_config(tmp_path, {})
+
+    assert (config.operators_listen, config.enrolment_listen, config.console_uid) == ("", "", None)
+
+
+def test_new_operators_come_to_the_next_port(tmp_path: Path) -> None:
+    given = {"operators_listen": "192.0.2.7:7445", "listen": "192.0.2.7:7443"}
+
+    config = read_config(tmp_path, given)
+
+    assert config.enrolment_listen == "192.0.2.7:7446"
+    assert config.operators_reachable_at == "192.0.2.7:7445"
+    other = read_config(tmp_path, given | {"enrolment_port": 9})
+    assert other.enrolment_listen == "192.0.2.7:9"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"operators_listen": "h:7443"},
+        {"operators_listen": "h:7444"},
+        {"operators_listen": "h:7442"},
+        {"operators_listen": "h:1", "enrolment_port": 1},
+        {"operators_listen": "h:65535"},
+        {"operators_listen": "7445"},
+        {"console_user": "nobody-of-this-name"},
+        {"most_upload_bytes": 1},
+    ],
+)
+def test_settings_of_operators_that_do_not_fit_are_refused(
+    tmp_path: Path, given: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigError):
+        read_config(tmp_path, given)

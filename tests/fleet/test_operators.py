@@ -1,8 +1,10 @@
 """Nodes administered from afar: real agents, real TLS, and the command line as operators use it."""
 
+import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from appliance.api.client import Refused, Unreachable
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
 from appliance.operators.code import SetUpCode
+from appliance.peering.tls import MOST_CONNECTIONS
 from appliance.remote.errors import EnrolmentFailed
 from tests.fleet.afar import Box, Person, boxes, first_answer
 from tests.fleet.nodes import eventually, pair, write_ids
@@ -306,3 +309,19 @@ def test_two_nodes_administered_from_afar_pair_and_run_an_intersection(tmp_path:
         assert not list(tmp_path.glob(".coffer-*"))
         with pytest.raises(Refused, match="no output"), alice.client(hospital) as client:
             b"".join(client.read_result(job, "../../identity/identity.key"))
+
+
+def test_silent_connections_do_not_keep_an_operator_out_for_long(tmp_path: Path, box: Box) -> None:
+    alice = Person(tmp_path / "alice")
+    alice.enrol(box)
+
+    with ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS):
+            stack.enter_context(socket.create_connection(("127.0.0.1", box.operators_port)))
+
+        def is_let_in() -> bool:
+            with suppress(Unreachable), alice.client(box) as client:
+                return bool(client.show_node().name)
+            return False
+
+        assert eventually(is_let_in, seconds=40)

@@ -1,8 +1,9 @@
-"""Real systemd-cryptenroll and real software TPMs: keys of a volume, and what a reset ends.
+"""Real systemd-cryptenroll, systemd-repart and software TPMs: keys of a volume, and its end.
 
 No machine is started: the volume is a file, and a TPM a process that listens on the loopback.
 """
 
+import json
 import shutil
 import socket
 import subprocess
@@ -14,16 +15,21 @@ from pathlib import Path
 import pytest
 
 from appliance.machine.doing import disk_keys
-from appliance.machine.doing.factory_reset import TPM2_CLEAR
+from appliance.machine.doing.factory_reset import HEADER_BYTES, TPM2_CLEAR
 from appliance.machine.errors import ProgramFailed
 from appliance.machine.orders import AddRecoveryKey, BindDisk, ShowDiskKeys
 from appliance.machine.tools import PROGRAM_SECONDS, Tools, run_program
+from image.places import DEFINITION
 from image.toolchain import Place, Toolchain
 from tests.fleet.nodes import eventually
 from tests.unit.machine_doubles import root_below
 
 INSIDE = Path("/machine-of-test")
 SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+UNITS = DEFINITION / "mkosi.extra/usr/lib/systemd/system"
+DISK_BYTES = 3000 << 20
+VAR = "coffer-var"
+LUKS = b"LUKS\xba\xbe"
 WRONG_KEY = "-".join(["cbdefghi"] * 8)
 
 
@@ -162,3 +168,49 @@ def test_after_the_tpm_was_cleared_no_older_copy_of_the_disk_opens_by_it(box: Bo
     # What a TPM cannot end, and SECURITY.md says so: the recovery key opens the older copy.
     disk_keys.bind_disk(BindDisk(recovery_key=key), box.orders)
     assert kinds(box) == ["recovery", "tpm2"]
+
+
+def repartition(box: Box, unit: str, *more: str) -> None:
+    """Run what a unit of the image runs, on a disk that is a file."""
+    (line,) = [
+        line for line in (UNITS / unit).read_text().splitlines() if line.startswith("ExecStart=/")
+    ]
+    words = line.removeprefix("ExecStart=").split()
+    where = (f"--definitions={box.root / 'repart.d'}", "--offline=yes", f"--seed={'07' * 16}")
+    disk = str(box.root / "disk")
+    box.run(*words, *where, *more, "--tpm2-device=auto", disk, seconds=300)
+
+
+def start_of_var(box: Box) -> int:
+    """Return where the volume lies on the disk, in bytes."""
+    told = box.run("sfdisk", "--json", str(box.root / "disk"))
+    (var,) = [one for one in json.loads(told)["partitiontable"]["partitions"] if one["name"] == VAR]
+    return int(var["start"]) * 512
+
+
+def first_bytes(box: Box, place: int) -> bytes:
+    with (box.root / "disk").open("rb") as disk:
+        disk.seek(place)
+        return disk.read(len(LUKS))
+
+
+def test_a_volume_whose_header_is_gone_is_made_anew_by_the_reset_alone(box: Box) -> None:
+    shutil.copytree(UNITS.parents[1] / "repart.d", box.root / "repart.d")
+    for other in (box.root / "repart.d").glob("[12]*.conf"):
+        other.unlink()  # the two copies of /usr, which are no matter here
+    with (box.root / "disk").open("wb") as disk:
+        disk.truncate(DISK_BYTES)
+    first = "systemd-repart.service.d/50-coffer.conf"
+    repartition(box, first, "--empty=force")
+    start = start_of_var(box)
+    assert first_bytes(box, start) == LUKS
+    with (box.root / "disk").open("r+b") as disk:
+        disk.seek(start)
+        disk.write(bytes(HEADER_BYTES))
+
+    repartition(box, first)  # a start that nobody asked for a reset makes nothing anew
+    assert first_bytes(box, start) == bytes(len(LUKS))
+
+    repartition(box, "coffer-factory-reset.service")
+    assert start_of_var(box) == start
+    assert first_bytes(box, start) == LUKS

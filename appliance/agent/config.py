@@ -17,6 +17,8 @@ from services.errors import ConfigError, ServiceError
 
 FILE_NAME: Final = "coffer.toml"
 _LAST_PORT: Final = 65535
+# For documentation alone, so nobody has it; any address beyond this network would do.
+_ELSEWHERE: Final = ("192.0.2.1", 9)
 
 
 class ApplianceConfig(BaseModel):
@@ -111,7 +113,7 @@ class ApplianceConfig(BaseModel):
         if self.advertise:
             return self.advertise
         if self.listen_host in ("0.0.0.0", "[::]"):  # noqa: S104 - compared, not bound
-            return f"{socket.getfqdn()}:{self.listen_port}"
+            return f"{_own_host()}:{self.listen_port}"
         return self.listen
 
     @property
@@ -148,6 +150,23 @@ class ApplianceConfig(BaseModel):
     def api_socket(self) -> Path:
         """The Unix socket at which local callers reach the agent."""
         return self.state / SOCKET_NAME
+
+
+def _own_host() -> str:
+    """Return by what others reach this machine: its full name, or else its address.
+
+    A name without a domain means nothing to others, and all appliances begin with the same.
+    """
+    name = socket.getfqdn()
+    if "." in name:
+        return name
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_ELSEWHERE)  # chooses the way there, and sends nothing
+        except OSError:
+            return name
+        address: str = probe.getsockname()[0]
+        return address
 
 
 def _port_of(address: str) -> int:

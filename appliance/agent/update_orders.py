@@ -17,9 +17,9 @@ _ANSWER_SECONDS: Final = 120.0
 class HelpedByMachine:
     """Root's part, by orders to the machine's helper."""
 
-    def install(self) -> None:
-        """Begin to install the bundle that has come."""
-        self._order("install")
+    def install(self, *, from_stick: bool) -> None:
+        """Begin to install the bundle that has come, or the one on a USB stick."""
+        self._order("stick" if from_stick else "install")
 
     def cancel(self) -> None:
         """Stop the installation, or withdraw an update that waits for a restart."""
@@ -29,7 +29,7 @@ class HelpedByMachine:
         """Have the other slot start next."""
         self._order("other")
 
-    def _order(self, verb: Literal["install", "cancel", "other"]) -> None:
+    def _order(self, verb: Literal["install", "stick", "cancel", "other"]) -> None:
         ask(ChangeSlots(verb=verb), answer_seconds=_ANSWER_SECONDS)
 
 

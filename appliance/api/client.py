@@ -471,9 +471,14 @@ class Client:
         request = pb.CheckUpdateRequest()
         return self._ask("Updates/CheckUpdate", request, pb.CheckUpdateReply, patient=True)
 
-    def install_update(self, *, fetch: bool) -> Iterator[pb.UpdateProgress]:
-        """Yield how far the installation is until it has ended."""
-        request = pb.InstallUpdateRequest(fetch=fetch)
+    def install_update(
+        self, *, fetch: bool = False, from_stick: bool = False
+    ) -> Iterator[pb.UpdateProgress]:
+        """Yield how far the installation is until it has ended.
+
+        fetch: the newest bundle before; from_stick: the one on a USB stick; else the uploaded one.
+        """
+        request = pb.InstallUpdateRequest(fetch=fetch, from_stick=from_stick)
         yield from self._follow("Updates/InstallUpdate", request, pb.UpdateProgress)
 
     def cancel_update(self) -> pb.SlotsView:

@@ -420,10 +420,12 @@ class CheckUpdateReply(_message.Message):
     def __init__(self, version: _Optional[str] = ..., size_bytes: _Optional[int] = ..., created_milliseconds: _Optional[int] = ...) -> None: ...
 
 class InstallUpdateRequest(_message.Message):
-    __slots__ = ("fetch",)
+    __slots__ = ("fetch", "from_stick")
     FETCH_FIELD_NUMBER: _ClassVar[int]
+    FROM_STICK_FIELD_NUMBER: _ClassVar[int]
     fetch: bool
-    def __init__(self, fetch: _Optional[bool] = ...) -> None: ...
+    from_stick: bool
+    def __init__(self, fetch: _Optional[bool] = ..., from_stick: _Optional[bool] = ...) -> None: ...
 
 class UpdateProgress(_message.Message):
     __slots__ = ("stage", "done_bytes", "total_bytes", "version")

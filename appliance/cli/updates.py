@@ -59,14 +59,20 @@ def install(
         Path | None,
         typer.Argument(metavar="FILE", help="A bundle; without one, the newest of the server."),
     ] = None,
+    stick: Annotated[
+        bool, typer.Option("--stick", help="Take the bundle on a USB stick in the machine.")
+    ] = False,
     restart: Restart = False,
 ) -> None:
     """Verify a bundle and write it to the slot that does not run."""
     terminal = terminal_of(ctx)
+    if stick and bundle is not None:
+        raise NoSuchBundle("--stick and FILE are two bundles", remedy="name one of them")
     with terminal.connect() as client:
         if bundle is not None:
             _send(client, bundle, terminal.talk)
-        _follow(client.install_update(fetch=bundle is None), terminal.talk)
+        fetch = bundle is None and not stick
+        _follow(client.install_update(fetch=fetch, from_stick=stick), terminal.talk)
         found = client.show_slots()
         if restart and found.update.state == "ready":
             client.restart()

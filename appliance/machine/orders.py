@@ -134,7 +134,7 @@ class ChangeSlots(_Order):
     """Install the bundle that the agent has laid down, stop that, or have the other slot start."""
 
     kind: Literal["change-slots"] = "change-slots"
-    verb: Literal["install", "cancel", "other"]
+    verb: Literal["install", "stick", "cancel", "other"]
 
 
 class CollectSupport(_Order):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final, NoReturn
+from typing import BinaryIO, Final, NoReturn
 
 from pydantic import ValidationError
 
@@ -24,6 +24,7 @@ from appliance.updates.record import Record, Update
 from appliance.updates.rules import Here
 from appliance.updates.running import read_here
 from appliance.updates.states import UpdateState
+from appliance.updates.stick import open_bundle
 from appliance.updates.trust import Trust
 from services.errors import ServiceError
 
@@ -52,9 +53,20 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def install() -> None:
     """Install the bundle that systemd has opened. Raises: ServiceError; Cancelled at SIGTERM."""
-    signal.signal(signal.SIGTERM, _cancel)
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         raise BundleForeign
+    with os.fdopen(FIRST_DESCRIPTOR, "rb") as bundle:
+        _install(bundle)
+
+
+def install_from_stick() -> None:
+    """Install the newest bundle on a USB stick. Raises: ServiceError; Cancelled at SIGTERM."""
+    with open_bundle(ROOT, run_program) as bundle:
+        _install(bundle)
+
+
+def _install(bundle: BinaryIO) -> None:
+    signal.signal(signal.SIGTERM, _cancel)
     installation = Installation(
         trust=Trust.read(ROOT),
         here=read_here(),
@@ -62,8 +74,7 @@ def install() -> None:
         run=run_program,
         root=ROOT,
     )
-    with os.fdopen(FIRST_DESCRIPTOR, "rb") as bundle:
-        installation.install(bundle)
+    installation.install(bundle)
     print("installed; it starts when the machine does", file=sys.stderr)
 
 
@@ -123,6 +134,7 @@ def _cancel(number: int, frame: FrameType | None) -> NoReturn:
 
 VERBS: Final[Mapping[str, Callable[[], None]]] = {
     "install": install,
+    "stick": install_from_stick,
     "cancel": cancel,
     "other": other,
     "note": note,

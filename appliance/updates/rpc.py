@@ -46,7 +46,8 @@ class UpdatesRpc(UpdatesServicer):
         self, request: pb.InstallUpdateRequest, context: Any
     ) -> AsyncIterator[pb.UpdateProgress]:
         """Send how far the installation is."""
-        async for progress in self._updates.install(fetch=request.fetch):
+        asked = self._updates.install(fetch=request.fetch, from_stick=request.from_stick)
+        async for progress in asked:
             version = progress.update.version if progress.update else None
             yield pb.UpdateProgress(
                 stage=progress.stage,

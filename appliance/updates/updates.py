@@ -25,8 +25,8 @@ BEGIN_SECONDS: Final = 180.0
 class Helper(Protocol):
     """Has root do what only it can. Each returns when that has begun, or raises ServiceError."""
 
-    def install(self) -> None:
-        """Begin to install the bundle that has come."""
+    def install(self, *, from_stick: bool) -> None:
+        """Begin to install the bundle that has come, or the one on a USB stick."""
 
     def cancel(self) -> None:
         """Stop the installation, or take an update that waits for a restart off the list."""
@@ -114,8 +114,12 @@ class Updates:
         index = await asyncio.to_thread(self._read_index)
         return None if index.version <= self.here().version else index
 
-    async def install(self, *, fetch: bool) -> AsyncIterator[Progress]:
-        """Install the bundle that has come, or fetch the newest before; yield how far it is.
+    async def install(
+        self, *, fetch: bool = False, from_stick: bool = False
+    ) -> AsyncIterator[Progress]:
+        """Install the bundle that has come; yield how far it is.
+
+        fetch: the newest before; from_stick: the one on a USB stick instead.
 
         Raises: ServiceError with the reason if it is refused or fails.
         """
@@ -135,7 +139,7 @@ class Updates:
                 )
             write_json(self.incoming.folder / LINKED, [dict(one) for one in self.linked()])
             before = Record.read(self.root).update
-            await asyncio.to_thread(self.helper.install)
+            await asyncio.to_thread(self.helper.install, from_stick=from_stick)
             async for progress in self._follow(before):
                 yield progress
 

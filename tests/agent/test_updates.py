@@ -59,8 +59,8 @@ class Root:
         self.disk, self.state = disk, state
         self.asked: list[str] = []
 
-    def install(self) -> None:
-        self.asked.append("install")
+    def install(self, *, from_stick: bool) -> None:
+        self.asked.append("stick" if from_stick else "install")
         threading.Thread(target=self._install).start()
 
     def _install(self) -> None:

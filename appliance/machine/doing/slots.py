@@ -8,6 +8,7 @@ from appliance.machine.orders import ChangeSlots
 from appliance.machine.tools import Tools
 
 _UNIT: Final = "coffer-update@{}.service"
+_INSTALLS: Final = ("install", "stick")
 _STOP_SECONDS: Final = 90.0
 
 
@@ -16,18 +17,19 @@ def change_slots(order: ChangeSlots, tools: Tools) -> Facts:
 
     Raises: OrderRefused if a bundle is being installed; ProgramFailed.
     """
-    if order.verb == "cancel" and _installs(tools):
-        tools.run("systemctl", "stop", _UNIT.format("install"), seconds=_STOP_SECONDS)
+    installing = [verb for verb in _INSTALLS if _runs(verb, tools)]
+    if order.verb == "cancel" and installing:
+        tools.run("systemctl", "stop", *map(_UNIT.format, installing), seconds=_STOP_SECONDS)
         return {}
-    if order.verb != "cancel" and _installs(tools):
+    if installing:
         raise OrderRefused(
             "an update is being installed", remedy='wait, or stop it: "coffer updates cancel"'
         )
-    waits = ("--no-block",) if order.verb == "install" else ()
+    waits = ("--no-block",) if order.verb in _INSTALLS else ()
     tools.run("systemctl", "start", *waits, _UNIT.format(order.verb), seconds=_STOP_SECONDS)
     return {}
 
 
-def _installs(tools: Tools) -> bool:
-    words = ("systemctl", "show", "--property=ActiveState", "--value", _UNIT.format("install"))
+def _runs(verb: str, tools: Tools) -> bool:
+    words = ("systemctl", "show", "--property=ActiveState", "--value", _UNIT.format(verb))
     return tools.run(*words).strip() in ("activating", "deactivating", "reloading")

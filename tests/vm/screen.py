@@ -1,5 +1,6 @@
 """The console's screen as a terminal shows it, and what its status page says."""
 
+import re
 from typing import Final
 
 import pyte
@@ -8,7 +9,6 @@ ROWS: Final = 24
 COLUMNS: Final = 80
 CLEAR: Final = "\x1b[0m\x1b[2J\x1b[H"  # what the console's program begins with
 STOPPED: Final = "error: the system cannot start"
-_NAME_COLUMNS: Final = 13
 
 
 def lines(console: str) -> list[str]:
@@ -20,17 +20,12 @@ def lines(console: str) -> list[str]:
 
 
 def find(console: str, name: str) -> str:
-    """Return what the status page says of something, over all its lines; nothing if it does not."""
-    said: list[str] = []
-    for line in lines(console):
-        head, rest = line[:_NAME_COLUMNS].rstrip(), line[_NAME_COLUMNS:]
-        if head == name:
-            said = [rest]
-        elif said and not head and rest:
-            said.append(rest)
-        elif said:
-            break
-    return " ".join(said)
+    """Return what the status page says of something, its first line; nothing if it does not.
+
+    The page as it was drawn, line by line: what systemd says at the same time may have moved it.
+    """
+    drawn = re.findall(rf"\x1b\[K{re.escape(f'{name:<12}')} ([^\x1b\r\n]*)", console)
+    return str(drawn[-1]).rstrip() if drawn else ""
 
 
 def shown(console: str, name: str) -> str:

@@ -5,10 +5,16 @@ from typing import Final
 
 import pyte
 
+_STEERING: Final = re.compile(r"\x1b\[[0-9;?:]*[A-Za-z]|\r")
 ROWS: Final = 24
 COLUMNS: Final = 80
 CLEAR: Final = "\x1b[0m\x1b[2J\x1b[H"  # what the console's program begins with
 STOPPED: Final = "error: the system cannot start"
+
+
+def plain(console: str) -> str:
+    """Return what was said, without what steers a terminal: colours divide systemd's lines."""
+    return _STEERING.sub("", console)
 
 
 def lines(console: str) -> list[str]:

@@ -46,7 +46,8 @@ _MADE: Final = (
     # Of mkosi's settings and of mkosi.finalize: they say of the image as a whole what it is.
     (r"etc/systemd/(system|user)/.*", COFFER),
     (r"usr/lib/(clock-epoch|credstore/(firstboot|passwd)\..*)", COFFER),
-    (r"etc/(hostname|hosts|resolv\.conf|locale\.conf|vconsole\.conf|default/locale)", COFFER),
+    (r"usr/lib/coffer/apparmor", COFFER),
+    (r"etc/(fstab|hostname|hosts|resolv\.conf|locale\.conf|vconsole\.conf|default/locale)", COFFER),
 )
 
 

@@ -48,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="keep the machine of the first start in this folder, and take it from there",
     )
+    parser.addoption(
+        "--bundle",
+        type=Path,
+        help="the update bundle of a younger build; without it the tests of updates make one",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -78,7 +78,7 @@ class Operators:
         """Return an operator by name, id, or the id's first group. Raises: OperatorNotFound."""
         for one in self.all():
             if text in (one.name, one.id.text) or text.upper() == one.id.short:
-                return self._seen_of(one)
+                return one
         raise OperatorNotFound(
             f"no operator is called {text[:64]}", remedy='see "coffer operators list"'
         )
@@ -145,13 +145,7 @@ class Operators:
             await asyncio.to_thread(self._inbound.cut, key)
 
     def _seen_of(self, one: Operator) -> Operator:
-        return Operator(
-            id=one.id,
-            name=one.name,
-            certificate_der=one.certificate_der,
-            enrolled_milliseconds=one.enrolled_milliseconds,
-            last_seen_milliseconds=self._seen.get(one.id, 0),
-        )
+        return replace(one, last_seen_milliseconds=self._seen.get(one.id, 0))
 
     def _milliseconds(self) -> int:
         return int(self._now().timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""What whoever runs the host hands over through the firmware (SMBIOS) adds nothing to a start."""
+"""What whoever runs the host hands over through the firmware (SMBIOS type 11) opens nothing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,31 +6,46 @@ from pathlib import Path
 from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm.conftest import FirstStart
-from tests.vm.screen import is_settled, shown
+from tests.vm.screen import STOPPED, is_settled, plain, shown
 
 START_SECONDS = 900.0
 INTRUDER = "intruder"
-STRINGS = (
-    f"io.systemd.stub.kernel-cmdline-extra=systemd.hostname={INTRUDER} systemd.unit=rescue.target",
-    f"io.systemd.boot.kernel-cmdline-extra=systemd.hostname={INTRUDER}",
+COMMAND_LINE = f"io.systemd.stub.kernel-cmdline-extra=systemd.hostname={INTRUDER}"
+CREDENTIALS = (
     f"io.systemd.credential:sysctl.extra=kernel.hostname={INTRUDER}",
     f"io.systemd.credential:system.hostname={INTRUDER}",
+    f"io.systemd.credential:tmpfiles.extra=f+ /etc/hostname - - - - {INTRUDER}",
     "io.systemd.credential:passwd.plaintext-password.root=x",
-    "io.systemd.credential:tmpfiles.extra=f+ /etc/hostname - - - - intruder",
     "io.systemd.credential:getty.ttys.serial=ttyS0",
     "io.systemd.credential:ssh.listen=2222",
 )
 
 
-def test_they_change_nothing(
+def test_credentials_change_nothing(
     first_start: FirstStart, image: Path, tools: Toolchain, tmp_path: Path
 ) -> None:
     first_start.copy(tmp_path / "given", with_tpm=True)
-    hardware = replace(first_start.machine.hardware, strings=STRINGS)
+    hardware = replace(first_start.machine.hardware, strings=CREDENTIALS)
 
     with Machine(tools, image, tmp_path / "given", hardware) as machine:
         said = machine.wait_for(is_settled, "running agent", START_SECONDS)
 
     assert shown(said, "/var") == "encrypted"
+    assert shown(said, "problems") == "none"
     assert INTRUDER not in said
+    assert "login:" not in said
+
+
+def test_a_longer_command_line_finds_what_is_stored_locked(
+    first_start: FirstStart, image: Path, tools: Toolchain, tmp_path: Path
+) -> None:
+    """The kernel image takes it, Secure Boot or not, and measures it: PCR 12 is another."""
+    first_start.copy(tmp_path / "given", with_tpm=True)
+    hardware = replace(first_start.machine.hardware, strings=(COMMAND_LINE,))
+
+    with Machine(tools, image, tmp_path / "given", hardware) as machine:
+        said = plain(machine.wait_for_text(STOPPED, START_SECONDS))
+
+    assert "Mounted var.mount" not in said
+    assert "Starting coffer.service" not in said
     assert "login:" not in said

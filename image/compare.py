@@ -176,12 +176,12 @@ def reason(path: str, one: Entry, other: Entry) -> str:
         return "written during the build, at another time"
     if name.endswith(".pyc"):
         return "a compiled module that holds its source's time or path"
-    if name.endswith(".so") or ".so." in name:
-        return "a library built with other paths, tools or processors"
     if name.endswith((".signed", ".auth", ".p7s")):
         return "a signature with its time"
     if name in ("ld.so.cache", "aux-cache", "hwdb.bin", "shadow") or name.endswith(".log"):
         return "made by a program during the build"
+    if name.endswith(".so") or ".so." in name:
+        return "a library built with other paths, tools or processors"
     return ""
 
 

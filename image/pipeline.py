@@ -112,6 +112,7 @@ def prepare(
     Raises: ImageError if a key, the mirror or a tool is missing.
     """
     require_root()
+    os.umask(0o022)
     places.OUT.mkdir(exist_ok=True)
     log = places.OUT / "build.log"
     log.unlink(missing_ok=True)
@@ -213,6 +214,10 @@ def make_disk(build: Build, packages: Wheels) -> None:
     definition = build.workspace / "definition"
     shutil.rmtree(definition, ignore_errors=True)
     shutil.copytree(places.DEFINITION, definition, symlinks=True)
+    locked_on = datetime.datetime.combine(build.lock.written, datetime.time(), datetime.UTC)
+    (definition / "locked-on").write_text(f"{int(locked_on.timestamp())}\n")
+    for tree in (definition, build.staged):
+        staging.settle(tree, build.epoch_seconds)
     sources = build.workspace / "sandbox/etc/apt/sources.list.d/mkosi.sources"
     sources.parent.mkdir(parents=True, exist_ok=True)
     sources.write_text(repository.sources(_ARCHIVE))

@@ -1,6 +1,8 @@
 """Lay out Coffer as files of the image: its programs, its units, its boot loader's settings."""
 
+import os
 import shutil
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +58,15 @@ def _lay_out_drivers(build: Build) -> None:
     if wanted:
         workshop = Workshop.of_lock(build.lock, build.archive, build.toolchain, build.log)
         workshop.install(wanted, build.staged, build.keys.named("modules"))
+
+
+def settle(tree: Path, epoch_seconds: int) -> None:
+    """Give all in a tree times and modes that do not depend on who checked it out, and when."""
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            is_open = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+            path.chmod(0o755 if is_open else 0o644)
+        os.utime(path, (epoch_seconds, epoch_seconds), follow_symlinks=False)
 
 
 def _lay_out_units(root: Path) -> None:

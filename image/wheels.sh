@@ -17,7 +17,7 @@ lay_out() {  # lay_out FOLDER: install its wheels into its site, and leave out w
     find . \( -name RECORD -o -name direct_url.json -o -name REQUESTED -o -name INSTALLER -o -name '*.pyi' -o -name '*.pxd' \) -delete
     find . -type f \( -name '*.so' -o -name '*.so.*' \) -exec strip --strip-unneeded {} +
   )
-  /tmp/tools/bin/python -m compileall -q -j 2 --invalidation-mode unchecked-hash -s "$PWD/$1/site" -p /usr/lib/coffer/site "$1/site"
+  /tmp/tools/bin/python -m compileall -q -j 2 --invalidation-mode unchecked-hash -s "$PWD/$1/site" -p /usr/lib/coffer/site "$PWD/$1/site"
   (cd "$1/wheels" && sha256sum ./*.whl | sed 's,\./,,') >"$1/wheels.sha256"
 }
 

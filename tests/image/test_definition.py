@@ -118,3 +118,11 @@ def test_both_copies_of_usr_have_the_same_room() -> None:
 
 def test_the_firmware_can_read_the_boot_partition() -> None:
     assert size(DEFINITION / "mkosi.repart/00-esp.conf", "SizeMinBytes") >= 512
+
+
+def test_times_are_settled_last_and_in_the_initrd_too() -> None:
+    script = DEFINITION / "mkosi.finalize.d/90-times"
+    of_initrd = DEFINITION / "mkosi.images/initrd/mkosi.finalize.d/90-times"
+
+    assert script.stat().st_mode & 0o111
+    assert of_initrd.resolve() == script

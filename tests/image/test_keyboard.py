@@ -1,4 +1,4 @@
-"""Typing on a machine's console, whose port takes what is typed slowly and says things meanwhile."""
+"""Typing on a console whose port takes what is typed slowly, and says things meanwhile."""
 
 import socket
 import threading

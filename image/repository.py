@@ -46,7 +46,7 @@ def prepare(lock: Lock, sources: Sequence[str]) -> Path:
         shutil.rmtree(unfinished, ignore_errors=True)
         (unfinished / "pool").mkdir(parents=True)
         for package, file in zip(lock.packages, files, strict=True):
-            os.link(file, unfinished / _place(package))
+            os.link(file, unfinished / place_of(package))
         _write_indexes(unfinished, "\n".join(paragraphs))
         unfinished.rename(archive)
     return archive
@@ -139,12 +139,12 @@ def paragraph(package: Package, file: Path) -> str:
     if (fields.get("Package"), fields.get("Version"), fields.get("Architecture")) != is_it:
         raise LockError(f"{file} does not hold {' '.join(is_it)}", REMEDY)
     return (
-        f"{asked.stdout.rstrip()}\nFilename: {_place(package)}\n"
+        f"{asked.stdout.rstrip()}\nFilename: {place_of(package)}\n"
         f"Size: {package.size_bytes}\nSHA256: {package.sha256}\n"
     )
 
 
-def _place(package: Package) -> str:
+def place_of(package: Package) -> str:
     """Return where an archive of ours has a package: without characters that apt would escape."""
     return f"pool/{package.sha256}.deb"
 

@@ -15,6 +15,7 @@ from image.drivers.recipes import PATCHES, Recipe, find_kernel, header_packages
 from image.errors import ImageError
 from image.keys import Key
 from image.lock import Lock
+from image.repository import place_of
 from image.toolchain import TOP, Place, Toolchain
 
 # Where depmod looks first, and what the definition's exclusions do not name.
@@ -49,8 +50,8 @@ class Workshop:
         """
         return cls(
             kernel=find_kernel(one.name for one in lock.of("image")),
-            packages=archive / "pool",
-            files={one.name: one.file_name for one in lock.of("drivers")},
+            packages=archive,
+            files={one.name: place_of(one) for one in lock.of("drivers")},
             toolchain=toolchain,
             log=log,
         )

@@ -34,6 +34,7 @@ PERMISSIONS: Final = {
     "/coffer.agent.v1.Node/ShowNode": _SHOWN,
     "/coffer.agent.v1.Node/ListServices": _OWNERS,
     "/coffer.agent.v1.Machine/ShowMachine": _SHOWN,
+    "/coffer.agent.v1.Machine/ShowHardening": _OWNERS,
     "/coffer.agent.v1.Machine/ShowHardware": _SHOWN,
     "/coffer.agent.v1.Machine/Restart": _OWNERS,
     "/coffer.agent.v1.Machine/PowerOff": _OWNERS,

@@ -55,6 +55,9 @@ from appliance.api.machine_pb2 import UpdateProgress as UpdateProgress
 from appliance.api.machine_pb2 import CancelUpdateRequest as CancelUpdateRequest
 from appliance.api.machine_pb2 import SetSourceRequest as SetSourceRequest
 from appliance.api.machine_pb2 import StartOtherSlotRequest as StartOtherSlotRequest
+from appliance.api.machine_pb2 import ShowHardeningRequest as ShowHardeningRequest
+from appliance.api.machine_pb2 import Hardening as Hardening
+from appliance.api.machine_pb2 import ControlFinding as ControlFinding
 
 DESCRIPTOR: _descriptor.FileDescriptor
 

@@ -325,6 +325,11 @@ class MachineStub:
                 request_serializer=appliance_dot_api_dot_machine__pb2.ShowMachineRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_machine__pb2.MachineView.FromString,
                 _registered_method=True)
+        self.ShowHardening = channel.unary_unary(
+                '/coffer.agent.v1.Machine/ShowHardening',
+                request_serializer=appliance_dot_api_dot_machine__pb2.ShowHardeningRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_machine__pb2.Hardening.FromString,
+                _registered_method=True)
         self.ShowHardware = channel.unary_unary(
                 '/coffer.agent.v1.Machine/ShowHardware',
                 request_serializer=appliance_dot_api_dot_machine__pb2.ShowHardwareRequest.SerializeToString,
@@ -408,6 +413,13 @@ class MachineServicer:
 
     def ShowMachine(self, request, context):
         """Shows how the machine was started, and how much of it is in use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowHardening(self, request, context):
+        """Holds the machine to controls that others ask of a hardened system; outside the appliance most of them fail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -522,6 +534,11 @@ def add_MachineServicer_to_server(servicer, server):
                     request_deserializer=appliance_dot_api_dot_machine__pb2.ShowMachineRequest.FromString,
                     response_serializer=appliance_dot_api_dot_machine__pb2.MachineView.SerializeToString,
             ),
+            'ShowHardening': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowHardening,
+                    request_deserializer=appliance_dot_api_dot_machine__pb2.ShowHardeningRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_machine__pb2.Hardening.SerializeToString,
+            ),
             'ShowHardware': grpc.unary_unary_rpc_method_handler(
                     servicer.ShowHardware,
                     request_deserializer=appliance_dot_api_dot_machine__pb2.ShowHardwareRequest.FromString,
@@ -626,6 +643,33 @@ class Machine:
             '/coffer.agent.v1.Machine/ShowMachine',
             appliance_dot_api_dot_machine__pb2.ShowMachineRequest.SerializeToString,
             appliance_dot_api_dot_machine__pb2.MachineView.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowHardening(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Machine/ShowHardening',
+            appliance_dot_api_dot_machine__pb2.ShowHardeningRequest.SerializeToString,
+            appliance_dot_api_dot_machine__pb2.Hardening.FromString,
             options,
             channel_credentials,
             insecure,

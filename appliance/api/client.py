@@ -142,6 +142,10 @@ class Client:
         """Show how the node's machine was started, and how much of it is in use."""
         return self._ask("Machine/ShowMachine", pb.ShowMachineRequest(), pb.MachineView)
 
+    def show_hardening(self) -> pb.Hardening:
+        """Hold the machine to controls that others ask of a hardened system."""
+        return self._ask("Machine/ShowHardening", pb.ShowHardeningRequest(), pb.Hardening)
+
     def show_hardware(self) -> pb.Hardware:
         """Show the machine's maker, model and serial number."""
         return self._ask("Machine/ShowHardware", pb.ShowHardwareRequest(), pb.Hardware)

@@ -454,3 +454,25 @@ class SetSourceRequest(_message.Message):
 class StartOtherSlotRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ShowHardeningRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Hardening(_message.Message):
+    __slots__ = ("findings",)
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    findings: _containers.RepeatedCompositeFieldContainer[ControlFinding]
+    def __init__(self, findings: _Optional[_Iterable[_Union[ControlFinding, _Mapping]]] = ...) -> None: ...
+
+class ControlFinding(_message.Message):
+    __slots__ = ("title", "cites", "verdict", "why")
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    CITES_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    title: str
+    cites: _containers.RepeatedScalarFieldContainer[str]
+    verdict: str
+    why: str
+    def __init__(self, title: _Optional[str] = ..., cites: _Optional[_Iterable[str]] = ..., verdict: _Optional[str] = ..., why: _Optional[str] = ...) -> None: ...

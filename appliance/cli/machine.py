@@ -19,6 +19,21 @@ def show_machine(ctx: Context) -> None:
     terminal_of(ctx).show(lambda client: client.show_machine(), view)
 
 
+@machine.command("report")
+def report_machine(ctx: Context) -> None:
+    """Hold the machine to controls that CIS and DISA ask of a hardened system."""
+    terminal_of(ctx).show(lambda client: client.show_hardening(), hardening)
+
+
+def hardening(found: pb.Hardening) -> RenderableType:
+    """Show each control with its verdict, and why it failed or is waived."""
+    shown = table("verdict", "control", "asked by", "why")
+    for one in found.findings:
+        style = {"failed": "red", "waived": "dim"}.get(one.verdict, "green")
+        shown.add_row(Text(one.verdict, style=style), one.title, ", ".join(one.cites), one.why)
+    return shown
+
+
 def view(found: pb.MachineView) -> RenderableType:
     """Show a machine: a verdict first, then how it was started, then what is in use."""
     parts: list[RenderableType] = [facts((("verdict", verdict(found)), *_start(found)))]

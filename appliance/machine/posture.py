@@ -24,6 +24,8 @@ _SIGNED_OUT_OF_TREE: Final = 1 << 12
 _VERITY: Final = "CRYPT-VERITY-"
 _LUKS: Final = "CRYPT-LUKS2-"
 _MOST_BYTES: Final = 1 << 16
+_DENIALS: Final = "run/coffer-denials"
+"""Where a unit of the image lists what AppArmor denied, a line each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Posture:
     """What this machine's kernel says of its start.
 
     is_appliance:       whether it runs the appliance's image.
+    is_development:     whether that image is one for tests, which starts without Secure Boot.
     secure_boot:        None where there is no such firmware.
     lockdown:           of the kernel: none, integrity or confidentiality; empty if it has none.
     has_foreign_keys:   whether a variable of the firmware gave the kernel keys of others.
@@ -46,9 +49,13 @@ class Posture:
     var_is_encrypted:   whether /var lies on a device that was opened by a key.
     pcrs:               of the TPM's SHA-256 bank, by number; empty without a TPM.
     taint:              the kernel's own bits; 0 is clean.
+    confinement:        of whoever reads this, by AppArmor: a profile and whether it is enforced.
+    runnable:           what can be written to and holds programs that can be run.
+    denials:            what AppArmor denied to anyone, as the kernel's log has it.
     """
 
     is_appliance: bool
+    is_development: bool
     image_version: str
     kernel: str
     secure_boot: bool | None
@@ -60,6 +67,9 @@ class Posture:
     var_is_encrypted: bool
     pcrs: dict[int, str]
     taint: int
+    confinement: str
+    runnable: tuple[str, ...]
+    denials: tuple[str, ...]
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what is amiss; nothing outside the appliance, where none of it is promised."""
@@ -67,7 +77,9 @@ class Posture:
             return ()
         firmware = "switch Secure Boot on in the firmware's set-up, with the appliance's keys"
         image = "write the signed image to the disk anew; ask the vendor if it stays so"
+        tests = "for work with real data write the signed image to the disk"
         found = (
+            (self.is_development, "this is a development image", tests),
             (self.secure_boot is not True, "Secure Boot is off", firmware),
             (self.lockdown not in ("integrity", "confidentiality"), "the kernel is open", image),
             (not self.requires_signed_modules, "the kernel takes unsigned modules", image),
@@ -95,6 +107,7 @@ def read_posture(root: Path = Path("/")) -> Posture:
     usr, var = _mounted(root, "/usr"), _mounted(root, "/var")
     return Posture(
         is_appliance=release.get("IMAGE_ID") == IMAGE_ID,
+        is_development="development" in release.get("VARIANT_ID", "").split("-"),
         image_version=release.get("IMAGE_VERSION", ""),
         kernel=_text(root / "proc/sys/kernel/osrelease").strip(),
         secure_boot=_secure_boot(root),
@@ -106,6 +119,9 @@ def read_posture(root: Path = Path("/")) -> Posture:
         var_is_encrypted=var is not None and _is_mapped(root, var[0], _LUKS),
         pcrs=_pcrs(root),
         taint=int(_text(root / "proc/sys/kernel/tainted").strip() or 0),
+        confinement=_text(root / "proc/self/attr/apparmor/current").strip(),
+        runnable=_runnable(root),
+        denials=tuple(map(_denial, _text(root / _DENIALS).splitlines())),
     )
 
 
@@ -118,10 +134,29 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _mounted(root: Path, place: str) -> list[str] | None:
-    """Return device, place, kind and options of what is mounted at a place [proc_mounts(5)]."""
+def _mounts(root: Path) -> list[list[str]]:
+    """Return device, place, kind and options of all that is mounted [proc_mounts(5)]."""
     lines = [line.split() for line in _text(root / "proc/self/mounts").splitlines()]
-    return next((line for line in lines if len(line) >= 4 and line[1] == place), None)
+    return [line for line in lines if len(line) >= 4]
+
+
+def _mounted(root: Path, place: str) -> list[str] | None:
+    return next((line for line in _mounts(root) if line[1] == place), None)
+
+
+def _runnable(root: Path) -> tuple[str, ...]:
+    """Return where files can be written and then run as programs, in this mount namespace."""
+    options = {line[1]: set(line[3].split(",")) for line in _mounts(root)}
+    return tuple(
+        place for place, words in options.items() if "rw" in words and "noexec" not in words
+    )
+
+
+def _denial(line: str) -> str:
+    """Return who was denied what, without the kernel's numbers."""
+    words = dict(word.partition("=")[::2] for word in line.split() if "=" in word)
+    told = ("profile", "operation", "name", "requested_mask")
+    return " ".join(words[name].strip('"') for name in told if name in words)
 
 
 def _settings(text: str) -> dict[str, str]:

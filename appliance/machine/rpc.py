@@ -14,6 +14,7 @@ from appliance.api.agent_pb2_grpc import MachineServicer
 from appliance.machine import orders, views
 from appliance.machine.ask import Facts, Helper, ask
 from appliance.machine.cards import read_cards
+from appliance.machine.controls import report
 from appliance.machine.disks import read_disks, read_filesystems
 from appliance.machine.load import read_load
 from appliance.machine.posture import read_posture
@@ -42,6 +43,13 @@ class MachineRpc(MachineServicer):
         load = await asyncio.to_thread(read_load, self._state)
         posture = await asyncio.to_thread(read_posture)
         return views.machine_view(posture, load, await asyncio.to_thread(read_cards))
+
+    async def ShowHardening(
+        self, request: pb.ShowHardeningRequest, context: Context
+    ) -> pb.Hardening:
+        """Hold the machine to controls that others ask of a hardened system."""
+        posture = await asyncio.to_thread(read_posture)
+        return views.hardening(await asyncio.to_thread(report, posture))
 
     async def ShowHardware(self, request: pb.ShowHardwareRequest, context: Context) -> pb.Hardware:
         """Show maker, model and serial number."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from appliance.api import agent_pb2 as pb
 from appliance.machine import orders
 from appliance.machine.ask import Facts
+from appliance.machine.controls import Finding
 from appliance.machine.disks import Disk, Filesystem
 from appliance.machine.load import Load
 from appliance.machine.posture import Posture
@@ -54,6 +55,18 @@ def read_log(request: pb.ReadLogRequest) -> BaseModel:
     order |= {"since_seconds": request.since_seconds} if request.since_seconds else {}
     order |= {"lines": request.lines} if request.lines else {}
     return _parsed(order)
+
+
+def hardening(findings: Sequence[Finding]) -> pb.Hardening:
+    """Return what callers see of how a machine fares with controls."""
+    return pb.Hardening(
+        findings=[
+            pb.ControlFinding(
+                title=one.title, cites=one.cites, verdict=one.verdict.value, why=one.why
+            )
+            for one in findings
+        ]
+    )
 
 
 def network_view(facts: Facts) -> pb.NetworkView:

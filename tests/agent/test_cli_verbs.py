@@ -20,6 +20,7 @@ EVERY_VERB = {
     ("node", "show"): ("Node/ShowNode", pb.NodeView()),
     ("machine", "show"): ("Machine/ShowMachine", pb.MachineView()),
     ("machine", "hardware"): ("Machine/ShowHardware", pb.Hardware()),
+    ("machine", "report"): ("Machine/ShowHardening", pb.Hardening()),
     ("machine", "restart", "--yes"): ("Machine/Restart", pb.RestartReply()),
     ("machine", "power-off", "--yes"): ("Machine/PowerOff", pb.PowerOffReply()),
     ("machine", "network"): ("Machine/ShowNetwork", pb.NetworkView()),

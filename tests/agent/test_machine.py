@@ -31,6 +31,21 @@ def test_a_plain_machine_tells_of_its_use_and_promises_nothing(tmp_path: Path) -
     assert seen.up_seconds > 0
 
 
+def test_the_report_puts_what_failed_first_and_says_why_things_are_waived(
+    tmp_path: Path, agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = MachineRpc(tmp_path, Settings())
+    told = asyncio.run(machine.ShowHardening(pb.ShowHardeningRequest(), HERE))
+
+    verdicts = [one.verdict for one in told.findings]
+    assert verdicts == sorted(verdicts, key=["failed", "met", "waived"].index)
+    assert all(one.why for one in told.findings if one.verdict != "met")
+
+    agent.lay("Machine/ShowHardening", told)
+    assert coffer(agent, "machine", "report") == 0
+    assert "SRG-OS-" in capsys.readouterr().out
+
+
 def shown(agent: FakeAgent, view: pb.MachineView, capsys: pytest.CaptureFixture[str]) -> str:
     agent.lay("Machine/ShowMachine", view)
     assert coffer(agent, "machine", "show") == 0

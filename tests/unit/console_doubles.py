@@ -23,6 +23,10 @@ FINE = Posture(
     var_is_encrypted=True,
     pcrs={4: "04" * 32, 7: "07" * 32, 11: "0b" * 32},
     taint=0,
+    is_development=False,
+    confinement="coffer-console (enforce)",
+    runnable=(),
+    denials=(),
 )
 
 

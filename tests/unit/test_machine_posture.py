@@ -9,7 +9,8 @@ from appliance.machine.posture import read_posture
 FINE = {
     "etc/os-release": 'ID=debian\nIMAGE_ID=coffer\nIMAGE_VERSION="20261129.1"\n# IMAGE_ID=other\n',
     "proc/self/mounts": (
-        "/dev/mapper/usr /usr erofs ro,relatime 0 0\n/dev/mapper/var /var ext4 rw,nodev 0 0\nodd\n"
+        "/dev/mapper/usr /usr erofs ro,relatime 0 0\n"
+        "/dev/mapper/var /var ext4 rw,nodev,noexec 0 0\nodd\n"
     ),
     "proc/cmdline": "root=tmpfs usrhash=ab12 lockdown=integrity",
     "proc/sys/kernel/osrelease": "6.12.0-amd64\n",
@@ -21,6 +22,7 @@ FINE = {
     "sys/block/dm-0/dm/uuid": "CRYPT-VERITY-00-usr\n",
     "sys/block/dm-1/dm/name": "var\n",
     "sys/block/dm-1/dm/uuid": "CRYPT-LUKS2-00-var\n",
+    "proc/self/attr/apparmor/current": "coffer-agent (enforce)\n",
     "sys/class/tpm/tpm0/pcr-sha256/7": "AB" * 32 + "\n",
     "sys/class/tpm/tpm0/pcr-sha256/11": "00" * 32 + "\n",
 }
@@ -64,6 +66,10 @@ def test_an_appliance_as_it_should_be_has_no_problem(tmp_path: Path) -> None:
             {f"sys/class/tpm/tpm0/pcr-sha256/{number}": None for number in (7, 11)},
             "there is no TPM 2.0",
         ),
+        (
+            {"etc/os-release": "IMAGE_ID=coffer\nVARIANT_ID=development-qat\n"},
+            "this is a development image",
+        ),
     ],
 )
 def test_each_thing_amiss_is_named_with_a_remedy(
@@ -76,7 +82,7 @@ def test_each_thing_amiss_is_named_with_a_remedy(
 
 
 def test_usr_that_is_mounted_by_other_means_is_amiss(tmp_path: Path) -> None:
-    mounts = "/dev/sda2 /usr ext4 rw 0 0\n/dev/mapper/var /var ext4 rw 0 0\n"
+    mounts = "/dev/sda2 /usr ext4 rw 0 0\n/dev/mapper/var /var ext4 rw,noexec 0 0\n"
     found = read_posture(laid(tmp_path, {"proc/self/mounts": mounts})).problems()
 
     assert [one.what for one in found] == [

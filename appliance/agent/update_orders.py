@@ -1,12 +1,14 @@
 """What updates ask of the machine's helper and of the peers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
 from appliance.machine.ask import ask
 from appliance.machine.orders import ChangeSlots
 from appliance.peering.peers import Peer
+from appliance.store.migrate import known_revisions
 from appliance.updates.running import read_here
 from appliance.updates.updates import Updates
 
@@ -35,6 +37,7 @@ class HelpedByMachine:
 
 def make_updates(state: Path, peers: Callable[[], Sequence[Peer]]) -> Updates:
     """Return the node's updates, over this machine's helper."""
+    revision = known_revisions()[-1]
 
     def linked() -> list[Mapping[str, str]]:
         return [
@@ -43,4 +46,6 @@ def make_updates(state: Path, peers: Callable[[], Sequence[Peer]]) -> Updates:
             if peer.is_reachable
         ]
 
-    return Updates(state=state, helper=HelpedByMachine(), here=read_here, linked=linked)
+    return Updates(
+        state=state, helper=HelpedByMachine(), here=partial(read_here, revision), linked=linked
+    )

@@ -162,3 +162,7 @@ class NothingToStart(ConfigError):
 
 class InstallFailed(ServiceError):
     """A verified update could not be written; what runs stays as it is."""
+
+
+class Cancelled(Exception):
+    """Somebody asked to stop an installation; that is no fault."""

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, Protocol
 
 from appliance.updates import slots
 from appliance.updates.bundle import Source, copy_parts, read_manifest
-from appliance.updates.errors import InstallFailed
+from appliance.updates.errors import Cancelled, InstallFailed
 from appliance.updates.gpt import find_disk, read_partitions
 from appliance.updates.manifest import Manifest, Part
 from appliance.updates.record import (
@@ -27,13 +27,12 @@ from appliance.updates.record import (
     sync_folder,
 )
 from appliance.updates.rules import Here, require_fit
+from appliance.updates.staged import PARTIAL, STAGED, clear, staged_name
 from appliance.updates.states import UpdateEvent, UpdateState
 from appliance.updates.trust import Trust
 from services.errors import ServiceError
 
 SYSUPDATE: Final = "/usr/lib/systemd/systemd-sysupdate"
-STAGED: Final = FOLDER / "staged"
-PARTIAL: Final = FOLDER / "staged.new"
 WRITE_SECONDS: Final = 3600.0
 LABELS: Final = {"usr-verity-sig": "_sig", "usr-verity": "_verity", "usr": ""}
 """What follows the version in the label of each partition."""
@@ -41,10 +40,6 @@ _TELL_SECONDS: Final = 1.0
 _PIECE_BYTES: Final = 1 << 20
 # What the staged parts leave free of /var, for the node's own writes.
 _SPARE_BYTES: Final = 256 << 20
-
-
-class Cancelled(Exception):
-    """Somebody asked to stop."""
 
 
 class Run(Protocol):
@@ -101,7 +96,7 @@ class Installation:
                 remedy="wait until it has; the other slot is what it would fall back to",
             )
         if record.update and record.update.state is UpdateState.READY:
-            withdraw(self.root, self.here.version)
+            slots.withdraw(self.root, self.here.version)
         began = Update(
             replaced=self.here.version,
             state=UpdateState.CHECKING,
@@ -198,22 +193,3 @@ def _pieces(file: BinaryIO, count: int) -> Iterator[bytes]:
     while count and (piece := file.read(min(count, _PIECE_BYTES))):
         yield piece
         count -= len(piece)
-
-
-def clear(root: Path) -> None:
-    """Remove what was laid out for the other slot."""
-    for place in (PARTIAL, STAGED):
-        shutil.rmtree(root / place, ignore_errors=True)
-
-
-def withdraw(root: Path, running: str) -> None:
-    """Take an update that waits for a restart off the list again. Raises: UpdateOutOfOrder."""
-    slots.unlist_others(root, running)
-    keep_event(root, UpdateEvent.CANCEL_ASKED)
-
-
-def staged_name(version: str, part: Part) -> str:
-    """Return the name by which the transfers in /usr/lib/sysupdate.d find a part."""
-    if part.name == "uki":
-        return f"coffer_{version}.efi"
-    return f"coffer_{version}.{part.name}.{part.partition_id}.raw"

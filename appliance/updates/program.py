@@ -14,18 +14,14 @@ from typing import BinaryIO, Final, NoReturn
 
 from pydantic import ValidationError
 
-from appliance.store.migrate import known_revisions
 from appliance.updates import slots
-from appliance.updates.errors import BundleForeign, StateUnreadable
+from appliance.updates.errors import BundleForeign, Cancelled, StateUnreadable
 from appliance.updates.fate import Verdict, told
-from appliance.updates.install import Cancelled, Installation, clear, withdraw
-from appliance.updates.programs import run_program
 from appliance.updates.record import Record, Update
 from appliance.updates.rules import Here
 from appliance.updates.running import read_here
+from appliance.updates.staged import clear
 from appliance.updates.states import UpdateState
-from appliance.updates.stick import open_bundle
-from appliance.updates.trust import Trust
 from services.errors import ServiceError
 
 ROOT: Final = Path("/")
@@ -61,16 +57,26 @@ def install() -> None:
 
 def install_from_stick() -> None:
     """Install the newest bundle on a USB stick. Raises: ServiceError; Cancelled at SIGTERM."""
+    from appliance.updates.programs import run_program
+    from appliance.updates.stick import open_bundle
+
     with open_bundle(ROOT, run_program) as bundle:
         _install(bundle)
 
 
 def _install(bundle: BinaryIO) -> None:
+    # Only who installs waits for all that is imported here; each start waits for what is noted.
+    from appliance.store.migrate import known_revisions
+    from appliance.updates.install import Installation
+    from appliance.updates.programs import run_program
+    from appliance.updates.trust import Trust
+
     signal.signal(signal.SIGTERM, _cancel)
+    revisions = known_revisions()
     installation = Installation(
         trust=Trust.read(ROOT),
-        here=read_here(),
-        schemas=known_revisions(),
+        here=read_here(revisions[-1]),
+        schemas=revisions,
         run=run_program,
         root=ROOT,
     )
@@ -80,13 +86,15 @@ def _install(bundle: BinaryIO) -> None:
 
 def cancel() -> None:
     """Take an update that waits for a restart off the list."""
-    withdraw(ROOT, read_here().version)
+    slots.withdraw(ROOT, read_here().version)
     note()
 
 
 def other() -> None:
     """Have the other slot start next. Raises: NothingToStart, StateUnreadable."""
-    start_other(ROOT, read_here())
+    from appliance.store.migrate import known_revisions
+
+    start_other(ROOT, read_here(known_revisions()[-1]))
 
 
 def start_other(root: Path, where: Here) -> None:

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-from appliance.store.migrate import known_revisions
 from appliance.updates.record import Record
 from appliance.updates.rules import Here
 from appliance.updates.states import UpdateState
@@ -14,8 +13,11 @@ from services.errors import ServiceError
 _ARCHITECTURES: Final = {"x86_64": "x86-64", "aarch64": "arm64"}
 
 
-def read_here() -> Here:
-    """Return what runs here at this moment; outside the appliance it has no version."""
+def read_here(revision: str = "") -> Here:
+    """Return what runs here at this moment; outside the appliance it has no version.
+
+    revision: that the database has by now; empty for who does not ask for it.
+    """
     release = platform.freedesktop_os_release()
     # An image with other drivers has another name, and is no update of this one.
     names = (release.get("IMAGE_ID"), release.get("VARIANT_ID"))
@@ -24,7 +26,7 @@ def read_here() -> Here:
         version=release.get("IMAGE_VERSION", ""),
         architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
         floor="",
-        revision=known_revisions()[-1],
+        revision=revision,
         now=int(time.time()),
     )
 

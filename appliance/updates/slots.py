@@ -7,7 +7,8 @@ from typing import Final
 
 from appliance.updates.errors import InstallFailed, NothingToStart
 from appliance.updates.gpt import find_disk, read_partitions
-from appliance.updates.record import Slot, sync_folder
+from appliance.updates.record import Slot, keep_event, sync_folder
+from appliance.updates.states import UpdateEvent
 
 TRIES: Final = 3
 BOOT_PLACES: Final = ("efi", "boot", "boot/efi")
@@ -94,6 +95,12 @@ def unlist_others(root: Path, running: str) -> None:
         if kernel.version != running:
             kernel.path.unlink()
             sync_folder(kernel.path.parent)
+
+
+def withdraw(root: Path, running: str) -> None:
+    """Take an update that waits for a restart off the list again. Raises: UpdateOutOfOrder."""
+    unlist_others(root, running)
+    keep_event(root, UpdateEvent.CANCEL_ASKED)
 
 
 def find_other(root: Path, running: str) -> Kernel:

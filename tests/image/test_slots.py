@@ -6,10 +6,11 @@ from typing import Final
 
 import pytest
 
-from appliance.updates.install import LABELS, SYSUPDATE, staged_name
+from appliance.updates.install import LABELS, SYSUPDATE
 from appliance.updates.manifest import MOST_BYTES, Part
 from appliance.updates.record import FOLDER
 from appliance.updates.slots import BOOT_COUNT, TRIES
+from appliance.updates.staged import staged_name
 from image.places import DEFINITION
 
 EXTRA: Final = DEFINITION / "mkosi.extra/usr/lib"

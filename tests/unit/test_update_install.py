@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 
 from appliance.updates import errors, slots
+from appliance.updates.errors import Cancelled
 from appliance.updates.fate import Verdict, told
-from appliance.updates.install import Cancelled, withdraw
 from appliance.updates.program import start_other
 from appliance.updates.record import Record
 from appliance.updates.slots import BOOT_COUNT
@@ -190,7 +190,7 @@ def test_what_waits_for_a_restart_is_replaced_by_a_newer_one(
 def test_what_waits_for_a_restart_can_be_withdrawn(disk: Disk, bundle: bytes) -> None:
     install(disk, bundle)
 
-    withdraw(disk.root, RUNNING)
+    slots.withdraw(disk.root, RUNNING)
 
     assert disk.listed() == [f"coffer_{RUNNING}.efi"]
     assert update_of(disk).state is UpdateState.CANCELLED

@@ -23,6 +23,7 @@ from appliance.identity.keys import FileKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs.checks import JobLimits
 from appliance.jobs.jobs import Jobs
+from appliance.machine.posture import is_development
 from appliance.mailbox.inbox import Inbox
 from appliance.mailbox.letters import Kind
 from appliance.mailbox.outbox import Outbox
@@ -220,6 +221,7 @@ class Node:
             waiting_count=await self.jobs.waiting_count(),
             operators_address=self._config.operators_reachable_at,
             operator_count=self.operators.count,
+            is_development=is_development(),
         )
 
     def _milliseconds(self) -> int:

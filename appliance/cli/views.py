@@ -29,9 +29,11 @@ _STATE_STYLES = {
 
 def node(view: pb.NodeView) -> RenderableType:
     """Show who a node is and how it fares."""
+    tests = "a development image, for tests: no place for real data"
     return facts(
         (
             ("name", view.name),
+            ("image", tests if view.is_development else ""),
             ("node id", view.node_id),
             ("version", view.version),
             ("address", view.address),

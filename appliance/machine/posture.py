@@ -101,13 +101,18 @@ class Posture:
         return tuple(Problem(what=what, remedy=remedy) for is_so, what, remedy in found if is_so)
 
 
+def is_development(root: Path = Path("/")) -> bool:
+    """Return whether this machine runs an image for tests, as mkosi.finalize marks it."""
+    return _is_development(_release(root))
+
+
 def read_posture(root: Path = Path("/")) -> Posture:
     """Read how this machine was started; a file that is not there counts as what is worse."""
-    release = _settings(_text(root / "etc/os-release") or _text(root / "usr/lib/os-release"))
+    release = _release(root)
     usr, var = _mounted(root, "/usr"), _mounted(root, "/var")
     return Posture(
         is_appliance=release.get("IMAGE_ID") == IMAGE_ID,
-        is_development="development" in release.get("VARIANT_ID", "").split("-"),
+        is_development=_is_development(release),
         image_version=release.get("IMAGE_VERSION", ""),
         kernel=_text(root / "proc/sys/kernel/osrelease").strip(),
         secure_boot=_secure_boot(root),
@@ -123,6 +128,14 @@ def read_posture(root: Path = Path("/")) -> Posture:
         runnable=_runnable(root),
         denials=tuple(map(_denial, _text(root / _DENIALS).splitlines())),
     )
+
+
+def _release(root: Path) -> dict[str, str]:
+    return _settings(_text(root / "etc/os-release") or _text(root / "usr/lib/os-release"))
+
+
+def _is_development(release: dict[str, str]) -> bool:
+    return "development" in release.get("VARIANT_ID", "").split("-")
 
 
 def _text(path: Path) -> str:

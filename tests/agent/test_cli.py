@@ -529,3 +529,14 @@ def test_a_peers_name_cannot_steer_the_terminal(
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert "[red]x" in out
+
+
+@pytest.mark.parametrize("is_development", [True, False])
+def test_a_node_on_a_development_image_says_so(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str], is_development: bool
+) -> None:
+    agent.lay("Node/ShowNode", pb.NodeView(name="box", is_development=is_development))
+
+    run(["node", "show", "--state", str(agent.state)])
+
+    assert ("a development image" in capsys.readouterr().out) is is_development

@@ -13,6 +13,8 @@ from firmware.cards.catalogue import Profile
 from image.errors import ImageError
 
 FILE: Final = Path(__file__).with_name("recipes.toml")
+# Where the image has our modules: depmod looks there first, and the definition's exclusions do not.
+FOLDER: Final = "updates/coffer"
 PATCHES: Final = Path(__file__).with_name("patches")
 
 _Word = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][A-Za-z0-9_+.-]{0,63}\Z")]
@@ -90,6 +92,15 @@ def of_profiles(recipes: Iterable[Recipe], profiles: Iterable[str]) -> tuple[Rec
     """Return the recipes of an image with these profiles; some profiles have none."""
     wanted = frozenset(profiles)
     return tuple(one for one in recipes if one.profile.value in wanted)
+
+
+def owners(recipes: Iterable[Recipe], kernel: str) -> dict[str, str]:
+    """Return of each module's path in the image the component that it is compiled from."""
+    return {
+        f"usr/lib/modules/{kernel}/{FOLDER}/{name}.ko": f"deb:{one.package}"
+        for one in recipes
+        for name in one.modules
+    }
 
 
 _KERNEL: Final = re.compile(r"linux-image-((\d+\.\d+\.\d+\S*?)(?:-cloud|-rt)?-amd64)")

@@ -11,15 +11,13 @@ import msgspec
 
 from image import places
 from image.drivers.module_file import read_module
-from image.drivers.recipes import PATCHES, Recipe, find_kernel, header_packages
+from image.drivers.recipes import FOLDER, PATCHES, Recipe, find_kernel, header_packages
 from image.errors import ImageError
 from image.keys import Key
 from image.lock import Lock
 from image.repository import place_of
 from image.toolchain import TOP, Place, Toolchain
 
-# Where depmod looks first, and what the definition's exclusions do not name.
-FOLDER: Final = "updates/coffer"
 _SCRIPT: Final = Path(__file__).with_name("build.sh")
 _SIGN: Final = Path(__file__).with_name("sign.sh")
 _INSIDE: Final = TOP / "drivers"

@@ -108,6 +108,15 @@ def test_the_kernel_and_its_headers_are_those_of_the_image() -> None:
     )
 
 
+def test_a_module_belongs_to_the_package_that_it_is_compiled_from() -> None:
+    of_nvidia = recipes.of_profiles(RECIPES, ["nvidia"])
+
+    assert recipes.owners(of_nvidia, "6.12") == {
+        "usr/lib/modules/6.12/updates/coffer/nvidia.ko": "deb:nvidia-open-kernel-dkms",
+        "usr/lib/modules/6.12/updates/coffer/nvidia-uvm.ko": "deb:nvidia-open-kernel-dkms",
+    }
+
+
 @pytest.mark.parametrize(
     "packages",
     [

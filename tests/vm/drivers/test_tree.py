@@ -11,7 +11,7 @@ from cryptography import x509
 from image import keys, places, sign
 from image.drivers import recipes, support
 from image.drivers.module_file import Module, read_module
-from image.drivers.workshop import FOLDER
+from image.drivers.recipes import FOLDER
 from image.toolchain import Place, Toolchain
 
 _TAKE: Final = """

@@ -66,7 +66,9 @@ class Seen:
 def title(seen: Seen) -> str:
     """Return the line above all pages."""
     version = seen.posture.image_version or "unknown version"
-    return f"Coffer {version}, slot {seen.slot or 'unknown'}, up {up_time(seen.up_seconds)}"
+    slot, up = seen.slot or "unknown", up_time(seen.up_seconds)
+    warning = "; DEVELOPMENT IMAGE, for tests only" if seen.posture.is_development else ""
+    return f"Coffer {version}, slot {slot}, up {up}{warning}"
 
 
 def up_time(seconds: float) -> str:

@@ -109,6 +109,14 @@ def test_before_anything_is_known_the_menu_is_there() -> None:
     assert shown[-1].startswith("1 set address")
 
 
+def test_a_development_image_says_so_on_every_page() -> None:
+    status = seen(posture=replace(FINE, is_development=True))
+
+    for keys in ([], ["3"], ["5"]):
+        shown = displayed(render(after(opened(), keys)[0], status))
+        assert shown[0].endswith("; DEVELOPMENT IMAGE, for tests only")
+
+
 def test_a_form_shows_what_was_typed_and_where_typing_goes() -> None:
     dialogue, _ = after(opened(), ["4", *line("SN-1"), *"erase"])
     screen = render(dialogue, seen())

@@ -1,6 +1,7 @@
 """Drivers as a build makes them, and what must be true of each."""
 
 import fnmatch
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,13 @@ from image.toolchain import Toolchain
 _CLASSES: Final = ("bc03sc02i00", "bc0Bsc40i00", "bc12sc00i00")
 
 
-def open_workshop(tools: Toolchain, log: Path) -> Workshop:
-    """Return the workshop of the image's kernel, with the packages of the lock."""
+def open_workshop(tools: Toolchain, log: Path, *built: Recipe) -> Workshop:
+    """Return the workshop of the image's kernel, with the packages to sign, and to build these."""
     locked = lock.read()
-    archive = repository.prepare(locked.only(("drivers",)), mirror.read_mirror().uris)
+    kernel = recipes.find_kernel(one.name for one in locked.of("image"))
+    wanted = {*recipes.header_packages(kernel), *(one.package for one in built)}
+    packages = tuple(one for one in locked.of("drivers") if one.name in wanted)
+    archive = repository.prepare(replace(locked, packages=packages), mirror.read_mirror().uris)
     return Workshop.of_lock(locked, archive, tools, log)
 
 

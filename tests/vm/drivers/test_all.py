@@ -13,4 +13,6 @@ from tests.vm.workshops import assert_made, open_workshop, recipe_named
 def test_a_recipe_is_built_for_the_images_kernel_and_signed(
     name: str, tools: Toolchain, tmp_path: Path
 ) -> None:
-    assert_made(open_workshop(tools, tmp_path / "log"), recipe_named(name), tmp_path / "root")
+    recipe = recipe_named(name)
+
+    assert_made(open_workshop(tools, tmp_path / "log", recipe), recipe, tmp_path / "root")

@@ -7,6 +7,6 @@ from tests.vm.workshops import assert_made, open_workshop, recipe_named
 
 
 def test_it_is_built_for_the_images_kernel_and_signed(tools: Toolchain, tmp_path: Path) -> None:
-    workshop = open_workshop(tools, tmp_path / "log")
+    recipe = recipe_named("qat-gen4")
 
-    assert_made(workshop, recipe_named("qat-gen4"), tmp_path / "root")
+    assert_made(open_workshop(tools, tmp_path / "log", recipe), recipe, tmp_path / "root")

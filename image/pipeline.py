@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,8 @@ def build_image(
     snapshots: URIs of archives that have packages which the mirror has no more
     Raises: ImageError, with cause and remedy.
     """
+    began = time.monotonic()
+    kind = "warm" if toolchain.is_made() else "cold"
     build = prepare(say, is_quick=is_quick, snapshots=snapshots, profiles=profiles)
     for gap in support.gaps(build.profiles):
         say(gap)
@@ -68,7 +71,9 @@ def build_image(
     made = Output(folder=build.workspace / "output", version=build.version)
     say(materials.write(build, made, packages).summary)
     unsigned = publish(build, places.UNSIGNED)
-    return _finish(say, build, None) if is_signed else unsigned
+    disk = _finish(say, build, None) if is_signed else unsigned
+    note_time(places.TIMES, kind, time.monotonic() - began)
+    return disk
 
 
 def sign_image(say: Callable[[str], None], token: Token | None) -> Path:
@@ -285,6 +290,12 @@ def publish(build: Build, folder: Path) -> Path:
         if not file.is_symlink():
             shutil.move(file, folder / file.name)
     return folder / f"coffer_{build.version}.raw"
+
+
+def note_time(file: Path, kind: str, seconds: float) -> None:
+    """Note how long the last build of a kind took, beside those of other kinds."""
+    held = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    file.write_text(json.dumps(held | {kind: round(seconds, 1)}), encoding="utf-8")
 
 
 def describe(disk: Path) -> str:

@@ -10,6 +10,7 @@ DEFINITION: Final = Path(__file__).resolve().with_name("definition")
 PROFILES: Final = DEFINITION / "mkosi.profiles"
 OUT: Final = Path(__file__).resolve().with_name("out")
 UNSIGNED: Final = OUT / "unsigned"
+TIMES: Final = OUT / "times.json"
 
 
 def own_trees(profiles: Iterable[str]) -> tuple[Path, ...]:

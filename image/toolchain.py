@@ -170,6 +170,14 @@ def prepare(archive: Path, log: Path) -> Toolchain:
     return Toolchain(root=root)
 
 
+def is_made() -> bool:
+    """Tell whether the toolchain of the lock is there.
+
+    Raises: LockError if there is no lock.
+    """
+    return (places.cache() / f"toolchain-{fingerprint()}").exists()
+
+
 def find() -> Toolchain:
     """Return the toolchain of the lock.
 

@@ -274,7 +274,7 @@ def _renew(folder: Path, name: str) -> None:
     (folder / name).mkdir(parents=True, exist_ok=True)
     for other in folder.iterdir():
         if other.name != name:
-            shutil.rmtree(other)
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
 
 
 def _python_trees() -> list[str]:

@@ -5,9 +5,10 @@ Compared is what no key has touched: two builds of one tree must be equal there,
 
 import hashlib
 import json
+import re
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,8 @@ from image.toolchain import TOP, Place, Toolchain
 from image.trees import Entry
 
 MOST_SHOWN_BYTES: Final = 512
+MOST_ALIKE: Final = 10
+_ONLY_TIME: Final = re.compile(r": (time \d+ and \d+)$")
 _REMEDY: Final = "one of the builds may be damaged: build it again"
 _PIECE_BYTES: Final = 1 << 20
 
@@ -51,12 +54,32 @@ def compare(one: Output, other: Output, tools: Toolchain) -> list[Difference]:
     Raises: ImageError if a build is incomplete.
     """
     owner_of = inventory.read_owners(one.file("files.json")).get
-    return [
+    found = [
         *compare_parts(one, other),
         *_compare_kernels(one, other, tools, owner_of),
         *_compare_usr(one, other, tools, owner_of),
         *_compare_disks(one, other, tools),
     ]
+    return fold(found)
+
+
+def fold(found: Iterable[Difference]) -> list[Difference]:
+    """Return differences with those told once that many files have alike: times of two sources."""
+    kept: list[Difference] = []
+    alike: dict[tuple[str, str], list[Difference]] = {}
+    for one in found:
+        matched = _ONLY_TIME.search(one.what)
+        if matched:
+            alike.setdefault((one.part, matched[1]), []).append(one)
+        else:
+            kept.append(one)
+    for (part, times), same in alike.items():
+        if len(same) <= MOST_ALIKE:
+            kept += same
+        else:
+            what = f"{len(same)} files differ in their {times} alone"
+            kept.append(Difference(part=part, what=what, why=same[0].why))
+    return kept
 
 
 def read_output(folder: Path) -> Output:

@@ -69,6 +69,19 @@ def test_a_likely_reason_is_given_where_one_is_known(path: str, other: Entry, wh
     assert bool(found.why) == bool(why)
 
 
+def test_what_many_files_have_alike_is_said_once() -> None:
+    newer = replace(FILE, modified_seconds=9)
+    one = {f"file-{number}": FILE for number in range(20)} | {"other": FILE}
+    other = dict.fromkeys(one, newer) | {"other": replace(newer, content="bb")}
+
+    found = compare.fold(compare.compare_trees("/usr", one, other, nobody))
+
+    assert [one.what for one in found] == [
+        "other of no component: content, time 7 and 9",
+        "20 files differ in their time 7 and 9 alone",
+    ]
+
+
 def test_the_owner_of_a_file_is_named() -> None:
     other = replace(FILE, content="bb")
     found = compare.compare_trees("/usr", {"x": FILE}, {"x": other}, {"x": "deb:kmod"}.get)

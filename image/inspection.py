@@ -3,7 +3,6 @@
 import datetime
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from image import compare, materials, pipeline, places, sign, staging, toolchain, vulnerabilities
@@ -16,9 +15,7 @@ def describe_contents(say: Callable[[str], None], tracker: Path | None) -> None:
     Raises: ImageError if there is no build, or it has vulnerabilities that nobody has waived.
     """
     unsigned = sign.find(places.UNSIGNED)
-    given = pipeline.prepare(say, is_quick=True, snapshots=())
-    epoch = pipeline.epoch_of(unsigned.version)
-    build = replace(given, version=unsigned.version, epoch_seconds=epoch)
+    build = pipeline.prepare_again(say, unsigned)
     say(materials.write(build, unsigned, staging.lay_out(build)).summary)
     for ending in ("files.json", "cdx.json", "spdx.json"):
         shutil.copyfile(unsigned.file(ending), places.OUT / unsigned.file(ending).name)

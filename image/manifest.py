@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from image.build import Build
 from image.errors import ImageError
@@ -34,13 +35,25 @@ def write(build: Build, wheels: Wheels) -> None:
     parts += [parse_wheel(line) for line in wheels.read_hashes()]
     (made / f"coffer_{build.version}.manifest").unlink()
     file = made / f"coffer_{build.version}.manifest.json"
-    file.write_text(format_manifest(build.version, parts), encoding="utf-8")
+    file.write_text(format_manifest(build.version, build.profiles, parts), encoding="utf-8")
 
 
-def format_manifest(version: str, parts: Iterable[Part]) -> str:
+def format_manifest(version: str, profiles: Iterable[str], parts: Iterable[Part]) -> str:
     """Return the manifest as JSON, in an order that depends on its content alone."""
     listed = [asdict(part) for part in sorted(parts)]
-    return json.dumps({"image": "coffer", "version": version, "parts": listed}, indent=1) + "\n"
+    held = {"image": "coffer", "version": version, "profiles": list(profiles), "parts": listed}
+    return json.dumps(held, indent=1) + "\n"
+
+
+def read_profiles(file: Path) -> tuple[str, ...]:
+    """Return the profiles of the image that a manifest is of.
+
+    Raises: ImageError if it is none.
+    """
+    try:
+        return tuple(map(str, json.loads(file.read_text(encoding="utf-8"))["profiles"]))
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ImageError(f"{file} cannot be read: {error!r}", "build again") from None
 
 
 def parse_packages(text: str) -> list[tuple[str, str]]:

@@ -82,10 +82,17 @@ def sign_image(say: Callable[[str], None], token: Token | None) -> Path:
     token: where keys lie that are no files
     Raises: ImageError if there is none, or a key fails.
     """
-    version = sign.find(places.UNSIGNED).version
-    given = prepare(say, is_quick=True, snapshots=(), token=token)
-    build = replace(given, version=version, epoch_seconds=epoch_of(version))
-    return _finish(say, build, token)
+    return _finish(say, prepare_again(say, sign.find(places.UNSIGNED), token), token)
+
+
+def prepare_again(say: Callable[[str], None], made: Output, token: Token | None = None) -> Build:
+    """Gather the inputs of a build that is made, to go on with it.
+
+    Raises: ImageError if one is missing.
+    """
+    profiles = manifest.read_profiles(made.file("manifest.json"))
+    given = prepare(say, is_quick=True, snapshots=(), profiles=profiles, token=token)
+    return replace(given, version=made.version, epoch_seconds=epoch_of(made.version))
 
 
 def _finish(say: Callable[[str], None], build: Build, token: Token | None) -> Path:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -42,9 +43,9 @@ def test_a_manifest_does_not_depend_on_the_order_of_its_parts() -> None:
         Part(kind="deb", name="a", version="1", sha256="1"),
     ]
 
-    text = manifest.format_manifest("7", parts)
+    text = manifest.format_manifest("7", (), parts)
 
-    assert text == manifest.format_manifest("7", reversed(parts))
+    assert text == manifest.format_manifest("7", (), reversed(parts))
     assert [one["name"] for one in json.loads(text)["parts"]] == ["a", "b"]
 
 
@@ -54,3 +55,13 @@ def test_packages_are_those_that_mkosi_lists() -> None:
     assert manifest.parse_packages(text) == [("kmod", "34.2-2")]
     with pytest.raises(ImageError, match="names no package"):
         manifest.parse_packages('{"packages": []}')
+
+
+def test_a_manifest_tells_the_images_profiles(tmp_path: Path) -> None:
+    file = tmp_path / "manifest.json"
+    file.write_text(manifest.format_manifest("7", ("fpga", "qat"), []))
+
+    assert manifest.read_profiles(file) == ("fpga", "qat")
+    file.write_text("{}")
+    with pytest.raises(ImageError, match="cannot be read"):
+        manifest.read_profiles(file)

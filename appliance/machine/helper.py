@@ -86,6 +86,11 @@ def serve(connection: socket.socket, *, root: Path = Path("/"), run: Run = run_p
         _log(f"refused: {error.what}")
         say("error", {"what": error.what, "remedy": error.remedy})
         return 0
+    except OSError as error:
+        what = f"{error.filename or 'the machine'}: {error.strerror}"
+        _log(f"failed: {what}")
+        say("error", {"what": what, "remedy": "is the disk full, or this no appliance?"})
+        return 0
     say("done", done)
     return 0
 

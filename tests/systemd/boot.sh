@@ -36,7 +36,7 @@ exec unshare --mount --pid --fork --uts --ipc --cgroup --propagation private bas
   for users in coffer coffer-console; do cp "$units/$users.sysusers" "$root/etc/sysusers.d/$users.conf"; done
   for folders in coffer coffer-machine; do cp "$units/$folders.tmpfiles" "$root/etc/tmpfiles.d/$folders.conf"; done
   # The network is this machine'"'"'s own, and systemd-networkd must not touch it: its programs only note what they were told.
-  for program in networkctl hostnamectl busctl timedatectl; do
+  for program in hostnamectl busctl timedatectl; do
     printf "%s\n" "#!/bin/sh" "echo \"\$0 \$*\" >>/run/coffer-machine/told" "cat /run/coffer-machine/says 2>/dev/null || true" >"$root/usr/bin/$program"
     chmod 755 "$root/usr/bin/$program"
   done

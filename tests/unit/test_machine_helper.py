@@ -86,6 +86,13 @@ def test_a_refusal_comes_with_the_helpers_words(path: Path, programs: Programs) 
         ask(orders.Restart(), path=path)
 
 
+def test_a_folder_that_is_not_there_is_told(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "var/lib/coffer-machine").rmdir()
+
+    with pytest.raises(OrderRefused, match="No such file"):
+        ask(orders.SetNetwork(plan=NetworkPlan(), confirm_within_seconds=0), path=path)
+
+
 def test_outside_the_appliance_there_is_no_helper(tmp_path: Path) -> None:
     with pytest.raises(OutsideAppliance, match="not available outside the appliance"):
         ask(orders.Restart(), path=tmp_path / "none")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from appliance.machine.doing import network as doing
-from appliance.machine.errors import OrderRefused
+from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.network import NetworkPlan, files_of
 from appliance.machine.orders import ConfirmNetwork, SetNetwork, ShowNetwork, parse_order
 from appliance.machine.tools import Tools
@@ -26,6 +26,7 @@ STATIC = {
         }
     ],
 }
+RELOAD = ("busctl", "call", *doing._MANAGER, "Reload")
 PLACE = "run/systemd/network/70-coffer-enp1s0.network"
 
 
@@ -125,7 +126,7 @@ def test_a_change_is_on_trial_until_it_is_confirmed(box: Tools, programs: Progra
     assert done == {"confirm_within_seconds": 300}
     assert "Address=192.0.2.7/24" in (box.root / PLACE).read_text()
     assert not (box.root / doing.KEPT).exists()
-    assert ("networkctl", "reload") in programs.ran
+    assert RELOAD in programs.ran
     assert ("hostnamectl", "hostname", "box-1.example.org") in programs.ran
     assert ("systemctl", "restart", doing.UNDO_TIMER) in programs.ran
     shown = doing.show_network(ShowNetwork(), box)
@@ -147,7 +148,19 @@ def test_the_clock_runs_before_the_network_is_touched(box: Tools, programs: Prog
         doing.set_network(order(STATIC), box)
 
     assert not (box.root / PLACE).exists()
-    assert ("networkctl", "reload") not in programs.ran
+    assert RELOAD not in programs.ran
+
+
+def test_what_networkd_does_not_take_is_undone_at_once(box: Tools, programs: Programs) -> None:
+    programs.fails.add(RELOAD)
+
+    with pytest.raises(ProgramFailed):
+        doing.set_network(order(STATIC), box)
+
+    assert not (box.root / PLACE).exists()
+    assert doing.show_network(ShowNetwork(), box)["trial"] is None
+    with pytest.raises(OrderRefused):
+        doing.confirm_network(ConfirmNetwork(), box)
 
 
 def test_what_nobody_confirms_is_undone(
@@ -167,7 +180,7 @@ def test_what_nobody_confirms_is_undone(
 
     assert "DHCP=yes" in (box.root / PLACE).read_text()
     assert programs.ran == [
-        ("networkctl", "reload"),
+        RELOAD,
         ("hostnamectl", "hostname", "coffer"),
         ("systemctl", "stop", doing.UNDO_TIMER),
     ]

@@ -23,7 +23,7 @@ UNDO_TIMER: Final = "coffer-machine-undo.timer"
 
 
 _NETWORKD: Final = "org.freedesktop.network1"
-_DESCRIBE: Final = (_NETWORKD, "/org/freedesktop/network1", f"{_NETWORKD}.Manager", "Describe")
+_MANAGER: Final = (_NETWORKD, "/org/freedesktop/network1", f"{_NETWORKD}.Manager")
 
 
 class Trial(BaseModel):
@@ -62,7 +62,12 @@ def set_network(order: SetNetwork, tools: Tools) -> Facts:
     trial = Trial(plan=order.plan, until_seconds=_now() + order.confirm_within_seconds)
     tools.write(TRIAL, trial.model_dump_json(), mode=0o600)
     tools.run("systemctl", "restart", UNDO_TIMER)
-    _follow(order.plan, tools)
+    try:
+        _follow(order.plan, tools)
+    except ProgramFailed:
+        _lay_out(_kept(tools), tools)
+        _end_trial(tools)
+        raise
     return {"confirm_within_seconds": order.confirm_within_seconds}
 
 
@@ -121,7 +126,8 @@ def _end_trial(tools: Tools) -> None:
 
 def _follow(plan: NetworkPlan, tools: Tools) -> None:
     _lay_out(plan, tools)
-    tools.run("networkctl", "reload")
+    # Not by networkctl, which wants to be in networkd's network namespace; the helper has its own.
+    tools.run("busctl", "call", *_MANAGER, "Reload")
     name = plan.node_name or (tools.read(IMAGE_NAME) or "coffer").strip()
     tools.run("hostnamectl", "hostname", name)
 
@@ -153,7 +159,7 @@ def _trial(tools: Tools) -> Trial | None:
 
 def _interfaces(tools: Tools) -> tuple[str, ...]:
     """Return the network cards that networkd knows, in order; the loopback is none."""
-    told = tools.run("busctl", "--json=short", "call", *_DESCRIBE)
+    told = tools.run("busctl", "--json=short", "call", *_MANAGER, "Describe")
     try:
         links = _Links.model_validate_json(_Told.model_validate_json(told).data[0]).Interfaces
     except ValidationError:

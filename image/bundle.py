@@ -9,17 +9,16 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NoReturn
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import (  # type: ignore[attr-defined] # public, but re-exported untold
-    CryptoSigner,
+    Key,
+    Signature,
     Signer,
     SSlibKey,
 )
@@ -29,6 +28,7 @@ from image import places
 from image.build import Build
 from image.errors import ImageError, KeyRefused
 from image.keys import Keys
+from image.signing import Signer as Signing
 
 MAGIC: Final = b"coffer update bundle 1\n"
 BUNDLE_TYPE: Final = "application/vnd.coffer.update+json"
@@ -46,7 +46,7 @@ MIGRATIONS: Final = places.TREE / "appliance/store/migrations/versions"
 _PIECE_BYTES: Final = 1 << 20
 
 
-def write(build: Build) -> Path:
+def write(build: Build, signing: Signing) -> Path:
     """Write bundle and index of what a build has made beside the disk; return the bundle.
 
     Raises: ImageError if a part is missing.
@@ -59,12 +59,10 @@ def write(build: Build) -> Path:
         bundle,
         version=build.version,
         created=build.epoch_seconds,
-        signers=signers(build.keys),
+        signers=signers(signing),
         image=image,
     )
-    index = write_index(
-        bundle, build.version, build.epoch_seconds, signers(build.keys), image=image
-    )
+    index = write_index(bundle, build.version, build.epoch_seconds, signers(signing), image=image)
     (made / f"coffer_{build.version}.index.json").write_bytes(index)
     return bundle
 
@@ -161,26 +159,58 @@ def sign(said: dict[str, Any], payload_type: str, signers: Sequence[Signer]) -> 
     return json.dumps(envelope.to_dict(), sort_keys=True, separators=(",", ":")).encode()
 
 
-def signers(keys: Keys) -> list[Signer]:
-    """Return who signs updates with the keys of a folder: ``update``, and ``update-…`` beside it.
+class VendorSigner(Signer):
+    """Signs with a vendor's key, be it a file or in a token, for securesystemslib."""
+
+    def __init__(self, signing: Signing, name: str) -> None:
+        self._signing, self._name = signing, name
+        self._public = _public_key(signing.keys.named(name).certificate)
+        self._key = SSlibKey.from_crypto(self._public, scheme=SCHEME)
+
+    @classmethod
+    def from_priv_key_uri(
+        cls, priv_key_uri: str, public_key: Key, secrets_handler: Any = None
+    ) -> NoReturn:
+        """Refuse: keys are named by their use, as image/keys.py does."""
+        raise NotImplementedError
+
+    @property
+    def public_key(self) -> Key:
+        """The public half."""
+        return self._key
+
+    def sign(self, payload: bytes) -> Signature:
+        """Sign bytes. Raises: CommandFailed if the token fails."""
+        # A detached signature without attributes ends with the bare signature over its content.
+        made = self._signing.detached(self._name, payload)[-self._public.key_size // 8 :]
+        self._public.verify(made, payload, padding.PKCS1v15(), hashes.SHA256())
+        return Signature(self._key.keyid, made.hex())
+
+
+def signers(signing: Signing) -> list[Signer]:
+    """Return who signs updates of a vendor: the key ``update``, and those ``update-…`` beside it.
 
     Raises: KeyRefused if there is none.
     """
-    found = sorted(keys.folder.glob("update*.key"))
+    folder = signing.keys.folder
+    found = sorted(path.stem for path in folder.glob("update*.crt"))
     if not found:
-        raise KeyRefused(f"there is no key update in {keys.folder}", "make it: make image-keys")
-    secrets = [load_pem_private_key(path.read_bytes(), password=None) for path in found]
-    return [
-        CryptoSigner(secret, SSlibKey.from_crypto(secret.public_key(), scheme=SCHEME))
-        for secret in secrets
-    ]
+        raise KeyRefused(f"there is no key update in {folder}", "make it: make image-keys")
+    return [VendorSigner(signing, name) for name in found]
+
+
+def _public_key(certificate: Path) -> rsa.RSAPublicKey:
+    public = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    if not isinstance(public, rsa.RSAPublicKey):
+        raise KeyRefused(f"{certificate} holds no RSA key", "updates are signed by RSA: make one")
+    return public
 
 
 def trusted(keys: Keys, threshold: int = 1) -> bytes:
     """Return what goes into the image: who may sign its updates, and how many of them must."""
     pems = []
     for path in sorted(keys.folder.glob("update*.crt")):
-        public = x509.load_pem_x509_certificate(path.read_bytes()).public_key()
+        public = _public_key(path)
         pems.append(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
     return json.dumps({"threshold": threshold, "keys": pems}, indent=1).encode() + b"\n"
 

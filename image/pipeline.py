@@ -106,7 +106,7 @@ def _finish(say: Callable[[str], None], build: Build, token: Token | None) -> Pa
     say("predicting what it measures")
     measure.write(build)
     say("writing the update bundle")
-    bundle.write(build)
+    bundle.write(build, signer)
     return publish(build, build.out)
 
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # boot: run systemd as PID 1 over a throw-away copy of this machine's files, in namespaces of its own but for the network.
-#   boot.sh FOLDER CHECKOUT     FOLDER: empty, for what the copy changes; prints nothing, ends when systemd does. Needs root.
+#   boot.sh FOLDER CHECKOUT [--net]     FOLDER: empty, for what the copy changes; prints nothing, ends when systemd does. Needs root.
+# With --net the network too is its own, empty, and systemd-networkd is let at it.
 set -euo pipefail
 # shellcheck disable=SC2016  # the inner shell expands these, in its own namespaces
-exec unshare --mount --pid --fork --uts --ipc --cgroup --propagation private bash -euc '
-  folder=$1 checkout=$2
+exec unshare ${3:+"$3"} --mount --pid --fork --uts --ipc --cgroup --propagation private bash -euc '
+  folder=$1 checkout=$2 network=${3:-}
   mount -t tmpfs tmpfs "$folder"
   mkdir "$folder"/{upper,work,root}
   root=$folder/root
@@ -37,6 +38,7 @@ exec unshare --mount --pid --fork --uts --ipc --cgroup --propagation private bas
   for folders in coffer coffer-machine; do cp "$units/$folders.tmpfiles" "$root/etc/tmpfiles.d/$folders.conf"; done
   # The network is this machine'"'"'s own, and systemd-networkd must not touch it: its programs only note what they were told.
   for program in hostnamectl busctl timedatectl; do
+    [ -z "$network" ] || break
     printf "%s\n" "#!/bin/sh" "echo \"\$0 \$*\" >>/run/coffer-machine/told" "cat /run/coffer-machine/says 2>/dev/null || true" >"$root/usr/bin/$program"
     chmod 755 "$root/usr/bin/$program"
   done

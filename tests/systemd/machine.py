@@ -1,8 +1,10 @@
 """A machine with systemd for tests: namespaces of its own over a throw-away copy of our files."""
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +46,39 @@ class Machine:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
+    @contextmanager
+    def network_card(self, name: str) -> Iterator[None]:
+        """Plug in a card that leads nowhere, into a machine whose network is its own."""
+        made = "import fcntl, os, struct, sys; tun = os.open('/dev/net/tun', os.O_RDWR)"
+        made += "; fcntl.ioctl(tun, 0x400454CA, struct.pack('16sH', sys.argv[1].encode(), 0x1002))"
+        made += "; print('plugged in', flush=True); sys.stdin.read()"
+        enter = ("nsenter", f"--target={self._init}", "--net", "--")
+        with subprocess.Popen(
+            [*enter, sys.executable, "-c", made, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as card:
+            assert card.stdout
+            assert card.stdout.readline() == b"plugged in\n"
+            yield
+            assert card.stdin
+            card.stdin.close()
+
+    def addresses(self, card: str) -> set[str]:
+        """Return a card's addresses, but for those of the link, in a network of its own."""
+        enter = ("nsenter", f"--target={self._init}", "--net", "--")
+        told = subprocess.run(
+            [*enter, "ip", "-json", "addr", "show", "dev", card],
+            capture_output=True,
+            check=True,
+        )
+        (one,) = json.loads(told.stdout)
+        return {
+            f"{each['local']}/{each['prefixlen']}"
+            for each in one["addr_info"]
+            if each["scope"] == "global"
+        }
+
     def property(self, unit: str, name: str) -> str:
         """Return what systemd says of a unit."""
         return self.run("systemctl", "show", unit, f"--property={name}", "--value")
@@ -84,11 +119,12 @@ class BoxedNode(Node):
 
 
 @contextmanager
-def machine(folder: Path) -> Iterator[Machine]:
-    """Boot a machine and leave nothing of it."""
+def machine(folder: Path, *options: str) -> Iterator[Machine]:
+    """Boot a machine and leave nothing of it; options as of boot.sh."""
     assert os.geteuid() == 0, "a machine with systemd can be booted by root alone"
     with (folder / "boot.log").open("wb") as log:
-        booted = subprocess.Popen([str(BOOT), str(folder), str(tree.ROOT)], stdout=log, stderr=log)
+        command = [str(BOOT), str(folder), str(tree.ROOT), *options]
+        booted = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         made = Machine(eventually(lambda: _init_below(booted), seconds=30))
         eventually(lambda: _is_up(made), seconds=60)

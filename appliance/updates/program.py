@@ -119,14 +119,21 @@ def start_other(root: Path, where: Here) -> None:
 
 def note() -> None:
     """Keep what has become of the last update, as far as it is known by now."""
-    running = read_here()
-    record = Record.read(ROOT)
-    now = told(record, slots.read_slots(ROOT, running.version), read_verdict(ROOT))
-    now.write(ROOT)
     clear(ROOT)
-    if now.update and now.update != record.update:
-        state = now.update.state.value.replace("_", " ")
-        print(f"update to {now.update.version}: {state} {now.update.reason}", file=sys.stderr)
+    before = Record.read(ROOT).update
+    now = note_start(ROOT, read_here().version).update
+    if now and now != before:
+        state = now.state.value.replace("_", " ")
+        print(f"update to {now.version}: {state} {now.reason}", file=sys.stderr)
+
+
+def note_start(root: Path, running: str) -> Record:
+    """Keep, and return, the record as what runs now leaves it."""
+    record = Record.read(root)
+    slots.relist(root, running, record.floor)
+    now = told(record, slots.read_slots(root, running), read_verdict(root))
+    now.write(root)
+    return now
 
 
 def read_verdict(root: Path) -> Verdict | None:

@@ -103,6 +103,18 @@ def withdraw(root: Path, running: str) -> None:
     keep_event(root, UpdateEvent.CANCEL_ASKED)
 
 
+def relist(root: Path, running: str, floor: str) -> None:
+    """Count the running version as good again if it was once, and this start is not on trial.
+
+    It ran out of tries when the other slot was preferred, which then did not start well.
+    """
+    if running > floor or (root / BOOT_COUNT).exists():
+        return
+    for kernel in find_kernels(root):
+        if kernel.version == running:
+            _rename(kernel, f"coffer_{running}.efi")
+
+
 def find_other(root: Path, running: str) -> Kernel:
     """Return the kernel image of the slot that does not run. Raises: NothingToStart."""
     others = [kernel for kernel in find_kernels(root) if kernel.version != running]

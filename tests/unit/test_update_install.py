@@ -9,8 +9,8 @@ import pytest
 
 from appliance.updates import errors, slots
 from appliance.updates.errors import Cancelled
-from appliance.updates.fate import Verdict, told
-from appliance.updates.program import start_other
+from appliance.updates.fate import Verdict
+from appliance.updates.program import VERDICT, note_start, start_other
 from appliance.updates.record import Record
 from appliance.updates.slots import BOOT_COUNT
 from appliance.updates.states import UpdateState
@@ -50,9 +50,11 @@ def update_of(disk: Disk) -> Any:
 
 def start(disk: Disk, version: str, verdict: Verdict | None = None) -> Record:
     """Note what a start of a version finds, as coffer-update@note does."""
-    found = told(Record.read(disk.root), slots.read_slots(disk.root, version), verdict)
-    found.write(disk.root)
-    return found
+    if verdict is not None:
+        place = disk.root / VERDICT
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(verdict.model_dump_json())
+    return note_start(disk.root, version)
 
 
 def rename(disk: Disk, version: str, count: str) -> None:
@@ -313,6 +315,35 @@ def test_the_version_before_starts_again_if_an_operator_says_so(disk: Disk, bund
     assert record.update is not None
     assert (record.update.version, record.update.replaced) == (RUNNING, NEW)
     assert record.floor == NEW
+
+
+def test_a_version_before_that_does_not_start_leaves_the_present_one_good(
+    disk: Disk, bundle: bytes
+) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, "")
+    start(disk, NEW)
+    start_other(disk.root, here(version=NEW))
+    rename(disk, RUNNING, "+0-3")
+
+    found = start(disk, NEW)
+
+    assert found.update is not None
+    assert found.update.state is UpdateState.FELL_BACK
+    assert disk.listed() == [f"coffer_{RUNNING}+0-3.efi", f"coffer_{NEW}.efi"]
+
+
+def test_a_version_on_trial_is_not_counted_as_good_by_its_own_start(
+    disk: Disk, bundle: bytes
+) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, "+0-3")
+    (disk.root / BOOT_COUNT).parent.mkdir(parents=True)
+    (disk.root / BOOT_COUNT).write_bytes(b"")
+
+    start(disk, NEW)
+
+    assert f"coffer_{NEW}+0-3.efi" in disk.listed()
 
 
 def test_a_version_before_that_cannot_read_the_database_does_not_start(

@@ -29,6 +29,7 @@ VERDICT: Final = Path("var/lib/coffer-health/verdict.json")
 FIRST_DESCRIPTOR: Final = 3
 """Of the files that systemd opens for a unit [sd_listen_fds(3)]."""
 _MOST_VERDICT_BYTES: Final = 64 << 10
+_RESTART_SECONDS: Final = 60.0
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -117,6 +118,17 @@ def start_other(root: Path, where: Here) -> None:
     record.with_update(asked).model_copy(update={"slots": listed}).write(root)
 
 
+def restart_if_useful() -> None:
+    """Restart after a start that was not good, unless there is nothing better to start."""
+    from appliance.updates.programs import run_program
+
+    if slots.has_better(ROOT):
+        words = ("systemctl", "start", "--no-block", "--job-mode=replace-irreversibly")
+        run_program(*words, "reboot.target", seconds=_RESTART_SECONDS)
+    else:
+        print("unhealthy, but there is nothing better to start", file=sys.stderr)
+
+
 def note() -> None:
     """Keep what has become of the last update, as far as it is known by now."""
     clear(ROOT)
@@ -154,6 +166,7 @@ VERBS: Final[Mapping[str, Callable[[], None]]] = {
     "other": other,
     "note": note,
     "settle": note,
+    "unhealthy": restart_if_useful,
 }
 
 

@@ -103,6 +103,11 @@ def withdraw(root: Path, running: str) -> None:
     keep_event(root, UpdateEvent.CANCEL_ASKED)
 
 
+def has_better(root: Path) -> bool:
+    """Return whether a restart would try something else, or once more what has tries left."""
+    return any(kernel.tries_left != 0 for kernel in find_kernels(root))
+
+
 def relist(root: Path, running: str, floor: str) -> None:
     """Count the running version as good again if it was once, and this start is not on trial.
 

@@ -95,7 +95,9 @@ def test_the_health_check_runs_in_counted_starts_alone_and_a_bad_one_restarts() 
 
     assert said["Unit"]["ConditionPathExists"] == f"/{BOOT_COUNT}"
     assert said["Unit"]["Before"] == "boot-complete.target"
-    assert said["Unit"]["FailureAction"] == "reboot"
+    assert said["Unit"]["OnFailure"] == "coffer-update@unhealthy.service"
+    ended = read(UNITS / "coffer-update@unhealthy.service.d/50-restart.conf")
+    assert ended["Unit"]["FailureAction"] == "reboot"
     assert said["Install"]["RequiredBy"] == "boot-complete.target"
     assert said["Service"]["User"] == "coffer"
 

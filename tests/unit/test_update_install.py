@@ -346,6 +346,20 @@ def test_a_version_on_trial_is_not_counted_as_good_by_its_own_start(
     assert f"coffer_{NEW}+0-3.efi" in disk.listed()
 
 
+@pytest.mark.parametrize(
+    ("count", "other", "is_useful"),
+    [("+1-2", "", True), ("+0-3", "", True), ("+1-2", "+0", True), ("+0-3", "+0-3", False)],
+)
+def test_a_start_that_was_not_good_is_given_up_only_for_something_better(
+    disk: Disk, bundle: bytes, count: str, other: str, is_useful: bool
+) -> None:
+    install(disk, bundle)
+    rename(disk, NEW, count)
+    rename(disk, RUNNING, other)
+
+    assert slots.has_better(disk.root) is is_useful
+
+
 def test_a_version_before_that_cannot_read_the_database_does_not_start(
     disk: Disk, bundle: bytes
 ) -> None:

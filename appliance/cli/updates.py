@@ -12,6 +12,7 @@ from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
 from appliance.api.client import Client
+from appliance.cli.machine import OUTSIDE
 from appliance.cli.terminal import clean, facts, minute, table, terminal_of
 from services.errors import ConfigError
 
@@ -116,6 +117,8 @@ def set_source(
 
 def view(found: pb.SlotsView) -> RenderableType:
     """Show the slots, then what became of the last update."""
+    if not found.version:
+        return Text(OUTSIDE, style="dim")
     slots = table("version", "slot", "state")
     for slot in found.slots:
         slots.add_row(slot.version, "running" if slot.is_running else "other", _slot(slot))

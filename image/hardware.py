@@ -47,9 +47,11 @@ class Router:
     """A network of its own for a card: a router that gives it 10.0.2.15 and leads to this host's.
 
     forwards: from a port of this host's loopback to the machine's own port
+    has_card: False for a router that no card is on, as a snapshot with one asks for it
     """
 
     forwards: Mapping[int, int] = field(default_factory=dict)
+    has_card: bool = True
 
     def words(self, name: str) -> str:
         """Return QEMU's word for it."""
@@ -133,8 +135,9 @@ class Hardware:
             name = f"network{place}"
             octets = (0x52, 0x54, place, *number.bytes[-3:])
             mac = ":".join(f"{octet:02x}" for octet in octets)
-            card = f"virtio-net-pci,netdev={name},mac={mac},romfile="
-            words += ["-netdev", network.words(name), "-device", card]
+            words += ["-netdev", network.words(name)]
+            if isinstance(network, Segment) or network.has_card:
+                words += ["-device", f"virtio-net-pci,netdev={name},mac={mac},romfile="]
         return words
 
 

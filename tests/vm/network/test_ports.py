@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from image import places
-from image.hardware import Segment
+from image.hardware import Router, Segment
 from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm.conftest import READY, FirstStart
@@ -31,7 +31,8 @@ def answered(
     here, there = folder / "neighbour", folder / "machine"
     segment = Segment(here=there, there=here)
     first_start.copy(folder / "copy", with_tpm=True)
-    hardware = replace(first_start.machine.hardware, networks=(segment,))
+    networks = (segment, Router(has_card=False))
+    hardware = replace(first_start.machine.hardware, networks=networks)
     machine = Machine(tools, image, folder / "copy", hardware)
     with Neighbour(here, there) as neighbour:
         machine.switch_on(READY)

@@ -63,7 +63,7 @@ test-image:  ## start the disk image in virtual machines and attack them; takes 
 	@mkdir -p build
 	@$(AS_ROOT) $(PYTHON) -m pytest -o tmp_path_retention_policy=failed --junitxml build/image.xml tests/vm
 
-test-image-starts:  ## only what each change must pass of that, about twenty minutes
+test-image-starts:  ## only the first starts of that, about twenty minutes
 	@.ci/setup image
 	@mkdir -p build
 	@$(AS_ROOT) $(PYTHON) -m pytest -o tmp_path_retention_policy=failed --junitxml build/starts.xml tests/vm/starts

@@ -8,7 +8,7 @@ from image.vm import Machine
 from tests.vm.screen import lines
 
 SCREEN_SECONDS = 60.0
-ORDER_SECONDS = 180.0
+ORDER_SECONDS = 420.0
 RECOVERY_KEY = re.compile(r"[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}")
 
 

@@ -490,7 +490,7 @@ class Client:
         request = pb.CancelUpdateRequest()
         return self._ask("Updates/CancelUpdate", request, pb.SlotsView, patient=True)
 
-    def set_update_source(self, url: str, authority: str = "") -> pb.SlotsView:
+    def set_source(self, url: str, authority: str = "") -> pb.SlotsView:
         """Say from where updates are fetched; from nowhere if the URL is empty."""
         request = pb.SetSourceRequest(url=url, authority=authority)
         return self._ask("Updates/SetSource", request, pb.SlotsView)

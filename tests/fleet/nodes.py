@@ -1,6 +1,8 @@
 """Real nodes for whole-product tests: agents as processes, asked through their Unix sockets."""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,17 +26,27 @@ LONG: Final = 60_000
 SLOW: Final = '{"protocol": "ecdh", "partitions": 12}'
 
 
+_WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS: Final = range(18_000 + 3_000 * (_WORKER % 4), 21_000 + 3_000 * (_WORKER % 4), 2)
+"""Where this test process takes its ports from.
+
+Below those that the kernel gives to outgoing connections: a pairing port is opened long after it
+was chosen, and must still be free then. Each process of a test run has its own.
+"""
+_next_ports: Final = itertools.cycle(random.sample(_PORTS, len(_PORTS)))
+
+
 def free_port_pair() -> int:
     """Return a port that is free on loopback together with the next one, the pairing port."""
-    while True:
+    for port in itertools.islice(_next_ports, len(_PORTS)):
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
             except OSError:
                 continue
             return port
+    raise AssertionError(f"no two free ports between {_PORTS.start} and {_PORTS.stop}")
 
 
 def eventually(ask: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:

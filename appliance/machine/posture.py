@@ -97,6 +97,22 @@ class Posture:
                 f"the kernel is tainted ({self.taint})",
                 "restart the appliance; send the vendor a support bundle if it comes again",
             ),
+            (
+                not self.confinement.endswith(" (enforce)"),
+                "AppArmor does not confine the services",
+                image,
+            ),
+            (
+                bool(self.runnable),
+                f"what can be written to can be run: {', '.join(self.runnable)}",
+                image,
+            ),
+            (
+                bool(self.denials),
+                f"AppArmor denied what a service tried ({len(self.denials)} in all), at last: "
+                f"{' '.join(self.denials[-1:])}",
+                "send the vendor a support bundle: a service was attacked, or has a fault",
+            ),
         )
         return tuple(Problem(what=what, remedy=remedy) for is_so, what, remedy in found if is_so)
 

@@ -67,6 +67,26 @@ def test_an_appliance_as_it_should_be_has_no_problem(tmp_path: Path) -> None:
             "there is no TPM 2.0",
         ),
         (
+            {"proc/self/attr/apparmor/current": "coffer-agent (complain)\n"},
+            "AppArmor does not confine the services",
+        ),
+        (
+            {"proc/self/attr/apparmor/current": None},
+            "AppArmor does not confine the services",
+        ),
+        (
+            {"proc/self/mounts": FINE["proc/self/mounts"] + "tmpfs /run tmpfs rw,nosuid 0 0\n"},
+            "what can be written to can be run: /run",
+        ),
+        (
+            {
+                "run/coffer-denials": 'audit: type=1400 audit(1.2:3): apparmor="DENIED" '
+                'operation="open" class="file" profile="coffer-worker" name="/srv/x" pid=7 '
+                'comm="coffer-worker" requested_mask="w" denied_mask="w" fsuid=1 ouid=0\n'
+            },
+            "AppArmor denied what a service tried (1 in all), at last: coffer-worker open /srv/x w",
+        ),
+        (
             {"etc/os-release": "IMAGE_ID=coffer\nVARIANT_ID=development-qat\n"},
             "this is a development image",
         ),
@@ -88,6 +108,7 @@ def test_usr_that_is_mounted_by_other_means_is_amiss(tmp_path: Path) -> None:
     assert [one.what for one in found] == [
         "/usr is not checked by verity",
         "/usr can be written to",
+        "what can be written to can be run: /usr",
     ]
 
 

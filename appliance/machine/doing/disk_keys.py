@@ -19,8 +19,12 @@ from appliance.machine.tools import Tools
 
 VOLUME: Final = "dev/disk/by-partlabel/coffer-var"
 KEY_FILE: Final = "run/coffer-machine/recovery-key"
-PCRS: Final = "7+12"
-"""As the image binds it on first boot: Secure Boot and its keys, and that nothing was added."""
+PCRS: Final = "7+12:sha256=" + "0" * 64
+"""As the image binds it on first boot: Secure Boot and its keys as they are, and nothing added.
+
+PCR 12, what was added to the kernel image, is named by its value: a start with additions must not
+bind the volume to them.
+"""
 
 ENROLL: Final = "systemd-cryptenroll"
 ENROLL_SECONDS: Final = 120.0

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+from image.hardware import Hardware
 from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm.conftest import FirstStart
 from tests.vm.screen import STOPPED, is_settled, plain, shown
 
 START_SECONDS = 900.0
+FRESH = Hardware()
 INTRUDER = "intruder"
 COMMAND_LINE = f"io.systemd.stub.kernel-cmdline-extra=systemd.hostname={INTRUDER}"
 CREDENTIALS = (
@@ -49,3 +51,19 @@ def test_a_longer_command_line_finds_what_is_stored_locked(
     assert "Mounted var.mount" not in said
     assert "Starting coffer.service" not in said
     assert "login:" not in said
+
+
+def test_a_first_start_with_a_longer_command_line_keeps_nothing_for_the_next_of_its_kind(
+    image: Path, tools: Toolchain, tmp_path: Path
+) -> None:
+    """What it makes opens only without the addition, so whoever added cannot stay."""
+    longer = replace(FRESH, strings=(COMMAND_LINE,))
+
+    with Machine(tools, image, tmp_path / "new", longer) as machine:
+        first = plain(machine.wait_for_text(STOPPED, START_SECONDS))
+    with Machine(tools, image, tmp_path / "new", FRESH) as machine:
+        second = machine.wait_for(is_settled, "running agent", START_SECONDS)
+
+    assert "Starting coffer.service" not in first
+    assert shown(second, "/var") == "encrypted"
+    assert shown(second, "problems") == "none"

@@ -16,7 +16,7 @@ from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm.screen import is_settled
 
-FIRST_START_SECONDS = 900.0
+FIRST_START_SECONDS = 1500.0
 READY = "ready"
 PORTS = Router(forwards={17443: 7443, 17444: 7444, 17445: 7445, 17446: 7446})
 

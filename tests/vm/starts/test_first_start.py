@@ -10,7 +10,7 @@ from image.vm import Machine
 from tests.vm.conftest import FirstStart
 from tests.vm.screen import is_settled, shown
 
-START_SECONDS = 600.0
+START_SECONDS = 900.0
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=XDG_CACHE_HOM
 PROTOS := appliance/api/agent.proto appliance/api/machine.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams image image-keys image-lock boot test-image test-image-starts locks format clean
+.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams schema image image-keys image-lock boot test-image test-image-starts locks format clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ protos:  ## write the gRPC code anew from the .proto files
 diagrams:  ## draw appliance/STATES.md anew from the tables of states
 	@.ci/setup test
 	@$(PYTHON) -m tests.repository.diagrams
+
+schema:  ## write appliance/store/newest.sql anew from the migrations
+	@.ci/setup test
+	@$(PYTHON) -m tests.repository.schema
 
 locks:  ## write requirements*.txt anew from pyproject.toml
 	@.ci/lock

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench import channel, image, psi
+from bench import channel, image, psi, start
 from bench.asked import Asked
 from bench.report import markdown, show
 from image.errors import ImageError
@@ -19,6 +19,7 @@ BENCHMARKS: Final[dict[str, Callable[[Asked], dict[str, Any]]]] = {
     "channel": channel.run,
     "image": image.run,
     "psi": psi.run,
+    "start": start.run,
 }
 # Looks at what "make image" has built, which takes root; the others need nothing.
 NEEDS_AN_IMAGE: Final = "image"

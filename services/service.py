@@ -2,23 +2,27 @@
 
 A node turns a signed contract into :class:`Terms`, asks the service to ``check`` and to
 ``disclose`` them, and runs it by giving a :class:`Task` to ``run``, which returns an
-:class:`Outcome`.
+:class:`Outcome`. Only ``load`` brings what a run is made of: the agent never needs that.
 """
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from services.errors import ConfigError
 from services.progress import Progress
 from services.randomness import Rng
-from services.session import Session
+
+# What only a run handles is named here, not loaded: nodes judge contracts without it.
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from services.session import Session
 
 _NUMBER: Final = re.compile(
     r"U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|DECIMAL\(\d+,\d+\)|FLOAT|DOUBLE"
@@ -142,8 +146,8 @@ class Keys:
             Key i is data[offsets[i]:offsets[i + 1]].
     """
 
-    offsets: NDArray[np.int64] = field(repr=False)
-    data: NDArray[np.uint8] = field(repr=False)
+    offsets: "NDArray[np.int64]" = field(repr=False)
+    data: "NDArray[np.uint8]" = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -157,9 +161,9 @@ class Texts:
             present (n,) bool. A value that is null has no text.
     """
 
-    offsets: NDArray[np.int64] = field(repr=False)
-    data: NDArray[np.uint8] = field(repr=False)
-    present: NDArray[np.bool_] = field(repr=False)
+    offsets: "NDArray[np.int64]" = field(repr=False)
+    data: "NDArray[np.uint8]" = field(repr=False)
+    present: "NDArray[np.bool_]" = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.present)
@@ -171,8 +175,8 @@ class Numbers(NamedTuple):
     Shapes: values (n, columns) int64; present (n, columns) bool.
     """
 
-    values: NDArray[np.int64]
-    present: NDArray[np.bool_]
+    values: "NDArray[np.int64]"
+    present: "NDArray[np.bool_]"
 
     def __repr__(self) -> str:
         return f"Numbers of {len(self.values)} rows"
@@ -188,7 +192,7 @@ class Inputs(Protocol):
         """
 
     def read_texts(
-        self, columns: Sequence[str], rows: NDArray[np.int64]
+        self, columns: Sequence[str], rows: "NDArray[np.int64]"
     ) -> Iterator[tuple[Texts, ...]]:
         """Read columns of some rows as text, in batches, in the order of ``rows``.
 
@@ -206,13 +210,13 @@ class Inputs(Protocol):
 class Scratch(Protocol):
     """Files of this job alone: what memory cannot hold, and what a later attempt goes on from."""
 
-    def append(self, name: str, data: NDArray[Any]) -> None:
+    def append(self, name: str, data: "NDArray[Any]") -> None:
         """Add an array's bytes to the end of a file, which is made if there is none."""
 
-    def keep(self, name: str, data: NDArray[Any]) -> None:
+    def keep(self, name: str, data: "NDArray[Any]") -> None:
         """Write an array's bytes as a whole file, which is on disk, or not there at all."""
 
-    def load(self, name: str) -> NDArray[np.uint8] | None:
+    def load(self, name: str) -> "NDArray[np.uint8] | None":
         """Return the bytes of a file, mapped, not read; None if there is none."""
 
     def drop(self, name: str) -> None:
@@ -226,7 +230,7 @@ class Selection:
     Shapes: rows (k,) int64, ascending row numbers from 0.
     """
 
-    rows: NDArray[np.int64] = field(repr=False)
+    rows: "NDArray[np.int64]" = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +241,7 @@ class JoinedRows:
             texts of k values each.
     """
 
-    rows: NDArray[np.int64] = field(repr=False)
+    rows: "NDArray[np.int64]" = field(repr=False)
     texts: tuple[Texts, ...]
 
 
@@ -284,7 +288,7 @@ class Outcome:
 class Task:
     """All that a service gets to run with, at one party."""
 
-    session: Session
+    session: "Session"
     terms: Terms
     inputs: Inputs | None
     scratch: Scratch
@@ -294,6 +298,9 @@ class Task:
 
 class NormalFormsDiffer(ConfigError):
     """The parties' keys are not in one normal form, so that equal ones would not compare equal."""
+
+
+Run = Callable[[Task], Awaitable[Outcome]]
 
 
 def _no_memory(terms: Terms, rank: int) -> int:
@@ -314,6 +321,7 @@ class Service:
     assign:   (rank of each receiver, party count) -> role of each rank, if a proposer names none.
     check:    raises ConfigError on terms of the right shape that the service cannot run.
     disclose: what each party will learn, beyond and including its output.
+    load:     returns one party's run; what only that needs is imported then.
     memory:   (terms, rank) -> bytes that the run takes there at the least.
     bears_duplicates: whether several rows of a dataset may have one key.
     hardened: whether a run of these terms is for malicious parties.
@@ -333,11 +341,15 @@ class Service:
     assign: Callable[[tuple[int, ...], int], tuple[str, ...]]
     check: Callable[[Terms], None]
     disclose: Callable[[Terms], tuple[Statement, ...]]
-    run: Callable[[Task], Awaitable[Outcome]]
+    load: Callable[[], Run]
     memory: Callable[[Terms, int], int] = _no_memory
     bears_duplicates: Callable[[Terms], bool] = _never
     hardened: Callable[[Terms], bool] = _never
     resumes: Callable[[Terms], bool] = _never
+
+    async def run(self, task: Task) -> Outcome:
+        """Run our role of the task against the peers'."""
+        return await self.load()(task)
 
     def adversary_of(self, terms: Terms) -> Adversary:
         """Return what a corrupt party may do in a run of these terms."""

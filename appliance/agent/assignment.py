@@ -105,6 +105,8 @@ class Reporter:
 def serve(agent: socket.socket, applied: tuple[str, ...]) -> int:
     """Say that the worker is ready, wait for its one assignment, and return the exit code."""
     keep_large_buffers(until_end=True)
+    for service in SERVICES.values():
+        service.load()  # before we are ready, not while a job waits
     reporter = Reporter(agent)
     reporter.report(Ready(pid=os.getpid(), applied=applied))
     received = control.receive_order(agent)

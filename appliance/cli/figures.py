@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +11,9 @@ from rich.text import Text
 from appliance.api import agent_pb2 as pb
 from appliance.cli.results import NO_EXTENSIONS
 from appliance.cli.terminal import clean, table
+
+if TYPE_CHECKING:
+    import duckdb
 
 MOST_ROWS: Final = 40
 _MOST_COLUMNS: Final = 8
@@ -39,6 +41,8 @@ def _shown(name: str, path: str, row_count: int, service: str) -> Iterator[Rende
     if not row_count:
         yield clean(f"{name}: {_WHY_EMPTY.get(service, 'there are no rows')}")
         return
+    import duckdb  # loads much, and few commands show rows
+
     with duckdb.connect(config=NO_EXTENSIONS) as database:
         rows = database.read_parquet(path)
         if row_count > MOST_ROWS:
@@ -49,7 +53,7 @@ def _shown(name: str, path: str, row_count: int, service: str) -> Iterator[Rende
             yield _table(rows)
 
 
-def _table(rows: duckdb.DuckDBPyRelation) -> Table:
+def _table(rows: "duckdb.DuckDBPyRelation") -> Table:
     made = table()
     for name, kind in zip(rows.columns, rows.types, strict=True):
         is_number = _is_number(str(kind))

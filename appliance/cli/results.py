@@ -7,7 +7,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
 import typer
 
 from appliance.api import agent_pb2 as pb
@@ -70,6 +69,8 @@ def _write_csv(source: Path, goal: Path) -> None:
     """Write a Parquet file as CSV: nulls as nothing, empty texts in quotes."""
     with tempfile.TemporaryDirectory(dir=goal.parent, prefix=f".{goal.name}.") as folder:
         made = Path(folder) / goal.name
+        import duckdb  # loads much, and few commands write rows
+
         with duckdb.connect(config=NO_EXTENSIONS) as database:
             database.read_parquet(str(source)).write_csv(str(made))
         made.chmod(0o600)

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import msgspec
 from sqlalchemy.orm import Session
 
-from appliance.datasets import fingerprint, query
+from appliance.datasets import fingerprint
 from appliance.datasets import store as table
 from appliance.datasets.errors import (
     DatasetChanged,
@@ -390,7 +390,9 @@ def _wanted(registration: Registration) -> Wanted:
         raise DatasetPathInvalid("name either a file or a query")
     select = registration.query.strip().rstrip(";")
     if registration.query:
-        kind, files = Kind.QUERY, query.find_files(select)
+        from appliance.datasets.query import find_files  # DuckDB, which only queries need here
+
+        kind, files = Kind.QUERY, find_files(select)
     else:
         kind, files = _kind_of(registration.path), (registration.path,)
     forms = parse_normal_form(registration.normal_form)

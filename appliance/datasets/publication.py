@@ -9,7 +9,7 @@ from typing import Final
 from appliance.datasets.csv_file import find_name_fault
 from appliance.datasets.errors import PayloadUnsuitable, PublicationUnfit
 from appliance.datasets.normal_form import NormalForm
-from appliance.datasets.texts import require_payload
+from appliance.datasets.payload import require_payload
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.letters import ColumnBody, DatasetPublished, LetterRefused, Refusal
 from services.service import Column

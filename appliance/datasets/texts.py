@@ -1,6 +1,5 @@
 """Columns of a table as text, for chosen rows in any order: what a party gives another."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -9,34 +8,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from appliance.datasets.columns import texts_of
-from appliance.datasets.errors import BadValue, PayloadUnsuitable
+from appliance.datasets.errors import BadValue
+from appliance.datasets.payload import is_returned
 from appliance.datasets.source import Source
 from appliance.datasets.table import VARCHAR, DuckDB, numbered_sql, places_of
 from services.errors import LocalProtocolError
-from services.service import Column, Texts
+from services.service import Texts
 
 BATCH_ROWS: Final = 65536
 
-# Types whose values are the same again when they are read from their texts.
-_TYPES: Final = re.compile(
-    r"BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|VARCHAR"
-    "|BLOB|BIT|UUID|DATE|TIME|TIMESTAMP|TIMESTAMP_(S|MS|NS)|TIMESTAMP WITH TIME ZONE"
-)
 FLOATS: Final = ("FLOAT", "DOUBLE")
-
-
-def require_payload(columns: Sequence[Column], payload: Sequence[str]) -> None:
-    """Return if these columns' values can be given away; else raise PayloadUnsuitable."""
-    types = {column.name: column.type for column in columns}
-    for place, name in enumerate(payload):
-        if name not in types:
-            raise PayloadUnsuitable(f"there is no column {name} to be given")
-        if name in payload[:place]:
-            raise PayloadUnsuitable(f"the column {name} to be given is named twice")
-        if not _TYPES.fullmatch(types[name]):
-            raise PayloadUnsuitable(
-                f"column {name} is of type {types[name]}, whose values cannot be given"
-            )
 
 
 def read_texts(
@@ -101,7 +82,7 @@ def cast_type(kind: str) -> str:
 
     Raises: LocalProtocolError on a type that is not plain: it may be a peer's invention.
     """
-    if not _TYPES.fullmatch(kind):
+    if not is_returned(kind):
         raise LocalProtocolError("the service gave a column of a type that nobody may give")
     # Arrow keeps a HUGEINT as such a decimal, and DuckDB falls over one that does not fit.
     return "DECIMAL(38,0)" if kind == "HUGEINT" else kind

@@ -10,8 +10,8 @@ from appliance.contracts.contract import Contract, ContractDataset
 from appliance.contracts.errors import ServiceUnknown, ServiceVersionDiffers
 from appliance.contracts.terms import get_service, terms_of
 from appliance.datasets.errors import DatasetError, DatasetNotFound, PayloadUnsuitable
+from appliance.datasets.payload import require_payload
 from appliance.datasets.source import Source
-from appliance.datasets.texts import require_payload
 from appliance.jobs.errors import Unfit
 from appliance.jobs.needs import DatasetBook, PeerBook
 from appliance.jobs.reasons import Reason

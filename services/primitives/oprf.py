@@ -16,7 +16,8 @@ import numpy as np
 from services.channel import Channel
 from services.kernels import blocks, field128, okvs
 from services.kernels.blocks import Blocks
-from services.kernels.okvs import OkvsUnsolvable, Shape
+from services.kernels.okvs import OkvsUnsolvable
+from services.kernels.okvs_shape import Shape
 from services.primitives import silent_vole
 from services.primitives.ot_extension import Column128
 from services.progress import Progress

@@ -11,31 +11,24 @@ from typing import Final
 from pydantic import Field
 
 from services.errors import ConfigError
-from services.psi.counting import (
+from services.psi.counting_terms import (
     CAN_COUNT_ONE,
     KEYS,
     LEARNS_COUNT,
     MATCH,
     MOST_SCALE,
     assign,
-    blurred,
-    count,
-    hear_count,
     memory,
-    tell_count,
 )
 from services.psi.disclosure import Template, size_of, statements
-from services.psi.keyed import check_keys, counts_of
+from services.psi.keyed import check_keys
 from services.service import (
     Adversary,
-    Column,
-    Figures,
-    Outcome,
     Parameters,
+    Run,
     Service,
     Stage,
     Statement,
-    Task,
     Terms,
 )
 
@@ -74,7 +67,7 @@ def check(terms: Terms) -> None:
         raise ConfigError(
             "nobody receives the number", remedy="name who receives it when you propose"
         )
-    scale = _scale(terms)
+    scale = scale_of(terms)
     if scale and scale > MOST_SCALE:
         raise ConfigError("so much noise would leave nothing of the number", remedy="raise epsilon")
 
@@ -96,29 +89,11 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
     return statements(terms, templates, lambda about: {"epsilon": str(epsilon)})
 
 
-async def run(task: Task) -> Outcome:
-    """Count; the number goes to those whom the contract names, and to the receiver anyway."""
-    if task.inputs is None:
-        raise ConfigError("this party was given no dataset")
-    counted = await count(task, task.inputs, service=NAME, version=VERSION)
-    own = task.terms.parties[task.session.rank]
-    task.progress.stage("tell", 1)
-    if own.role == "receiver":
-        found = int(counted.selected.sum())
-        if task.terms.parties[1 - task.session.rank].receives:
-            await tell_count(counted.channel, blurred(found, _scale(task.terms)))
-    elif own.receives:
-        has_noise = _scale(task.terms) is not None
-        most = min(counts_of(task.terms))
-        found = await hear_count(counted.channel, 0, most, has_noise=has_noise)
-    task.progress.advance(1)
-    if not own.receives:
-        return Outcome()
-    columns = (Column(name="matches", type="BIGINT"),)
-    return Outcome(
-        outputs={CARDINALITY: Figures(columns=columns, rows=((found,),))},
-        summary={"own_rows": counted.row_count},
-    )
+def load() -> Run:
+    """Return one party's run: with it come the kernels, and they take long."""
+    from services.psi.telling import tell
+
+    return tell
 
 
 def _epsilon(terms: Terms) -> Decimal | None:
@@ -127,7 +102,7 @@ def _epsilon(terms: Terms) -> Decimal | None:
     return terms.parameters.epsilon
 
 
-def _scale(terms: Terms) -> float | None:
+def scale_of(terms: Terms) -> float | None:
     """Return the noise's scale: a row more, less or changed changes the count by 1 at most."""
     epsilon = _epsilon(terms)
     return float(1 / epsilon) if epsilon else None
@@ -150,6 +125,6 @@ SERVICE: Final = Service(
     assign=assign,
     check=check,
     disclose=disclose,
-    run=run,
+    load=load,
     memory=memory,
 )

@@ -14,37 +14,14 @@ from services.primitives.group import Curve25519
 from services.progress import Silent
 from services.psi import shuffled
 from services.psi.agreement import agree
-from services.psi.disclosure import Template
+from services.psi.counting_terms import KEYS, MATCH
 from services.psi.ecdh import keys_of
 from services.psi.keyed import counts_of, dataset_of
 from services.psi.messages import MatchCount
 from services.psi.partition import distinct_of, read_partitions, salt_of
-from services.service import Inputs, PartyTerms, Stage, Task, Terms
+from services.service import Inputs, PartyTerms, Task
 
-KEYS = Stage(name="keys", title="Read the keys", weight=0.05)
-MATCH = Stage(name="match", title="Match blindly", weight=0.9, knows_result=True)
-
-_BYTES_A_ROW = 160
-_PROCESS_BYTES = 512 << 20
-_SHIFT = 1 << 62
-
-MOST_SCALE: Final = 2.0**54
-"""Then noise reaches 2^62 with a chance of e^-256."""
-
-LEARNS_COUNT: Final[Template] = (
-    "%(learner)s learns how many keys match, and of none which it is",
-    "you learn how many keys match, and of none which it is",
-    "%(learner)s learns how many keys match, and of none which it is",
-)
-
-CAN_COUNT_ONE: Final[Template] = (
-    "if %(learner)s brings a key that it guesses beside others that cannot match, "
-    "the number tells it whether %(about)s holds that key",
-    "if you bring a key that you guess beside others that cannot match, "
-    "the number tells you whether %(about)s holds that key",
-    "if %(learner)s brings a key that it guesses beside others that cannot match, "
-    "the number tells it whether you hold that key",
-)
+_SHIFT: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +37,6 @@ class Counted:
     row_count: int
     order: NDArray[np.int64]
     selected: NDArray[np.bool_]
-
-
-def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
-    """Return the role of each rank: the proposer counts, the other is the sender."""
-    del receivers
-    return tuple("receiver" if rank == 0 else "sender" for rank in range(party_count))
-
-
-def memory(terms: Terms, rank: int) -> int:
-    """Return how many bytes both parties' elements take, and the process itself."""
-    del rank
-    return _PROCESS_BYTES + _BYTES_A_ROW * sum(counts_of(terms))
 
 
 async def count(task: Task, inputs: Inputs, *, service: str, version: int) -> Counted:

@@ -1,15 +1,34 @@
 """What each party gives the other of its columns and rows, as the contract has it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from services.errors import ConfigError
-from services.psi.join import Gift
 from services.psi.keyed import dataset_of, no_column
 from services.psi.parameters import parameters_of
 from services.service import Column, Terms
 
 _KEEPS_LEFT = ("left", "full")
 _KEEPS_RIGHT = ("right", "full")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gift:
+    """What one party gives another of a join, as both know from the contract.
+
+    columns:         of the giver.
+    is_by_all:       whether all its rows of a key come, else the first.
+    gives_unmatched: whether its rows that match none come too, in random order.
+    """
+
+    columns: tuple[str, ...]
+    is_by_all: bool
+    gives_unmatched: bool
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing has to be sent."""
+        return not self.columns and not self.gives_unmatched
 
 
 def gift_of(terms: Terms, giver: int) -> Gift:

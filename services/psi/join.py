@@ -13,6 +13,7 @@ from services.errors import ConfigError
 from services.kernels.shuffle import permutation
 from services.progress import Progress
 from services.psi.checkpoint import Matched
+from services.psi.gifts import Gift
 from services.psi.messages import Counts, Remaining
 from services.psi.texts import (
     PIECE_ROWS,
@@ -30,25 +31,6 @@ COUNTS_ROWS: Final = 1 << 18
 MOST_PAIRS: Final = 1 << 33
 """More rows would fill any disk: two keys that a million rows have each make 10^12."""
 MOST_PAIRS_AT_ONCE: Final = 1 << 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gift:
-    """What one party gives another of a join, as both know from the contract.
-
-    columns:         of the giver.
-    is_by_all:       whether all its rows of a key come, else the first.
-    gives_unmatched: whether its rows that match none come too, in random order.
-    """
-
-    columns: tuple[str, ...]
-    is_by_all: bool
-    gives_unmatched: bool
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether nothing has to be sent."""
-        return not self.columns and not self.gives_unmatched
 
 
 @dataclass(slots=True)

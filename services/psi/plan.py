@@ -5,7 +5,7 @@ from math import isqrt
 from typing import Final, Literal
 
 from services.errors import ConfigError
-from services.kernels.okvs import Shape
+from services.kernels.okvs_shape import Shape
 from services.psi.keyed import dataset_of
 from services.psi.parameters import IntersectParameters, parameters_of
 from services.service import Adversary, Terms

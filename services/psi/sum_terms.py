@@ -7,12 +7,12 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from services.errors import ConfigError
-from services.primitives.selected_sum import MOST_COLUMNS
-from services.psi.counting import CAN_COUNT_ONE, LEARNS_COUNT, MOST_SCALE
+from services.psi.counting_terms import CAN_COUNT_ONE, LEARNS_COUNT, MOST_SCALE
 from services.psi.disclosure import Template, size_of, statements
 from services.psi.keyed import check_keys, dataset_of, no_column
 from services.service import Parameters, Statement, Terms
 
+MOST_COLUMNS: Final = 32
 MOST_DIGITS: Final = 9
 BYTES_A_NUMBER: Final = 48
 """Of the sender's memory: three copies of a value, and of whether there is one."""
@@ -99,7 +99,7 @@ class SumParameters(Parameters):
 
     columns: tuple[str, ...] = Field(
         min_length=1,
-        max_length=MOST_COLUMNS // 2,
+        max_length=MOST_COLUMNS,
         description="the sender's columns of numbers to be added up",
     )
     digits: int = Field(

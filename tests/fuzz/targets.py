@@ -33,6 +33,7 @@ from appliance.updates.trust import BUNDLE_TYPE, Trust
 from services import wire
 from services.errors import ConfigError, PeerProtocolError, ProtocolError, ServiceError
 from services.kernels import blocks, curve25519, ggm, okvs, ristretto
+from services.kernels.okvs_shape import Shape
 from services.psi import texts
 from tests.unit.update_doubles import partition_table, trust
 
@@ -196,7 +197,7 @@ def read_elements(data: bytes) -> None:
 
 def read_table(data: bytes) -> None:
     """A key-value store of a peer's, read for items of ours."""
-    shape = okvs.Shape.of(10)
+    shape = Shape.of(10)
     given = np.resize(rows_of(data + bytes(16), 16), (shape.rows, 16))
     table = np.ascontiguousarray(given).view(np.uint64)
     items = blocks.from_bytes(bytes(range(160)))

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from services.kernels import okvs
 from services.kernels.blocks import Blocks, from_bytes
-from services.kernels.okvs import OkvsUnsolvable, Shape
+from services.kernels.okvs import OkvsUnsolvable
+from services.kernels.okvs_shape import Shape
 from services.kernels.reference import okvs as reference
 from tests.doubles import Seeded
 from tests.kernel_levels import LEVELS, taking

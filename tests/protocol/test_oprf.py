@@ -11,7 +11,8 @@ from services.channel import Channel
 from services.errors import CheatingDetected
 from services.kernels import blocks, okvs
 from services.kernels.blocks import Blocks
-from services.kernels.okvs import OkvsUnsolvable, Shape
+from services.kernels.okvs import OkvsUnsolvable
+from services.kernels.okvs_shape import Shape
 from services.primitives import oprf
 from services.progress import Silent
 from services.randomness import Rng

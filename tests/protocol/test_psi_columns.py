@@ -13,7 +13,8 @@ from services.errors import ConfigError, PeerProtocolError
 from services.progress import Silent
 from services.psi import join, texts
 from services.psi.checkpoint import Matched
-from services.psi.join import Gift, Taken
+from services.psi.gifts import Gift
+from services.psi.join import Taken
 from services.psi.messages import Counts, Lengths, Remaining, Values
 from services.transport.loopback import pair
 from tests.conversation import both

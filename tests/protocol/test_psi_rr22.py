@@ -14,7 +14,7 @@ from services.channel import Channel
 from services.errors import CheatingDetected, PeerLost, PeerProtocolError
 from services.kernels import blocks
 from services.kernels.blocks import Blocks
-from services.kernels.okvs import Shape
+from services.kernels.okvs_shape import Shape
 from services.primitives import oprf, silent_vole
 from services.primitives.oprf import Coin, Commitment, Masked, Seed
 from services.progress import Silent

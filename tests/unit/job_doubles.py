@@ -26,12 +26,11 @@ from appliance.store.database import Store
 from services.errors import ConfigError, ServiceError
 from services.service import (
     Adversary,
-    Outcome,
     Parameters,
+    Run,
     Service,
     Stage,
     Statement,
-    Task,
     Terms,
 )
 from tests.unit.contract_doubles import MemoryKey, dataset
@@ -61,7 +60,7 @@ def _disclose(terms: Terms) -> tuple[Statement, ...]:
     )
 
 
-async def _never(task: Task) -> Outcome:
+def _never() -> Run:
     raise NotImplementedError
 
 
@@ -82,7 +81,7 @@ JOIN = Service(
     assign=lambda receivers, count: ("leader", *("member" for _ in range(count - 1))),
     check=_check,
     disclose=_disclose,
-    run=_never,
+    load=_never,
     memory=lambda terms, rank: 2 << 20,
 )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.kernels.okvs import Shape
+from services.kernels.okvs_shape import Shape
 from services.psi import cardinality, sums
 from services.psi.disclosure import disclose
 from services.psi.parameters import IntersectParameters

@@ -4,12 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from appliance.store.migrate import migrate
+from appliance.store.errors import StoreForeign
+from appliance.store.migrate import NEWEST, known_revisions, migrate
 from appliance.store.schema import Row
+from appliance.store.upgrade import SCRIPTS, upgrade
+from tests.repository import schema
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,10 +27,20 @@ def declared() -> sa.MetaData:
     return Row.metadata
 
 
+def empty() -> sa.Connection:
+    return sa.create_engine("sqlite://").connect()
+
+
 def migrated() -> sa.Connection:
-    connection = sa.create_engine("sqlite://").connect()
-    migrate(connection, Path("memory"))
+    connection = empty()
+    upgrade(connection)
     return connection
+
+
+def tables(connection: sa.Connection) -> dict[str, str]:
+    """Return how each table and index was made, blanks apart."""
+    query = sa.text("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL")
+    return {row.name: " ".join(row.sql.split()) for row in connection.execute(query)}
 
 
 def test_the_migrations_make_the_tables_that_the_nouns_declare() -> None:
@@ -47,6 +63,50 @@ def test_the_migrations_make_each_table_exactly_as_declared() -> None:
 
     made.pop("sqlite_autoindex_alembic_version_1", None)
     assert made == wanted
+
+
+def test_the_newest_schema_is_what_the_migrations_make() -> None:
+    assert NEWEST.read_text(encoding="utf-8") == schema.write(), 'run "make schema"'
+
+
+def test_a_new_database_is_as_one_that_was_migrated() -> None:
+    with empty() as made, migrated() as by_migration:
+        migrate(made, Path("memory"))
+
+        assert tables(made) == tables(by_migration)
+        for connection in (made, by_migration):
+            revision = connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+            assert revision.scalars().all() == [known_revisions()[-1]]
+
+
+def test_a_database_of_the_first_revision_is_migrated() -> None:
+    with migrated() as wanted, empty() as connection:
+        upgrade(connection, "0001")
+        assert "operators" not in tables(connection)
+
+        migrate(connection, Path("memory"))
+
+        assert tables(connection) == tables(wanted)
+
+
+def test_a_database_of_something_else_is_left_as_it_is() -> None:
+    with empty() as connection:
+        connection.execute(sa.text("CREATE TABLE others (x INTEGER)"))
+
+        with pytest.raises(StoreForeign):
+            migrate(connection, Path("memory"))
+
+        assert list(tables(connection)) == ["others"]
+
+
+def test_the_known_revisions_are_those_that_alembic_finds() -> None:
+    config = Config()
+    config.set_main_option("script_location", SCRIPTS)
+    config.set_main_option("path_separator", "os")
+
+    found = [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert known_revisions() == tuple(reversed(found))
 
 
 def test_migrating_twice_changes_nothing() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.kernels.okvs import Shape
+from services.kernels.okvs_shape import Shape
 from services.kernels.reference.okvs import chacha8
 
 

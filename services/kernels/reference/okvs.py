@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from services.kernels import okvs
 from services.kernels.blocks import Blocks
+from services.kernels.okvs_shape import Shape
 from services.kernels.reference.field128 import invert, multiply, to_blocks, to_ints
 
 
@@ -22,7 +22,7 @@ def chacha8(key: bytes, counter_and_nonce: bytes) -> bytes:
     return b"".join(((m + n) % 2**32).to_bytes(4, "little") for m, n in zip(x, state, strict=True))
 
 
-def row_of(shape: okvs.Shape, seed: bytes, item: bytes) -> dict[int, int]:
+def row_of(shape: Shape, seed: bytes, item: bytes) -> dict[int, int]:
     """Return an item's row of the matrix: by column of the whole table, what is not zero."""
     words = [int(word) for word in np.frombuffer(chacha8(seed, item), "<u4")]
     first = (words[4] * shape.bins >> 32) * (shape.sparse + shape.dense)
@@ -38,7 +38,7 @@ def row_of(shape: okvs.Shape, seed: bytes, item: bytes) -> dict[int, int]:
     return row
 
 
-def encode(shape: okvs.Shape, seed: bytes, hashes: Blocks, values: Blocks) -> Blocks | None:
+def encode(shape: Shape, seed: bytes, hashes: Blocks, values: Blocks) -> Blocks | None:
     """Return a table by Gaussian elimination, free columns zero, or None if there is none."""
     solved: dict[int, tuple[dict[int, int], int]] = {}  # by pivot: the rest of a row, and its value
     for item, value in zip(hashes, to_ints(values), strict=True):
@@ -69,7 +69,7 @@ def _subtract(row: dict[int, int], other: dict[int, int], factor: int) -> None:
         row[place] = row.get(place, 0) ^ multiply(factor, entry)
 
 
-def decode(shape: okvs.Shape, seed: bytes, hashes: Blocks, table: Blocks) -> Blocks:
+def decode(shape: Shape, seed: bytes, hashes: Blocks, table: Blocks) -> Blocks:
     """Do as :func:`services.kernels.okvs.decode`."""
     elements = to_ints(table)
     sums = []

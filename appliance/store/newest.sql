@@ -1,0 +1,149 @@
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)
+
+CREATE TABLE datasets (
+	name TEXT NOT NULL,
+	source BLOB NOT NULL,
+	figures BLOB NOT NULL,
+	salt BLOB NOT NULL,
+	fingerprint TEXT NOT NULL,
+	added_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_datasets PRIMARY KEY (name)
+)
+
+CREATE TABLE invitations (
+	number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	address TEXT NOT NULL,
+	state TEXT NOT NULL,
+	wrong_codes INTEGER NOT NULL,
+	created_milliseconds INTEGER NOT NULL,
+	expires_milliseconds INTEGER NOT NULL
+)
+
+CREATE TABLE job_early_letters (
+	number INTEGER NOT NULL,
+	job_id TEXT NOT NULL,
+	node TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	body BLOB NOT NULL,
+	at_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_job_early_letters PRIMARY KEY (number)
+)
+
+CREATE INDEX ix_job_early_letters_job_id ON job_early_letters (job_id)
+
+CREATE INDEX ix_job_early_letters_node ON job_early_letters (node)
+
+CREATE TABLE jobs (
+	id TEXT NOT NULL,
+	contract BLOB NOT NULL,
+	digest TEXT NOT NULL,
+	service TEXT NOT NULL,
+	created_milliseconds INTEGER NOT NULL,
+	rank INTEGER NOT NULL,
+	proposer_rank INTEGER NOT NULL,
+	state TEXT NOT NULL,
+	opened_milliseconds INTEGER NOT NULL,
+	expires_milliseconds INTEGER NOT NULL,
+	began_milliseconds INTEGER,
+	attempt INTEGER NOT NULL,
+	ended_milliseconds INTEGER,
+	cause TEXT NOT NULL,
+	remedy TEXT NOT NULL,
+	summary TEXT NOT NULL,
+	files TEXT NOT NULL,
+	row_counts TEXT NOT NULL,
+	progress TEXT NOT NULL,
+	CONSTRAINT pk_jobs PRIMARY KEY (id)
+)
+
+CREATE TABLE letters_out (
+	peer TEXT NOT NULL,
+	number INTEGER NOT NULL,
+	kind TEXT NOT NULL,
+	body BLOB NOT NULL,
+	written_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_letters_out PRIMARY KEY (peer, number)
+)
+
+CREATE TABLE mailboxes (
+	peer TEXT NOT NULL,
+	written INTEGER NOT NULL,
+	received INTEGER NOT NULL,
+	last_refusal TEXT NOT NULL,
+	CONSTRAINT pk_mailboxes PRIMARY KEY (peer)
+)
+
+CREATE TABLE peers (
+	node_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	certificate BLOB NOT NULL,
+	address TEXT NOT NULL,
+	introduced_address TEXT NOT NULL,
+	version TEXT NOT NULL,
+	state TEXT NOT NULL,
+	pairing TEXT NOT NULL,
+	authentication_string TEXT NOT NULL,
+	owes_farewell BOOLEAN NOT NULL,
+	changed_milliseconds INTEGER NOT NULL,
+	last_seen_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_peers PRIMARY KEY (node_id),
+	CONSTRAINT uq_peers_name UNIQUE (name)
+)
+
+CREATE TABLE published (
+	peer TEXT NOT NULL,
+	name TEXT NOT NULL,
+	description BLOB NOT NULL,
+	received_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_published PRIMARY KEY (peer, name)
+)
+
+CREATE TABLE job_events (
+	number INTEGER NOT NULL,
+	job_id TEXT NOT NULL,
+	at_milliseconds INTEGER NOT NULL,
+	state TEXT NOT NULL,
+	text TEXT NOT NULL,
+	CONSTRAINT pk_job_events PRIMARY KEY (number),
+	CONSTRAINT fk_job_events_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id)
+)
+
+CREATE INDEX ix_job_events_job_id ON job_events (job_id)
+
+CREATE TABLE job_parties (
+	job_id TEXT NOT NULL,
+	rank INTEGER NOT NULL,
+	node TEXT NOT NULL,
+	name TEXT NOT NULL,
+	signature BLOB,
+	verdict TEXT,
+	reason TEXT NOT NULL,
+	note TEXT NOT NULL,
+	CONSTRAINT pk_job_parties PRIMARY KEY (job_id, rank),
+	CONSTRAINT fk_job_parties_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id)
+)
+
+CREATE INDEX ix_job_parties_node ON job_parties (node)
+
+CREATE TABLE publications (
+	dataset TEXT NOT NULL,
+	peer TEXT NOT NULL,
+	payload BLOB NOT NULL,
+	rows_up_to INTEGER,
+	CONSTRAINT pk_publications PRIMARY KEY (dataset, peer),
+	CONSTRAINT fk_publications_dataset_datasets FOREIGN KEY(dataset) REFERENCES datasets (name) ON DELETE CASCADE
+)
+
+CREATE TABLE operators (
+	id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	certificate BLOB NOT NULL,
+	enrolled_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_operators PRIMARY KEY (id),
+	CONSTRAINT uq_operators_name UNIQUE (name)
+)
+
+INSERT INTO alembic_version VALUES ('0002')

@@ -25,13 +25,16 @@ def read_sealing_key() -> bytes | None:
     Raises: IdentityUnusable if what it gave is no such key.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(folder, CREDENTIAL) if folder else None
-    if path is None or not path.exists():
+    if not folder:
         return None
     try:
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
+        key = bytes.fromhex(Path(folder, CREDENTIAL).read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError):
         key = b""
     if len(key) != SEALING_KEY_BYTES:
-        raise IdentityUnusable("the sealing key that systemd gives out is damaged", remedy=REMEDY)
+        raise IdentityUnusable(
+            "the sealing key that systemd gives out cannot be read", remedy=REMEDY
+        )
     return key

@@ -21,7 +21,7 @@ SEALED: Final = "var/lib/coffer-machine/sealing-key.credential"
 WRAPPED: Final = "var/lib/coffer-machine/sealing-key.wrapped"
 """The sealing key under the recovery key: AES key wrap (RFC 3394) by a key of HKDF-SHA256."""
 OFFERED: Final = f"run/credstore.encrypted/{CREDENTIAL}"
-"""Where systemd looks for the agent's; in memory, so that only what this start opens lies there."""
+"""Where systemd looks for the agent's; only what the TPM was seen to open lies there."""
 PLAIN: Final = "run/coffer-machine/sealing-key"
 
 # As /var: Secure Boot and its keys, and that nothing was added. Not the values of PCR 11 that the
@@ -38,6 +38,7 @@ def seal_identity(tools: Tools) -> None:
 
     Raises: OrderRefused if the TPM does not give it out; the agent then finds none.
     """
+    (tools.root / OFFERED).unlink(missing_ok=True)
     if tools.read(SEALED) is None:
         if tools.read(WRAPPED) is not None:
             raise OrderRefused("the sealing key of the identity key is gone", remedy=REMEDY)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -179,7 +180,7 @@ def _unsealed(path: Path, pem: bytes, sealing_key: bytes | None) -> ec.EllipticC
 def _parsed(path: Path, pem: bytes, password: bytes | None = None) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(pem, password)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise IdentityUnusable(f"the identity key {path} is damaged", remedy=_RESTORE) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise IdentityUnusable(f"the identity key {path} is not a P-256 key", remedy=_RESTORE)

@@ -24,10 +24,13 @@ OFFERED: Final = f"run/credstore.encrypted/{CREDENTIAL}"
 """Where systemd looks for the agent's; only what the TPM was seen to open lies there."""
 PLAIN: Final = "run/coffer-machine/sealing-key"
 
-# As /var: Secure Boot and its keys, and that nothing was added. Not the values of PCR 11 that the
-# vendor signs: /var asks for these already, and what the agent starts with should not depend on
-# how far the start has come.
 PCRS: Final = "7+12"
+"""As /var: Secure Boot and its keys, and that nothing was added to the start.
+
+Both as they are: a start with additions does not open /var, so none comes here. Not the values of
+PCR 11 that the vendor signs: /var asks for these already, and what the agent needs whenever it
+starts should not depend on how far the machine's start has come.
+"""
 CREDS: Final = "systemd-creds"
 CREDS_SECONDS: Final = 120.0
 _WRAPPING: Final = b"coffer: the sealing key under the recovery key"

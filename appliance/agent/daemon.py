@@ -13,6 +13,7 @@ from appliance.agent.config import ApplianceConfig
 from appliance.agent.node import Node
 from appliance.agent.servers import local_server, operators_server, peer_server
 from appliance.identity.keys import FileKey
+from appliance.identity.sealing import read_sealing_key
 from appliance.store import database
 from appliance.store.database import Store
 from appliance.store.errors import StoreGone
@@ -54,7 +55,9 @@ async def serving(config: ApplianceConfig) -> AsyncIterator[Node]:
         is_new = not (config.state / database.FILE_NAME).exists()
         if is_new and FileKey.lies_in(config.state):
             raise StoreGone(config.state / database.FILE_NAME, config.state / "identity")
-        key = FileKey.open_or_make(config.state, now=now, may_make=is_new)
+        key = FileKey.open_or_make(
+            config.state, now=now, may_make=is_new, sealing_key=read_sealing_key()
+        )
         store = Store.open(config.state, may_go_back=has_come_back())
         stack.callback(store.close)
         node = Node(config, key, store, now)

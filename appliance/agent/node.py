@@ -222,6 +222,7 @@ class Node:
             operators_address=self._config.operators_reachable_at,
             operator_count=self.operators.count,
             is_development=is_development(),
+            is_key_sealed=self.key.is_sealed,
         )
 
     def _milliseconds(self) -> int:

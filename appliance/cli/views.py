@@ -30,6 +30,7 @@ _STATE_STYLES = {
 def node(view: pb.NodeView) -> RenderableType:
     """Show who a node is and how it fares."""
     tests = "a development image, for tests: no place for real data"
+    plain = "a plain file, which its owner alone may read"
     return facts(
         (
             ("name", view.name),
@@ -39,6 +40,7 @@ def node(view: pb.NodeView) -> RenderableType:
             ("address", view.address),
             ("state folder", view.state_folder),
             ("certificate", f"valid until {moment(view.certificate_expires_milliseconds)}"),
+            ("identity key", "sealed to this machine's TPM" if view.is_key_sealed else plain),
             ("confinement", listed(view.confinement) or "not known yet"),
             ("peers", str(view.peer_count)),
             ("datasets", str(view.dataset_count)),

@@ -13,6 +13,12 @@ LOCKED: Final = Problem(
     what="/var is not open",
     remedy="the TPM may not know this start; choose 5 and 2, type the recovery key, and restart",
 )
+RESTART: Final = "restart; if it fails again, send the vendor a support bundle"
+REMEDIES: Final[Mapping[str, str]] = {
+    "coffer-machine-seal.service": "the TPM may not know this start; restart, and if it fails again"
+    " choose 5 and 2, type the recovery key, and restart",
+}
+"""What to do where one of these units has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,7 @@ def problems_of(seen: Seen) -> Iterator[str]:
     for problem in (*posture.problems(), *from_agent):
         yield f"{problem.what}: {problem.remedy}"
     for unit in seen.health.failed:
-        yield f"{unit} failed: restart; if it fails again, send the vendor a support bundle"
+        yield f"{unit} failed: {REMEDIES.get(unit, RESTART)}"
 
 
 def _fact(name: str, value: str) -> str:

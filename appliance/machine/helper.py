@@ -22,6 +22,7 @@ from appliance.machine.ask import Facts
 from appliance.machine.doing import DOING
 from appliance.machine.doing.clock import restore_time_servers
 from appliance.machine.doing.network import restore_network, undo_network
+from appliance.machine.doing.sealing import seal_identity
 from appliance.machine.errors import OrderRefused
 from appliance.machine.orders import MOST_ORDER_BYTES, parse_order
 from appliance.machine.tools import Run, Tools, run_program
@@ -44,6 +45,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "restore-network": Task(restore_network, alone="network"),
     "restore-clock": Task(restore_time_servers, alone="clock"),
     "undo-network": Task(undo_network, alone="network"),
+    "seal-identity": Task(seal_identity, alone="disk"),
 }
 
 

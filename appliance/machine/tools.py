@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -59,6 +60,16 @@ class Tools:
             return (self.root / place).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+
+    @contextmanager
+    def lent(self, place: str, secret: str) -> Iterator[str]:
+        """Have a file with a secret, for a program to read, while the context lasts."""
+        path = self.root / place
+        try:
+            self.write(place, secret, mode=0o600)
+            yield str(path)
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def run_program(*words: str, seconds: float = PROGRAM_SECONDS) -> str:

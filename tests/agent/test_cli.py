@@ -531,6 +531,19 @@ def test_a_peers_name_cannot_steer_the_terminal(
     assert "[red]x" in out
 
 
+@pytest.mark.parametrize(
+    ("is_sealed", "told"), [(True, "sealed to this machine's TPM"), (False, "a plain file")]
+)
+def test_a_node_says_how_its_identity_key_lies_on_disk(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str], is_sealed: bool, told: str
+) -> None:
+    agent.lay("Node/ShowNode", pb.NodeView(name="box", is_key_sealed=is_sealed))
+
+    run(["node", "show", "--state", str(agent.state)])
+
+    assert told in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("is_development", [True, False])
 def test_a_node_on_a_development_image_says_so(
     agent: FakeAgent, capsys: pytest.CaptureFixture[str], is_development: bool

@@ -16,6 +16,7 @@ SERVICES: Final = {
     "coffer-machine-task@": "coffer-machine",
     "coffer-update@": "coffer-update",
     "coffer-health": "coffer-health",
+    "coffer-machine-seal": "coffer-machine",
     "prometheus": "prometheus",
     "prometheus-node-exporter": "prometheus-node-exporter",
     "chrony": "chronyd",

@@ -13,6 +13,7 @@ UNITS = (
     "coffer-worker@.service",
     "coffer-machine@.service",
     "coffer-machine-task@.service",
+    "coffer-machine-seal.service",
     "coffer-console@.service",
 )
 

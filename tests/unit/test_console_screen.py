@@ -73,6 +73,12 @@ def test_what_is_amiss_comes_with_its_remedy() -> None:
     assert "chrony.service failed: restart" in problems
 
 
+def test_what_brings_back_an_identity_that_the_tpm_does_not_open_is_said() -> None:
+    shown = displayed(render(opened(), seen(failed=("coffer-machine-seal.service",))))
+
+    assert "choose 5 and 2, type the recovery key" in " ".join(" ".join(shown).split())
+
+
 def test_a_machine_whose_disk_stays_locked_says_what_to_do() -> None:
     locked = replace(FINE, var_is_encrypted=False)
 

@@ -1,4 +1,4 @@
-"""Real systemd-cryptenroll, systemd-repart and software TPMs: keys of a volume, and its end.
+"""Real systemd-cryptenroll, -creds, -repart and software TPMs: keys of a volume, and its end.
 
 No machine is started: the volume is a file, and a TPM a process that listens on the loopback.
 """
@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.machine.doing import disk_keys
+from appliance.identity.sealing import SEALING_KEY_BYTES
+from appliance.machine.doing import disk_keys, sealing
 from appliance.machine.doing.factory_reset import HEADER_BYTES, TPM2_CLEAR
-from appliance.machine.errors import ProgramFailed
+from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.orders import AddRecoveryKey, BindDisk, ShowDiskKeys
 from appliance.machine.tools import PROGRAM_SECONDS, Tools, run_program
 from image.places import DEFINITION
@@ -99,6 +100,7 @@ def box(tools: Toolchain, tmp_path: Path) -> Iterator[Box]:
     (root / disk_keys.VOLUME).write_bytes(bytes(64 << 20))
     (root / SECURE_BOOT).parent.mkdir(parents=True)
     (root / SECURE_BOOT).write_bytes(b"\x06\0\0\0\x01")
+    (root / sealing.OFFERED).parent.mkdir()
     (root / "first").write_text("a first password")
     (root / "first").chmod(0o600)
     with software_tpm(tools, tmp_path / "tpm") as port:
@@ -168,6 +170,47 @@ def test_after_the_tpm_was_cleared_no_older_copy_of_the_disk_opens_by_it(box: Bo
     # What a TPM cannot end, and SECURITY.md says so: the recovery key opens the older copy.
     disk_keys.bind_disk(BindDisk(recovery_key=key), box.orders)
     assert kinds(box) == ["recovery", "tpm2"]
+
+
+def test_the_identitys_sealing_key_goes_with_the_disk_to_another_machine(
+    box: Box, tmp_path: Path
+) -> None:
+    sealing.seal_identity(box.orders)
+    key = sealing.unseal(box.orders)
+    recovery_key = new_recovery_key(box)
+    (box.root / sealing.OFFERED).unlink()
+    with software_tpm(box.tools, tmp_path / "other") as port:
+        other = replace(box, port=port)
+        with pytest.raises(OrderRefused):
+            sealing.seal_identity(other.orders)
+        assert not (box.root / sealing.OFFERED).exists()
+
+        disk_keys.bind_disk(BindDisk(recovery_key=recovery_key), other.orders)
+
+        sealing.seal_identity(other.orders)
+        assert sealing.unseal(other.orders) == key
+        assert key is not None
+        assert len(bytes.fromhex(key)) == SEALING_KEY_BYTES
+    with pytest.raises(OrderRefused):
+        sealing.unseal(box.orders)  # the machine that it came from gives it out no more
+
+
+def extend_secure_boot(box: Box) -> None:
+    """Extend PCR 7 of the bank SHA-256, as a start with other keys would leave another value."""
+    handle, digest = (7).to_bytes(4, "big"), bytes(31) + b"\x01"
+    body = handle + bytes.fromhex("00000009 40000009 0000 00 0000 00000001 000b") + digest
+    command = bytes.fromhex("8002") + (10 + len(body)).to_bytes(4, "big") + b"\0\0\x01\x82" + body
+    assert box.command_tpm(command)[6:10] == bytes(4)
+
+
+def test_the_sealing_key_is_given_out_only_in_the_state_that_it_was_made_in(box: Box) -> None:
+    sealing.seal_identity(box.orders)
+    assert sealing.unseal(box.orders)
+
+    extend_secure_boot(box)
+
+    with pytest.raises(OrderRefused, match="does not give out"):
+        sealing.unseal(box.orders)
 
 
 def repartition(box: Box, unit: str, *more: str) -> None:

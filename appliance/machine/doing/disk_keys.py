@@ -5,13 +5,12 @@ exists while it runs, in the helper's own /run; neither is ever among its words.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from pydantic import JsonValue
 
 from appliance.machine.ask import Facts
+from appliance.machine.doing import sealing
 from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.orders import AddRecoveryKey, BindDisk, ShowDiskKeys
 from appliance.machine.posture import read_posture
@@ -40,13 +39,24 @@ def show_disk_keys(order: ShowDiskKeys, tools: Tools) -> Facts:
 
 
 def add_recovery_key(order: AddRecoveryKey, tools: Tools) -> Facts:
-    """Make a recovery key, take older ones away, and tell the new one."""
+    """Make a recovery key, take older ones away, and tell the new one.
+
+    It recovers the sealing key of the identity too, which must be at hand before anything ends.
+    """
+    if read_posture(tools.root).is_appliance and not (tools.root / "var").is_mount():
+        raise OrderRefused(
+            "a recovery key is made for the identity key too, which cannot be reached",
+            remedy="open /var first: bind the disk by the recovery key that there is, and restart",
+        )
+    sealing_key = sealing.unseal(tools)
     said = _enroll(tools, BY_TPM, "--recovery-key", "--wipe-slot=recovery")
     found = _RECOVERY_KEY.search(said)
     if found is None:
         raise ProgramFailed(
             "no recovery key came out of systemd-cryptenroll", remedy="make one again"
         )
+    if sealing_key is not None:
+        sealing.wrap(sealing_key, found.group(), tools)
     return {"recovery_key": found.group(), "kinds": _kinds(tools)}
 
 
@@ -63,8 +73,9 @@ def bind_disk(order: BindDisk, tools: Tools) -> Facts:
     if order.recovery_key is None:
         _enroll(tools, BY_TPM, "--wipe-slot=tpm2", *_TO_TPM)
     else:
-        with _key_file(order.recovery_key, tools) as path:
+        with tools.lent(KEY_FILE, order.recovery_key) as path:
             _bind_by_key(f"--unlock-key-file={path}", tools)
+        sealing.recover(order.recovery_key, tools)
     return {"kinds": _kinds(tools)}
 
 
@@ -95,13 +106,3 @@ def _slots(tools: Tools) -> dict[str, str]:
 
 def _enroll(tools: Tools, *words: str) -> str:
     return tools.run(ENROLL, *words, str(tools.root / VOLUME), seconds=ENROLL_SECONDS)
-
-
-@contextmanager
-def _key_file(key: str, tools: Tools) -> Iterator[str]:
-    path = tools.root / KEY_FILE
-    try:
-        tools.write(KEY_FILE, key, mode=0o600)
-        yield str(path)
-    finally:
-        path.unlink(missing_ok=True)

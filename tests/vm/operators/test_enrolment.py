@@ -21,3 +21,4 @@ def test_an_operator_sees_from_afar_how_the_machine_was_started(
     assert shown["secure_boot"] is True
     assert {pcr: pcrs[str(pcr)] for pcr in accepted.pcrs} == accepted.pcrs
     assert not shown.get("problems")
+    assert operator.ask("box", "node", "show").get("is_key_sealed") is True

@@ -165,12 +165,16 @@ class Hardware:
         words = []
         for place, network in enumerate(self.networks):
             name = f"network{place}"
-            octets = (0x52, 0x54, place, *number.bytes[-3:])
-            mac = ":".join(f"{octet:02x}" for octet in octets)
+            mac = card_address(number, place).hex(":")
             words += ["-netdev", network.words(name)]
             if not isinstance(network, Router) or network.has_card:
                 words += ["-device", f"virtio-net-pci,netdev={name},mac={mac},romfile="]
         return words
+
+
+def card_address(number: UUID, place: int) -> bytes:
+    """Return the MAC of a network card of the machine with a number."""
+    return bytes((0x52, 0x54, place)) + number.bytes[-3:]
 
 
 def _file(name: str, form: str, path: Path) -> str:

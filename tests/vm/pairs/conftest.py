@@ -1,4 +1,4 @@
-"""Two machines, started once for all tests of this folder."""
+"""Two machines, started once for all tests of a file; their ports are taken as long as they run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.vm.conftest import FirstStart
 from tests.vm.pairs.sites import Site, two_sites
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sites(
     first_start: FirstStart, tools: Toolchain, image: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Site, Site]]:

@@ -4,7 +4,7 @@ AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=XDG_CACHE_HOM
 PROTOS := appliance/api/agent.proto appliance/api/machine.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams schema image image-keys image-lock boot test-image test-image-starts locks format clean
+.PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams schema image image-keys image-lock boot test-image test-image-starts soak locks format clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,11 @@ format:  ## lay out the code as the checks want it
 	@.ci/setup test
 	@$(PYTHON) -m ruff check --fix --quiet . && $(PYTHON) -m ruff format --quiet .
 	@.venv/bin/clang-format -i $(wildcard services/kernels/native/*.?pp)
+
+soak:  ## cut a virtual machine's power 200 times, where test-image does it 5 times; takes days; CUTS=20 for fewer
+	@.ci/setup image
+	@mkdir -p build
+	@$(AS_ROOT) $(PYTHON) -m pytest -o tmp_path_retention_policy=failed --junitxml build/soak.xml --cuts $(or $(CUTS),200) tests/vm/power
 
 clean:  ## remove what was built and set up
 	@rm -rf .venv build bench/.peers *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

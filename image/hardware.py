@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 FOLDER: Final = Path("/coffer/machine")
@@ -72,13 +72,45 @@ class Segment:
     here: Path
     there: Path
 
+    inside: ClassVar[Path] = FOLDER.with_name("segment")
+
+    @property
+    def folder(self) -> Path:
+        """The folder that is seen inside."""
+        return self.here.parent
+
     def words(self, name: str) -> str:
         """Return QEMU's word for it."""
-        inside = FOLDER.with_name("segment")
         return (
-            f"dgram,id={name},local.type=unix,local.path={inside / self.here.name},"
-            f"remote.type=unix,remote.path={inside / self.there.name}"
+            f"dgram,id={name},local.type=unix,local.path={self.inside / self.here.name},"
+            f"remote.type=unix,remote.path={self.inside / self.there.name}"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """A cable between two machines, by a stream: either may be off, and comes back by itself.
+
+    By datagrams, as a segment's, a machine that starts would keep the other's QEMU busy sending.
+
+    socket: of the machine that listens; the same for both
+    listens: true for one of them
+    """
+
+    socket: Path
+    listens: bool
+
+    inside: ClassVar[Path] = FOLDER.with_name("wire")
+
+    @property
+    def folder(self) -> Path:
+        """The folder that is seen inside."""
+        return self.socket.parent
+
+    def words(self, name: str) -> str:
+        """Return QEMU's word for it."""
+        way = "server=on" if self.listens else "server=off,reconnect-ms=1000"
+        return f"stream,id={name},{way},addr.type=unix,addr.path={self.inside / self.socket.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +126,7 @@ class Hardware:
     memory_mib: int = MEMORY_MIB
     cores: int = 2
     firmware: Firmware = Firmware.SECURE_BOOT
-    networks: tuple[Router | Segment, ...] = (Router(),)
+    networks: tuple[Router | Segment | Wire, ...] = (Router(),)
     strings: tuple[str, ...] = ()
     serial_number: str = "COFFER-TEST-1"
     devices: tuple[str, ...] = ()
@@ -133,12 +165,16 @@ class Hardware:
         words = []
         for place, network in enumerate(self.networks):
             name = f"network{place}"
-            octets = (0x52, 0x54, place, *number.bytes[-3:])
-            mac = ":".join(f"{octet:02x}" for octet in octets)
+            mac = card_address(number, place).hex(":")
             words += ["-netdev", network.words(name)]
-            if isinstance(network, Segment) or network.has_card:
+            if not isinstance(network, Router) or network.has_card:
                 words += ["-device", f"virtio-net-pci,netdev={name},mac={mac},romfile="]
         return words
+
+
+def card_address(number: UUID, place: int) -> bytes:
+    """Return the MAC of a network card of the machine with a number."""
+    return bytes((0x52, 0x54, place)) + number.bytes[-3:]
 
 
 def _file(name: str, form: str, path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from image import places
 from image.errors import MachineError
-from image.hardware import DISK_GIB, FOLDER, SERVED_PORTS, Console, Hardware, Router, Segment
+from image.hardware import DISK_GIB, FOLDER, SERVED_PORTS, Console, Hardware, Router
 from image.keyboard import type_on
 from image.monitor import Monitor
 from image.storage import Storage
@@ -175,9 +175,8 @@ class Machine:
     def _places(self) -> list[Place]:
         seen = self.storage.places()
         for network in self.hardware.networks:
-            if isinstance(network, Segment):
-                folder = network.here.parent.resolve()
-                seen.append(Place(outside=folder, inside=FOLDER.with_name("segment")))
+            if not isinstance(network, Router):
+                seen.append(Place(outside=network.folder.resolve(), inside=network.inside))
         return seen
 
     def _command(self, console: Console, more: Sequence[str] = ()) -> list[str]:

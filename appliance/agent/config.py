@@ -18,7 +18,8 @@ from services.errors import ConfigError, ServiceError
 FILE_NAME: Final = "coffer.toml"
 _LAST_PORT: Final = 65535
 # For documentation alone, so nobody has it; any address beyond this network would do.
-_ELSEWHERE: Final = ("192.0.2.1", 9)
+_ELSEWHERE: Final = "192.0.2.1"
+_ANY_PORT: Final = 9
 
 
 class ApplianceConfig(BaseModel):
@@ -110,10 +111,14 @@ class ApplianceConfig(BaseModel):
     @property
     def reachable_at(self) -> str:
         """The address that peers are told: ``advertise``, or else the listening address."""
+        return self.reachable_from(_ELSEWHERE)
+
+    def reachable_from(self, host: str) -> str:
+        """Return what a peer at a host is told: of several addresses the one on the way there."""
         if self.advertise:
             return self.advertise
         if self.listen_host in ("0.0.0.0", "[::]"):  # noqa: S104 - compared, not bound
-            return f"{_own_host()}:{self.listen_port}"
+            return f"{_own_host(host)}:{self.listen_port}"
         return self.listen
 
     @property
@@ -152,21 +157,26 @@ class ApplianceConfig(BaseModel):
         return self.state / SOCKET_NAME
 
 
-def _own_host() -> str:
+def _own_host(there: str) -> str:
     """Return by what others reach this machine: its full name, or else its address.
 
     A name without a domain means nothing to others, and all appliances begin with the same.
+    there: where they are; from a place without a way to it, or on this machine, it is as from afar
     """
     name = socket.getfqdn()
     if "." in name:
         return name
+    return _address_towards(there) or _address_towards(_ELSEWHERE) or name
+
+
+def _address_towards(host: str) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(_ELSEWHERE)  # chooses the way there, and sends nothing
+            probe.connect((host, _ANY_PORT))  # chooses the way there, and sends nothing
         except OSError:
-            return name
+            return ""
         address: str = probe.getsockname()[0]
-        return address
+        return "" if address.startswith("127.") else address
 
 
 def _port_of(address: str) -> int:

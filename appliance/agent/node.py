@@ -73,7 +73,7 @@ class Node:
             store=store,
             peers=self.peers,
             listen=config.pairing_listen,
-            host=config.reachable_at.rpartition(":")[0],
+            host=lambda: config.reachable_at.rpartition(":")[0],
             interceptors=(pairing_guard(),),
             servicer=PairingRpc,
             key=self.key,
@@ -167,11 +167,11 @@ class Node:
         self.operators.note_call(operator, context.peer())
         return operator
 
-    def introduce(self) -> Introduction:
-        """Return what this node says of itself."""
+    def introduce(self, host: str) -> Introduction:
+        """Return what this node says of itself to another at a host."""
         return Introduction(
             name=self._config.name,
-            address=self._config.reachable_at,
+            address=self._config.reachable_from(host),
             version=VERSION,
             clock=self._now(),
             boot=self._boot,

@@ -176,8 +176,10 @@ class ServiceView(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., title: _Optional[str] = ..., adversary: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., parameters_schema: _Optional[str] = ..., fewest_parties: _Optional[int] = ..., most_parties: _Optional[int] = ...) -> None: ...
 
 class InviteRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("host",)
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    def __init__(self, host: _Optional[str] = ...) -> None: ...
 
 class Invitation(_message.Message):
     __slots__ = ("id", "text", "words", "address", "expires_milliseconds", "state", "wrong_codes")

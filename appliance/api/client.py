@@ -240,9 +240,12 @@ class Client:
 
     # Peers.
 
-    def invite(self) -> pb.Invitation:
-        """Make an invitation; only this reply carries its secret text and words."""
-        return self._ask("Peers/Invite", pb.InviteRequest(), pb.Invitation)
+    def invite(self, host: str = "") -> pb.Invitation:
+        """Make an invitation; only this reply carries its secret text and words.
+
+        host: where it says that this node is, if that is not what the node finds itself.
+        """
+        return self._ask("Peers/Invite", pb.InviteRequest(host=host), pb.Invitation)
 
     def list_invitations(self) -> Sequence[pb.Invitation]:
         """List the invitations of this node, without their secrets."""

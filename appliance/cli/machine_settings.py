@@ -96,6 +96,8 @@ def set_network(
         plan = _changed(client.show_network().kept, one, node_name, reset=reset)
         view = client.set_network(plan, confirm_within_seconds=confirm_within)
     terminal.answer(view, network_view(view))
+    if node_name:
+        terminal.say('Peers hear the new name after a restart: "coffer machine restart".')
     if view.HasField("trial"):
         left = duration(view.trial_seconds)
         terminal.say(

@@ -32,12 +32,20 @@ def invite(
     qr: Annotated[
         bool | None, typer.Option(help="Draw a QR code; by default on a terminal.")
     ] = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST",
+            help="By which name or address the other node reaches this one, if by another than"
+            " this one finds itself.",
+        ),
+    ] = "",
 ) -> None:
     """Make an invitation, good once and for a short time, that the other node's operator enters."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
         known = {_pairing(peer) for peer in client.list_peers()}
-        made = client.invite()
+        made = client.invite(address)
         terminal.answer(made, views.invitation(made))
         if not terminal.as_json and (terminal.out.is_terminal if qr is None else qr):
             terminal.out.print(views.qr_code(made.text))

@@ -15,6 +15,7 @@ from appliance.operators.code import SetUpCode
 from appliance.operators.errors import EnrolmentPortTaken, NotFromAfar, NotOnConsole
 from appliance.operators.operators import Operators
 from appliance.peering import pake
+from appliance.peering.addresses import host_of
 from appliance.peering.attempts import REFUSALS, Attempts, Offer
 from appliance.peering.errors import (
     InvitationExpired,
@@ -23,7 +24,7 @@ from appliance.peering.errors import (
     PairingPortTaken,
     WrongCode,
 )
-from appliance.peering.introduction import Introduction, require_agreement
+from appliance.peering.introduction import Introduce, require_agreement
 from appliance.peering.pairing_port import Interceptor, PairingPort
 from appliance.peering.pake import Identity, Proof, Role
 from appliance.peering.port_life import PortLife
@@ -80,7 +81,7 @@ class Enrolment:
         *,
         operators: Operators,
         key: IdentityKey,
-        introduce: Callable[[], Introduction],
+        introduce: Introduce,
         now: Callable[[], datetime],
         listen: str,
         interceptors: Sequence[Interceptor],
@@ -170,7 +171,8 @@ class Enrolment:
         self._operators.require_fit(operator)
         self._end(code, InvitationEvent.PROVED)
         await self._take_in(code, operator)
-        answer, _ = pake.prove(attempt.keys, Role.INVITER, self._key, self._introduce(), proof)
+        said = self._introduce(host_of(caller))
+        answer, _ = pake.prove(attempt.keys, Role.INVITER, self._key, said, proof)
         return answer
 
     async def _take_in(self, code: _Code, operator: Identity) -> None:

@@ -24,7 +24,7 @@ from appliance.peering.errors import (
     SelfPairing,
     VersionsDiffer,
 )
-from appliance.peering.introduction import Introduction, require_agreement
+from appliance.peering.introduction import Introduce, require_agreement
 from appliance.peering.invitee import NotAPairingPort, converse, fetch_certificate, reason_of
 from appliance.peering.pairing_port import PAIRING_NAME, leaf_hash
 from appliance.peering.peers import Peer, Peers
@@ -44,7 +44,7 @@ class Acceptance:
         store: Store,
         peers: Peers,
         key: IdentityKey,
-        introduce: Callable[[], Introduction],
+        introduce: Introduce,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -61,6 +61,8 @@ class Acceptance:
         """
         invitation = InvitationText.parse(text)
         shown = await asyncio.to_thread(_fetch_certificate, invitation.address)
+        host, _ = split_address(invitation.address)
+        introduction = await asyncio.to_thread(self._introduce, host)  # a name is looked up
         # Whoever showed it is whom we talk to from here on; that it is the inviter's is proved
         # within, where both sides derive their keys from the certificate that they see.
         async with grpc.aio.secure_channel(
@@ -74,7 +76,7 @@ class Acceptance:
                 password=invitation.code.password,
                 seen=leaf_hash(shown),
                 signer=self._key,
-                introduction=self._introduce(),
+                introduction=introduction,
                 refusal=partial(_refusal, invitation.address),
                 # The inviter lets us in once we have proved the code: then we must be able to
                 # note it.

@@ -39,6 +39,20 @@ def split_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def parse_host(text: str) -> str:
+    """Return a name or an address without a port, IPv6 in brackets. Raises: AddressMistyped."""
+    host = text.strip()
+    is_ipv6 = ":" in host and not host.startswith("[")
+    try:
+        return parse_address(f"[{host}]:1" if is_ipv6 else f"{host}:1").removesuffix(":1")
+    except AddressMistyped:
+        raise AddressMistyped(
+            f"{text[:64]!r} is not a host",
+            remedy='write a name or an address without a port, such as "hospital.example" or'
+            ' "192.0.2.7"',
+        ) from None
+
+
 def _ipv4(host: str, text: str) -> str:
     try:
         return str(ipaddress.IPv4Address(host))
@@ -60,6 +74,12 @@ def parse_endpoint(text: str) -> Endpoint | None:
     if scheme not in ("ipv4", "ipv6") or not port.isdecimal():
         return None
     return canonical(host.strip("[]").partition("%")[0]), int(port)
+
+
+def host_of(text: str) -> str:
+    """Return the address in gRPC's word for the other end; nothing if it is not IP."""
+    end = parse_endpoint(text)
+    return end[0] if end else ""
 
 
 def network_of(text: str) -> str:

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from appliance.api import peer_pb2 as pb
 from appliance.peering.addresses import parse_address
@@ -81,6 +82,10 @@ class Introduction:
             clock=_EPOCH + timedelta(milliseconds=message.clock_milliseconds),
             boot=message.boot,
         )
+
+
+Introduce: TypeAlias = Callable[[str], Introduction]
+"""Says of this node what another at a host is told; the host is empty if nobody knows it."""
 
 
 def require_name(name: str) -> str:

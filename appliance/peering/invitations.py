@@ -17,6 +17,7 @@ from appliance.api.peer_pb2_grpc import PairingServicer
 from appliance.identity.keys import IdentityKey
 from appliance.peering import pake
 from appliance.peering import store as table
+from appliance.peering.addresses import host_of, parse_host
 from appliance.peering.attempts import REFUSALS, Attempts, Offer
 from appliance.peering.code import Code, InvitationText
 from appliance.peering.errors import (
@@ -29,7 +30,7 @@ from appliance.peering.errors import (
     SelfPairing,
     WrongCode,
 )
-from appliance.peering.introduction import Introduction, require_agreement
+from appliance.peering.introduction import Introduce, require_agreement
 from appliance.peering.pairing_port import Interceptor, PairingPort, shown_address
 from appliance.peering.pake import Identity, Proof, Role
 from appliance.peering.peers import AfterCommit, Peers
@@ -68,9 +69,9 @@ class _Secret:
 class Invitations:
     """Makes invitations and lets in, for confirmation, the nodes that prove to have the code.
 
-    listen: where the pairing port opens, HOST:PORT. host: the name or address that others reach it
-    by. interceptors: what stands before each call, and tells callers of an error its class alone.
-    servicer: makes what serves the Pairing API to callers from outside.
+    listen: where the pairing port opens, HOST:PORT. host: tells the name or address that others
+    reach it by. interceptors: what stands before each call, and tells callers of an error its class
+    alone. servicer: makes what serves the Pairing API to callers from outside.
     """
 
     def __init__(
@@ -79,10 +80,10 @@ class Invitations:
         store: Store,
         peers: Peers,
         key: IdentityKey,
-        introduce: Callable[[], Introduction],
+        introduce: Introduce,
         now: Callable[[], datetime],
         listen: str,
-        host: str,
+        host: Callable[[], str],
         interceptors: Sequence[Interceptor],
         servicer: Callable[["Invitations"], PairingServicer],
     ) -> None:
@@ -115,12 +116,17 @@ class Invitations:
 
         await self._store.run(work)
 
-    async def invite(self) -> Invitation:
-        """Make an invitation, and open the pairing port. Raises: PairingPortTaken, PairingBusy."""
+    async def invite(self, host: str = "") -> Invitation:
+        """Make an invitation, and open the pairing port.
+
+        host: where it says that this node is, if that is not what the node finds itself.
+        Raises: AddressMistyped, PairingPortTaken, PairingBusy.
+        """
+        shown_host = parse_host(host) if host else self._host()
         if len(self._secrets) >= MOST_OPEN:
             raise PairingBusy
         port = await self._life.open()
-        address = shown_address(self._host, port.number)
+        address = shown_address(shown_host, port.number)
         now, life = self._milliseconds(), LIFE // timedelta(milliseconds=1)
 
         def work(session: Session) -> Invitation:
@@ -216,7 +222,7 @@ class Invitations:
             raise SelfPairing
         require_agreement(invitee.introduction, invitee.introduction.name, self._now())
         answer, inviter = pake.prove(
-            attempt.keys, Role.INVITER, self._key, self._introduce(), proof
+            attempt.keys, Role.INVITER, self._key, self._introduce(host_of(caller)), proof
         )
         bond = pake.bond(attempt.keys, invitee, inviter)
         await self._store.run(

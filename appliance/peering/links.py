@@ -16,6 +16,7 @@ from appliance.api.peer_pb2_grpc import GreetingStub
 from appliance.identity.certificates import Leaf, LeafKeeper
 from appliance.identity.node_id import NodeId
 from appliance.peering import tls
+from appliance.peering.addresses import split_address
 from appliance.peering.diagnosis import Cause, Suspect, Trouble, diagnose
 from appliance.peering.errors import (
     ClockSkewed,
@@ -24,7 +25,7 @@ from appliance.peering.errors import (
     VersionsDiffer,
 )
 from appliance.peering.inbound import Inbound
-from appliance.peering.introduction import Introduction, require_agreement
+from appliance.peering.introduction import Introduce, Introduction, require_agreement
 from services.errors import ServiceError
 
 GREETING_SECONDS: Final = 6.0
@@ -114,7 +115,7 @@ class Links:
         *,
         keeper: LeafKeeper,
         book: PeerBook,
-        introduce: Callable[[], Introduction],
+        introduce: Introduce,
         now: Callable[[], datetime],
     ) -> None:
         self._keeper = keeper
@@ -216,7 +217,9 @@ class Links:
         """Introduce both nodes to each other; return what stands between them, if anything."""
         contact = link.contact
         stub = GreetingStub(link.channel)
-        request = pb.HelloRequest(introduction=self._introduce().to_proto())
+        host, _ = split_address(contact.address)
+        said = await asyncio.to_thread(self._introduce, host)  # a name is looked up
+        request = pb.HelloRequest(introduction=said.to_proto())
         try:
             reply = await stub.Hello(request, timeout=GREETING_SECONDS)
             introduction = Introduction.from_proto(reply.introduction)

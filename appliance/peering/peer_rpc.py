@@ -7,8 +7,9 @@ from appliance.api import peer_pb2 as pb
 from appliance.api.peer_pb2_grpc import GreetingServicer, PairingServicer
 from appliance.identity.node_id import NodeId
 from appliance.peering import pake
+from appliance.peering.addresses import host_of
 from appliance.peering.errors import PairingBroken, VersionsDiffer
-from appliance.peering.introduction import Introduction
+from appliance.peering.introduction import Introduce, Introduction
 from appliance.peering.invitations import Invitations
 from appliance.peering.links import PeerBook
 from appliance.peering.pake import Proof
@@ -20,7 +21,7 @@ class GreetingRpc(GreetingServicer):
     def __init__(
         self,
         book: PeerBook,
-        introduce: Callable[[], Introduction],
+        introduce: Introduce,
         caller_of: Callable[[Any], NodeId],
     ) -> None:
         self._book = book
@@ -31,7 +32,8 @@ class GreetingRpc(GreetingServicer):
         """Exchange introductions."""
         introduction = Introduction.from_proto(request.introduction)
         await self._book.note_greeting(self._caller_of(context), introduction, inbound=True)
-        return pb.HelloReply(introduction=self._introduce().to_proto())
+        said = self._introduce(host_of(context.peer()))
+        return pb.HelloReply(introduction=said.to_proto())
 
 
 class PairingRpc(PairingServicer):

@@ -33,7 +33,7 @@ class PeersRpc(PeersServicer):
 
     async def Invite(self, request: pb.InviteRequest, context: Any) -> pb.Invitation:
         """Make an invitation."""
-        return invitation_to_proto(await self._invitations.invite())
+        return invitation_to_proto(await self._invitations.invite(request.host))
 
     async def ListInvitations(
         self, request: pb.ListInvitationsRequest, context: Any

@@ -70,7 +70,7 @@ class LinkedNode:
     def node_id(self) -> NodeId:
         return self.key.node_id
 
-    def introduce(self) -> Introduction:
+    def introduce(self, host: str = "") -> Introduction:
         return Introduction(
             name=self.name,
             address=f"127.0.0.1:{self.port}" if self.port else "",

@@ -54,7 +54,7 @@ class PairingNode:
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
 
-    def introduce(self) -> Introduction:
+    def introduce(self, host: str = "") -> Introduction:
         address = f"127.0.0.1:{self.port}"
         return Introduction(name=self.name, address=address, version="0.1.0", clock=self.now())
 
@@ -89,7 +89,7 @@ class PairingNode:
             introduce=self.introduce,
             now=self.now,
             listen="127.0.0.1:0",
-            host="127.0.0.1",
+            host=lambda: "127.0.0.1",
             interceptors=[pairing_guard()],
             servicer=PairingRpc,
         )

@@ -200,6 +200,14 @@ def test_invite_waits_for_the_new_peer_and_asks(
     assert agent.asked_for("Peers/Confirm")[0].peer == "AAAAAAA-BBBBBBB"
 
 
+def test_invite_names_the_address_that_it_is_given(agent: FakeAgent) -> None:
+    agent.lay("Peers/Invite", pb.Invitation(id="i", text="coffer1:x", state="open"))
+
+    assert coffer(agent, "peers", "invite", "--address", "hospital.example") == 0
+
+    assert agent.asked_for("Peers/Invite")[0].host == "hospital.example"
+
+
 def test_invite_stops_waiting_when_the_invitation_ends(
     agent: FakeAgent, capsys: pytest.CaptureFixture[str]
 ) -> None:

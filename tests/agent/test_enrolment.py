@@ -57,7 +57,7 @@ class Box:
     def now(self) -> datetime:
         return true_now() + self.offset
 
-    def introduce(self) -> Introduction:
+    def introduce(self, host: str = "") -> Introduction:
         return Introduction(name="box", address="", version="0.1.0", clock=self.now())
 
     @property

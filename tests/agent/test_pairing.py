@@ -394,7 +394,7 @@ def test_clocks_a_day_apart_are_named_and_cost_nothing(tmp_path: Path, days: int
 def test_versions_without_a_common_interface_are_named_and_cost_nothing(tmp_path: Path) -> None:
     async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
         made = await hospital.invitations.invite()
-        laboratory.acceptance._introduce = lambda: Introduction(
+        laboratory.acceptance._introduce = lambda host: Introduction(
             name="laboratory",
             address="",
             version="9.0.0",

@@ -19,6 +19,7 @@ from appliance.mailbox.letters import (
     write_body,
 )
 from appliance.peering import store as table
+from appliance.peering.code import InvitationText
 from appliance.peering.diagnosis import Cause
 from appliance.peering.errors import (
     AddressMistyped,
@@ -488,6 +489,41 @@ def test_both_unpair_at_once(tmp_path: Path) -> None:
         assert hospital.peer(laboratory).state.word == "unpaired"
         assert laboratory.peer(hospital).state.word == "unpaired"
         await pair(laboratory, hospital)
+
+    run_with_two(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("Hospital.example", "hospital.example:{}"),
+        ("192.0.2.7", "192.0.2.7:{}"),
+        ("2001:DB8::1", "[2001:db8::1]:{}"),
+        ("[2001:db8::1]", "[2001:db8::1]:{}"),
+        ("", "127.0.0.1:{}"),
+    ],
+)
+def test_an_invitation_says_where_the_operator_says_the_node_is(
+    tmp_path: Path, host: str, shown: str
+) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        made = await hospital.invitations.invite(host)
+
+        port = made.address.rpartition(":")[2]
+        assert made.address == shown.format(port)
+        assert InvitationText.parse(made.text).address == made.address
+
+    run_with_two(tmp_path, test)
+
+
+@pytest.mark.parametrize("host", ["hospital.example:7444", "a b", "1.2.3", "-", "[::1"])
+def test_what_is_no_host_makes_no_invitation(tmp_path: Path, host: str) -> None:
+    async def test(hospital: PairingNode, laboratory: PairingNode) -> None:
+        with pytest.raises(AddressMistyped, match="is not a host"):
+            await hospital.invitations.invite(host)
+
+        assert await hospital.invitations.all() == []
+        assert not hospital.invitations.is_port_open
 
     run_with_two(tmp_path, test)
 

@@ -311,6 +311,30 @@ def test_two_nodes_administered_from_afar_pair_and_run_an_intersection(tmp_path:
             b"".join(client.read_result(job, "../../identity/identity.key"))
 
 
+def test_an_invitation_can_name_another_address_than_the_node_finds(tmp_path: Path) -> None:
+    hospital, laboratory = Box(tmp_path, "hospital"), Box(tmp_path, "laboratory")
+    alice, bob = Person(tmp_path / "alice"), Person(tmp_path / "bob")
+    try:
+        hospital.start("--advertise", f"nowhere.invalid:{hospital.port}")
+        laboratory.start()
+        alice.enrol(hospital)
+        bob.enrol(laboratory)
+        invite = ("--at", "hospital", "peers", "invite")
+
+        lost = alice.told(*invite)
+        named = alice.told(*invite, "--address", "127.0.0.1")
+        away = bob.run("--at", "laboratory", "peers", "accept", typed=lost["text"] + "\n")
+        met = bob.told("--at", "laboratory", "peers", "accept", typed=named["text"] + "\n")
+
+        assert lost["address"] == f"nowhere.invalid:{hospital.port + 1}"
+        assert named["address"] == f"127.0.0.1:{hospital.port + 1}"
+        assert "nowhere.invalid in the invitation cannot be resolved" in away.stderr
+        assert (met["name"], met["state"]) == ("hospital", "confirming")
+    finally:
+        hospital.close()
+        laboratory.close()
+
+
 def test_silent_connections_do_not_keep_an_operator_out_for_long(tmp_path: Path, box: Box) -> None:
     alice = Person(tmp_path / "alice")
     alice.enrol(box)

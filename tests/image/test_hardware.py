@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from image.errors import MachineError
-from image.hardware import Console, Firmware, Hardware, Router, Segment
+from image.hardware import Console, Firmware, Hardware, Router, Segment, Wire
 from image.storage import Storage
 
 NUMBER = UUID("12345678-1234-4234-8234-0123456789ab")
@@ -48,6 +48,15 @@ def test_two_machines_share_a_segment_whose_ends_are_crossed(tmp_path: Path) -> 
     assert crossed.format(folder, "other", folder, "one") in second
     assert "-netdev user" in first
     assert "-netdev user" not in second
+
+
+def test_of_two_machines_on_a_wire_one_listens_and_the_other_comes_back(tmp_path: Path) -> None:
+    first = words_of(Hardware(networks=(Router(), Wire(socket=tmp_path / "w", listens=True))))
+    second = words_of(Hardware(networks=(Wire(socket=tmp_path / "w", listens=False),)))
+
+    way = "addr.type=unix,addr.path=/coffer/wire/w"
+    assert f"-netdev stream,id=network1,server=on,{way} -device virtio-net-pci" in first
+    assert f"-netdev stream,id=network0,server=off,reconnect-ms=1000,{way}" in second
 
 
 @pytest.mark.parametrize("firmware", list(Firmware))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.agent import config as config_module
 from appliance.agent.config import read_config
 from services.errors import ConfigError
 
@@ -26,6 +27,30 @@ def test_peers_are_told_a_full_name_or_an_address(
 
     assert port == "7443"
     assert host == name if "." in name else ip_address(host).version == 4
+
+
+def test_of_several_addresses_a_peer_is_told_the_one_on_the_way_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = {"192.0.2.1": "10.0.2.15", "10.77.0.2": "10.77.0.1"}
+    monkeypatch.setattr(socket, "getfqdn", lambda: "hospital")
+    monkeypatch.setattr(config_module, "_address_towards", lambda host: ways.get(host, ""))
+    given = read_config(tmp_path, {})
+
+    assert given.reachable_from("10.77.0.2") == "10.77.0.1:7443"
+    assert given.reachable_from("192.0.2.1") == given.reachable_at == "10.0.2.15:7443"
+    assert given.reachable_from("") == given.reachable_from("no.way.invalid") == given.reachable_at
+    named = read_config(tmp_path, {"advertise": "hospital.example:9"})
+    assert named.reachable_from("10.77.0.2") == "hospital.example:9"
+
+
+def test_a_peer_on_this_machine_is_told_what_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: "hospital")
+    given = read_config(tmp_path, {})
+
+    assert given.reachable_from("127.0.0.1") == given.reachable_at
 
 
 def test_command_line_overrides_the_file(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from image.hardware import Hardware, Router
 from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm.screen import is_settled
+from tests.vm.updates.younger import build_later, manifest_of
 
 FIRST_START_SECONDS = 1500.0
 READY = "ready"
@@ -53,6 +54,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="the update bundle of a younger build; without it the tests of updates make one",
     )
+
+    parser.addoption(
+        "--cuts",
+        type=int,
+        default=5,
+        help="how often the power is cut, at moments of first starts, updates and pairings in turn",
+    )
+
+
+@pytest.fixture(scope="session")
+def newer(
+    pytestconfig: pytest.Config, image: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The bundle of a build that is younger than the image's: the one named, or one made now."""
+    version = image.stem.removeprefix("coffer_")
+    named: Path | None = pytestconfig.getoption("--bundle")
+    bundle = named or build_later(version, tmp_path_factory.mktemp("later"))
+    assert manifest_of(bundle).version > version
+    return bundle.resolve()
 
 
 @pytest.fixture(scope="session")

@@ -44,3 +44,9 @@ def shown(console: str, name: str) -> str:
 def is_settled(console: str) -> bool:
     """Tell whether the agent runs, by the status page."""
     return find(console, "coffer") == "active"
+
+
+def is_settled_again(console: str, seen: int) -> bool:
+    """Tell whether the agent runs in a start that began after so many characters."""
+    begun = console.find("BdsDxe", seen)
+    return begun >= 0 and is_settled(console[begun:])

@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import pytest
+
+from firmware.boot.accepted import parse_accepted
 from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm.disks import Forgery, Partition
-from tests.vm.screen import STOPPED, plain
+from tests.vm.screen import STOPPED, is_settled, plain, shown
 
 START_SECONDS = 900.0
 BLOCK_BYTES = 4096
 SUPERBLOCK = 1024  # where erofs keeps what a mount reads first
+SALT = 88  # where veritysetup keeps what each hash begins with, in its own superblock
 
 
 def start(forgery: Forgery, tools: Toolchain, folder: Path) -> str:
@@ -27,13 +31,33 @@ def test_data_of_usr(image: Path, tools: Toolchain, tmp_path: Path) -> None:
     assert "Mounted sysusr-usr.mount" not in said
 
 
-def test_the_hashes_of_usr(image: Path, tools: Toolchain, tmp_path: Path) -> None:
+@pytest.mark.parametrize("offset", [SALT, BLOCK_BYTES + 16], ids=["salt", "first block"])
+def test_the_hashes_of_usr(image: Path, tools: Toolchain, tmp_path: Path, offset: int) -> None:
     forgery = Forgery.of(image, tmp_path / "forgery", tools)
-    forgery.flip(forgery.partition("_verity").start + BLOCK_BYTES + 16)
+    forgery.flip(forgery.partition("_verity").start + offset)
 
     said = start(forgery, tools, tmp_path / "machine")
 
     assert "Mounted sysusr-usr.mount" not in said
+
+
+def test_the_signature_of_the_hashes_vouches_for_nothing_in_a_start(
+    image: Path, tools: Toolchain, tmp_path: Path
+) -> None:
+    """The root hash that a start goes by is in the kernel image, which the firmware verifies."""
+    forgery = Forgery.of(image, tmp_path / "forgery", tools)
+    signature = forgery.partition("_sig")
+    for word in (b'"rootHash":"', b'"signature":"'):
+        forgery.flip(forgery.find(signature, word) + len(word))
+
+    with Machine(tools, forgery.disk, tmp_path / "machine") as machine:
+        said = machine.wait_for(is_settled, "running agent", START_SECONDS)
+
+    accepted = parse_accepted(image.with_suffix(".pcrs.json").read_bytes())
+    assert shown(said, "/usr") == "verity, read-only"
+    assert shown(said, "/var") == "encrypted"
+    assert shown(said, "problems") == "none"
+    assert {pcr: shown(said, f"PCR {pcr}") for pcr in accepted.pcrs} == accepted.pcrs
 
 
 def usr_of(forgery: Forgery) -> Partition:

@@ -1,29 +1,41 @@
-"""A neighbour on a machine's network that tries its TCP ports: Ethernet frames, made and read here.
+"""A neighbour on a machine's network that tries its ports: Ethernet frames, made and read here.
 
 No packet passes through this host's own network, so nothing needs rights or an address on it.
 """
 
 import socket
-import struct
 import time
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from tests.vm.network import packets
+from tests.vm.network.packets import Address, Answer, Packet
+
 MAC: Final = bytes.fromhex("525400c0ffee")
 ADDRESS: Final = IPv4Address("10.0.2.77")
+LINK_ADDRESS: Final = packets.link_address(MAC)
+PORT: Final = 40000
 EVERYONE: Final = b"\xff" * 6
 MOST_FRAME_BYTES: Final = 65536
-SYN: Final = 0x02
-RST: Final = 0x04
-SYN_ACK: Final = 0x12
-_ARP: Final = 0x0806
-_IPV4: Final = 0x0800
-_TCP: Final = 6
 _SENDING_SECONDS: Final = 10.0
-_SOURCE_PORT: Final = 40000
+_LAST_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Who is tried: an address, and the card that has it."""
+
+    address: Address
+    mac: bytes
+
+    @property
+    def source(self) -> Address:
+        """Our address of the same family."""
+        return ADDRESS if isinstance(self.address, IPv4Address) else LINK_ADDRESS
 
 
 class Neighbour:
@@ -47,37 +59,71 @@ class Neighbour:
     ) -> None:
         self._wire.close()
 
-    def find(self, address: IPv4Address, seconds: float) -> bytes:
-        """Return the MAC of the neighbour with an address."""
+    def find(self, address: Address, seconds: float) -> Target:
+        """Return the neighbour with an address. Raises: TimeoutError if nobody says to have it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._send(EVERYONE, _ARP, arp(1, ADDRESS, EVERYONE, address))
+            self._ask_for(address)
             for frame in self._received(1.0):
-                if is_arp(frame, 2) and frame[28:32] == address.packed:
-                    return frame[22:28]
+                if has(frame, address):
+                    return Target(address=address, mac=frame[6:12])
         raise TimeoutError(f"nobody on the network has {address}")
 
+    def is_there(self, target: Target, seconds: float) -> bool:
+        """Tell whether a neighbour answers a ping: what it does not answer else, it drops."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._send_packet(target.mac, packets.ping(target.source, target.address))
+            for frame in self._received(1.0):
+                packet = packets.read_packet(frame[14:])
+                if packet and packet.source == target.address and packets.is_echo(packet):
+                    return True
+        return False
+
     def answers(
-        self, address: IPv4Address, mac: bytes, ports: Iterable[int], *, rate: int
-    ) -> dict[int, int]:
-        """Try to connect to ports; return the flags with which each answered, if it did.
+        self,
+        target: Target,
+        protocol: int,
+        ports: Iterable[int],
+        *,
+        rate: int,
+        from_port: int = PORT,
+    ) -> dict[int, Answer]:
+        """Try ports; return how each answered, if it did.
 
         rate: of attempts a second
         """
-        flags: dict[int, int] = {}
+        found: dict[int, Answer] = {}
         for port in ports:
-            self._send(mac, _IPV4, attempt(address, port))
-            self._take(flags, self._received(1 / rate), address)
-        self._take(flags, self._received(5.0), address)
-        return flags
+            tried = packets.attempt(protocol, target.source, from_port, target.address, port)
+            self._send_packet(target.mac, tried)
+            self._take(found, target, protocol, from_port, 1 / rate)
+        self._take(found, target, protocol, from_port, _LAST_SECONDS)
+        return found
 
-    def _take(self, flags: dict[int, int], frames: Iterable[bytes], address: IPv4Address) -> None:
-        for frame in frames:
-            if frame[12:14] == _IPV4.to_bytes(2) and frame[23] == _TCP:
-                begin = 14 + (frame[14] & 15) * 4
-                source, target = struct.unpack_from(">HH", frame, begin)
-                if target == _SOURCE_PORT and frame[26:30] == address.packed:
-                    flags[source] = frame[begin + 13] & 0x3F
+    def _take(
+        self,
+        found: dict[int, Answer],
+        target: Target,
+        protocol: int,
+        from_port: int,
+        seconds: float,
+    ) -> None:
+        for frame in self._received(seconds):
+            packet = packets.read_packet(frame[14:])
+            if packet and packet.source == target.address:
+                answer = packets.read_answer(packet, protocol, from_port)
+                if answer is not None:
+                    found[answer[0]] = answer[1]
+
+    def _ask_for(self, address: Address) -> None:
+        if isinstance(address, IPv4Address):
+            asked = packets.arp(1, MAC, ADDRESS, EVERYONE, address)
+            self._send(EVERYONE, packets.ARP, asked)
+        else:
+            asking = packets.solicitation(LINK_ADDRESS, MAC, address)
+            assert isinstance(asking.target, IPv6Address)
+            self._send_packet(packets.group_mac(asking.target), asking)
 
     def _received(self, seconds: float) -> Iterator[bytes]:
         """Yield what comes in for a while; answer whoever asks for our MAC."""
@@ -88,10 +134,22 @@ class Neighbour:
                 frame = self._wire.recv(MOST_FRAME_BYTES)
             except (TimeoutError, BlockingIOError):
                 return
-            if is_arp(frame, 1) and frame[38:42] == ADDRESS.packed:
-                asker = IPv4Address(frame[28:32])
-                self._send(frame[6:12], _ARP, arp(2, ADDRESS, frame[22:28], asker))
+            self._answer(frame)
             yield frame
+
+    def _answer(self, frame: bytes) -> None:
+        packet = packets.read_packet(frame[14:])
+        if packets.is_arp(frame, 1) and frame[38:42] == ADDRESS.packed:
+            asker = IPv4Address(frame[28:32])
+            self._send(frame[6:12], packets.ARP, packets.arp(2, MAC, ADDRESS, frame[22:28], asker))
+        elif packet and packets.is_solicited(packet, LINK_ADDRESS):
+            asking = packet.source
+            if isinstance(asking, IPv6Address) and not asking.is_unspecified:
+                told = packets.advertisement(LINK_ADDRESS, MAC, asking)
+                self._send_packet(frame[6:12], told)
+
+    def _send_packet(self, mac: bytes, packet: Packet) -> None:
+        self._send(mac, packet.kind, packet.written())
 
     def _send(self, mac: bytes, kind: int, content: bytes) -> None:
         self._wire.settimeout(_SENDING_SECONDS)
@@ -99,30 +157,9 @@ class Neighbour:
         self._wire.sendto(frame.ljust(60, b"\0"), self._there)
 
 
-def arp(operation: int, sender: IPv4Address, target_mac: bytes, target: IPv4Address) -> bytes:
-    """Return an ARP request (1) or reply (2) from us."""
-    head = struct.pack(">HHBBH", 1, _IPV4, 6, 4, operation)
-    return head + MAC + sender.packed + target_mac + target.packed
-
-
-def is_arp(frame: bytes, operation: int) -> bool:
-    """Tell whether a frame is such an ARP message."""
-    return frame[12:14] == _ARP.to_bytes(2) and frame[20:22] == operation.to_bytes(2)
-
-
-def attempt(address: IPv4Address, port: int) -> bytes:
-    """Return the packet that begins a connection to a port."""
-    segment = struct.pack(">HHIIBBHHH", _SOURCE_PORT, port, 1, 0, 5 << 4, SYN, 1024, 0, 0)
-    pseudo = ADDRESS.packed + address.packed + struct.pack(">BBH", 0, _TCP, len(segment))
-    segment = segment[:16] + checksum(pseudo + segment).to_bytes(2) + segment[18:]
-    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(segment), 0, 0, 64, _TCP, 0)
-    head += ADDRESS.packed + address.packed
-    return head[:10] + checksum(head).to_bytes(2) + head[12:] + segment
-
-
-def checksum(data: bytes) -> int:
-    """Return the internet checksum of an even number of bytes."""
-    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+def has(frame: bytes, address: Address) -> bool:
+    """Tell whether a frame's sender says to have an address."""
+    if isinstance(address, IPv4Address):
+        return packets.is_arp(frame, 2) and frame[28:32] == address.packed
+    packet = packets.read_packet(frame[14:])
+    return packet is not None and packets.is_advertised(packet, address)

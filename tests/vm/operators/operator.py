@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +16,7 @@ from tests.vm import screen
 
 _MENU_SECONDS: Final = 120.0
 _ASKING_SECONDS: Final = 600.0
+_COFFER: Final = (sys.executable, "-m", "appliance.cli")
 _CODE: Final = re.compile(r"^ {4}([a-z]+(?:[ -][a-z]+){4})$")
 
 
@@ -56,15 +59,30 @@ class Operator:
 
     def run(self, *words: str, given: str = "") -> str:
         """Run the command line; return what it prints."""
-        settings = {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         ran = subprocess.run(
-            [sys.executable, "-m", "appliance.cli", *words],
+            [*_COFFER, *words],
             input=given,
             capture_output=True,
             text=True,
-            env=settings,
+            env=self._settings,
             timeout=_ASKING_SECONDS,
             check=False,
         )
         assert ran.returncode == 0, f"coffer {' '.join(words)}: {ran.stderr}"
         return ran.stdout
+
+    @contextmanager
+    def running(self, *words: str) -> Iterator[None]:
+        """Run the command line beside what follows, after which it is ended."""
+        ran = subprocess.Popen(
+            [*_COFFER, *words], stdin=subprocess.DEVNULL, env=self._settings, text=True
+        )
+        try:
+            yield
+        finally:
+            ran.kill()
+            ran.wait()
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        return {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}

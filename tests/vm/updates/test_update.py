@@ -1,61 +1,18 @@
 """An operator sends a newer version's bundle; the machine starts it, and finds it well."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from appliance.updates.bundle import read_manifest
-from appliance.updates.manifest import Manifest
-from appliance.updates.trust import Trust
-from image import bundle as writer
-from image import keys, places
 from image.vm import Machine
 from tests.vm.operators.operator import Operator, read_code
+from tests.vm.updates.younger import manifest_of
 
 START_SECONDS: Final = 600.0
-
-
-@pytest.fixture(scope="session")
-def newer(
-    pytestconfig: pytest.Config, image: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The bundle of a build that is younger than the image's: the one named, or one made now."""
-    version = image.stem.removeprefix("coffer_")
-    named: Path | None = pytestconfig.getoption("--bundle")
-    bundle = named or build_later(version, tmp_path_factory.mktemp("later"))
-    assert manifest_of(bundle).version > version
-    return bundle.resolve()
-
-
-def build_later(version: str, folder: Path) -> Path:
-    """Build this tree once more, as if it had been written a minute later; return the bundle."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=places.TREE, capture_output=True, check=True, text=True
-    )
-    for name in listed.stdout.split("\0")[:-1]:
-        if (places.TREE / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(places.TREE / name, folder / name)
-    written = datetime.strptime(version, "%Y%m%d.%H%M%S").replace(tzinfo=UTC)
-    later = os.environ | {"SOURCE_DATE_EPOCH": str(int(written.timestamp()) + 60)}
-    words = [sys.executable, "-m", "image", "build", "--quick"]
-    subprocess.run(words, cwd=folder, env=later, check=True)
-    return next((folder / "image/out").glob("coffer_*.bundle"))
-
-
-def manifest_of(bundle: Path) -> Manifest:
-    trust = Trust.parse(writer.trusted(keys.read(places.keys())))
-    with bundle.open("rb") as file:
-        return read_manifest(file, trust)
 
 
 def wait_for(operator: Operator, version: str) -> Any:

@@ -1,0 +1,80 @@
+"""Two machines keep what their operators set, pair over a wire, and compute on both tables."""
+
+import csv
+import random
+from pathlib import Path
+from typing import Final
+
+from tests.vm.pairs.sites import Answer, Site, pair
+
+PEOPLE: Final = [f"person-{number:05d}" for number in range(900)]
+JOB_SECONDS: Final = 1200.0
+
+
+def table(path: Path, seed: int) -> set[str]:
+    """Write a table of some people, in no order, with a column beside; return who is in it."""
+    people = random.Random(seed).sample(PEOPLE, 600)  # noqa: S311
+    lines = [f"{person},{place}\n" for place, person in enumerate(people)]
+    path.write_text("".join(["id,place\n", *lines]))
+    return set(people)
+
+
+def test_each_machine_has_its_name_and_its_address_after_a_restart(
+    sites: tuple[Site, Site],
+) -> None:
+    for site in sites:
+        network = site.ask("machine", "network")
+        shown = site.ask("machine", "show")
+
+        assert site.ask("node", "show")["name"] == site.name
+        assert network["kept"]["node_name"] == site.name
+        assert not network.get("trial")
+        (set_here,) = network["kept"]["interfaces"]
+        assert set_here["addresses"] == [f"{site.address}/24"]
+        assert {"interface": set_here["name"], "address": site.address} in shown["addresses"]
+        assert not shown.get("problems")
+
+
+def test_they_pair_by_an_invitation_and_intersect_their_tables(
+    sites: tuple[Site, Site], tmp_path: Path
+) -> None:
+    hospital, laboratory = sites
+    pair(hospital, laboratory)
+
+    patients, samples = tmp_path / "patients.csv", tmp_path / "samples.csv"
+    plain = table(patients, seed=1) & table(samples, seed=2)
+    hospital.ask("datasets", "add", "patients", str(patients), "--key", "id")
+    laboratory.ask("datasets", "add", "samples", str(samples), "--key", "id")
+    hospital.ask("datasets", "publish", "patients", "laboratory")
+    laboratory.ask("datasets", "publish", "samples", "hospital")
+    hospital.wait_for(is_published, "datasets", "list")
+    laboratory.wait_for(is_published, "datasets", "list")
+
+    ours = ("--ours", "patients", "--theirs", "laboratory/samples", "--to", "me,laboratory")
+    job = hospital.ask("jobs", "submit", "psi.intersect", *ours)["id"]
+    laboratory.wait_for(lambda said: bool(said.get("jobs")), "jobs", "list", "--waiting")
+    laboratory.ask("jobs", "approve", job, "--yes")
+    ends = [
+        site.wait_for(has_record, "jobs", "show", job, seconds=JOB_SECONDS)
+        for site in (hospital, laboratory)
+    ]
+
+    assert [end["state"] for end in ends] == ["succeeded", "succeeded"], ends
+    assert ends[0]["record"] == ends[1]["record"]
+    assert ends[0]["digest"] == ends[1]["digest"]
+    for site in (hospital, laboratory):
+        copied = tmp_path / f"{site.name}.csv"
+        site.ask("jobs", "result", job, "--copy-to", str(copied))
+        with copied.open(newline="") as file:
+            found = [row["id"] for row in csv.DictReader(file)]
+        assert sorted(found) == sorted(plain)
+
+
+def is_published(said: Answer) -> bool:
+    """Tell whether the peer's table is on the list."""
+    return any(one.get("peer_name") for one in said.get("datasets", []))
+
+
+def has_record(said: Answer) -> bool:
+    """Tell whether a job has ended, and both parties' verdicts are here."""
+    return bool(said.get("ended") and said.get("record"))

@@ -18,6 +18,7 @@ from tests.vm.screen import is_settled
 from tests.vm.updates.younger import build_later, manifest_of
 
 FIRST_START_SECONDS = 1500.0
+START_SECONDS = 900.0
 READY = "ready"
 PORTS = Router(forwards={17443: 7443, 17444: 7444, 17445: 7445, 17446: 7446})
 
@@ -115,3 +116,15 @@ def ready(first_start: FirstStart) -> Iterator[Machine]:
     first_start.machine.switch_on(READY)
     yield first_start.machine
     first_start.machine.cut_power()
+
+
+@pytest.fixture
+def started(
+    first_start: FirstStart, tools: Toolchain, image: Path, tmp_path: Path
+) -> Iterator[Machine]:
+    """What the first start left, started anew: operators refuse a clock as late as a snapshot's."""
+    folder = tmp_path / "machine"
+    first_start.copy(folder, with_tpm=True)
+    with Machine(tools, image, folder, Hardware(networks=(PORTS,), devices=SLOTS)) as machine:
+        machine.wait_for(is_settled, "running agent", START_SECONDS)
+        yield machine

@@ -13,17 +13,17 @@ _POLL_SECONDS: Final = 5.0
 
 
 def test_a_card_with_a_driver_is_measured_and_one_without_is_a_named_problem(
-    ready: Machine, tmp_path: Path
+    started: Machine, tmp_path: Path
 ) -> None:
     operator = Operator(home=tmp_path)
-    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(ready))
+    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(started))
     before = cards_of(operator)
 
     # Stand-ins for cards: one that Debian's kernel has a driver for, and one that it has not.
-    ready.monitor.ask("object-add", {"qom-type": "cryptodev-backend-builtin", "id": "engine"})
+    started.monitor.ask("object-add", {"qom-type": "cryptodev-backend-builtin", "id": "engine"})
     crypto = {"driver": "virtio-crypto-pci", "cryptodev": "engine", "bus": "slot-1"}
-    ready.monitor.ask("device_add", crypto)
-    ready.monitor.ask("device_add", {"driver": "edu", "bus": "slot-2"})
+    started.monitor.ask("device_add", crypto)
+    started.monitor.ask("device_add", {"driver": "edu", "bus": "slot-2"})
     cards = wait_for(operator, lambda found: len(found) == 2 and found[0]["driver"] != "")
 
     assert before == []

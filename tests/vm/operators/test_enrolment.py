@@ -8,10 +8,10 @@ from tests.vm.operators.operator import Operator, read_code
 
 
 def test_an_operator_sees_from_afar_how_the_machine_was_started(
-    ready: Machine, image: Path, tmp_path: Path
+    started: Machine, image: Path, tmp_path: Path
 ) -> None:
     operator = Operator(home=tmp_path)
-    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(ready))
+    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(started))
 
     shown = operator.ask("box", "machine", "show")
 

@@ -22,8 +22,10 @@ def order(operator: Operator, *words: str, given: str = "") -> dict[str, Any]:
     return dict(operator.ask("box", "machine", *words, given=given))
 
 
-def test_an_operator_sets_the_machine_up_and_looks_after_it(ready: Machine, tmp_path: Path) -> None:
-    operator = enrolled(ready, tmp_path / "home")
+def test_an_operator_sets_the_machine_up_and_looks_after_it(
+    started: Machine, tmp_path: Path
+) -> None:
+    operator = enrolled(started, tmp_path / "home")
 
     (card,) = order(operator, "network")["interfaces"]
     trial = order(operator, "set-network", card, "--dhcp", "yes", "--node-name", "ward-7")
@@ -49,19 +51,19 @@ def test_an_operator_sets_the_machine_up_and_looks_after_it(ready: Machine, tmp_
 
 
 def test_a_factory_reset_gives_the_machine_a_first_day_again(
-    ready: Machine, tmp_path: Path
+    started: Machine, tmp_path: Path
 ) -> None:
-    operator = enrolled(ready, tmp_path / "home")
+    operator = enrolled(started, tmp_path / "home")
     before = operator.ask("box", "node", "show")["node_id"]
     serial_number = order(operator, "hardware")["serial_number"]
 
-    seen = len(ready.console())
+    seen = len(started.console())
     done = order(operator, "factory-reset", "--serial-number", serial_number)
 
     assert done["tpm_cleared"] is True
-    ready.wait_for(
+    started.wait_for(
         lambda said: screen.is_settled_again(said, seen), "first day", 2 * RESTART_SECONDS
     )
-    again = enrolled(ready, tmp_path / "another")  # by a set-up code: there is no operator
+    again = enrolled(started, tmp_path / "another")  # by a set-up code: there is no operator
     assert again.ask("box", "node", "show")["node_id"] != before
     assert order(again, "disk-keys")["kinds"] == ["tpm2"]

@@ -12,7 +12,7 @@ from image.vm import Machine
 from tests.vm.operators.operator import Operator, read_code
 from tests.vm.updates.younger import manifest_of
 
-START_SECONDS: Final = 600.0
+START_SECONDS: Final = 1200.0
 
 
 def wait_for(operator: Operator, version: str) -> Any:
@@ -30,10 +30,10 @@ def wait_for(operator: Operator, version: str) -> Any:
 
 
 def test_a_newer_version_runs_from_the_other_slot_and_is_found_well(
-    ready: Machine, newer: Path, image: Path, tmp_path: Path
+    started: Machine, newer: Path, image: Path, tmp_path: Path
 ) -> None:
     operator = Operator(home=tmp_path)
-    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(ready))
+    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(started))
     before: Any = operator.ask("box", "updates", "show")
     node = operator.ask("box", "node", "show")
     version = manifest_of(newer).version

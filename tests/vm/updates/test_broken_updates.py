@@ -1,0 +1,98 @@
+"""Whatever is wrong with a signed update, the machine runs the version before, and says why."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from image.toolchain import Toolchain
+from image.vm import Machine
+from tests.vm.operators.operator import Operator, read_code
+from tests.vm.updates.breaking import Parts, broken
+from tests.vm.updates.younger import manifest_of
+
+FALL_SECONDS: Final = 4800.0  # three tries, each with all the time that a slow start is given
+POLL_SECONDS: Final = 10.0
+
+
+def spoil_the_system(parts: Parts) -> None:
+    parts.spoil("usr")
+
+
+def spoil_its_hashes(parts: Parts) -> None:
+    parts.spoil("usr-verity")
+
+
+def leave_the_kernel_image_unsigned(parts: Parts) -> None:
+    parts.files["uki"].write_bytes(parts.unsigned.read_bytes())
+
+
+def have_the_kernel_find_no_first_program(parts: Parts) -> None:
+    parts.say_to_kernel("rdinit=/nowhere")
+
+
+def have_no_program_in_python_run(parts: Parts) -> None:
+    parts.say_to_kernel("systemd.setenv=PYTHONHOME=/nowhere")
+
+
+def have_the_agent_refuse_to_run(parts: Parts) -> None:
+    parts.say_to_kernel("systemd.setenv=COFFER_CONFIG=/nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (spoil_the_system, "did not come as far"),
+        (spoil_its_hashes, "did not come as far"),
+        (leave_the_kernel_image_unsigned, "did not come as far"),
+        (have_the_kernel_find_no_first_program, "did not come as far"),
+        (have_no_program_in_python_run, "did not come as far"),
+        (have_the_agent_refuse_to_run, "the agent does not answer"),
+    ],
+)
+def test_the_version_before_runs_again(
+    started: Machine,
+    change: Callable[[Parts], None],
+    why: str,
+    newer: Path,
+    image: Path,
+    tools: Toolchain,
+    tmp_path: Path,
+) -> None:
+    operator = Operator(home=tmp_path)
+    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(started))
+    node = operator.ask("box", "node", "show")
+    sent = broken(newer, change, tmp_path / "broken", tools)
+
+    said = json.loads(
+        operator.run("--at", "box", "updates", "install", str(sent), "--restart", "--json")
+    )
+    found = wait_for_the_fall(operator)
+
+    assert said["update"]["state"] == "ready"
+    assert found["version"] == image.stem.removeprefix("coffer_")
+    assert found["update"]["version"] == manifest_of(newer).version
+    assert why in found["update"]["reason"]
+    assert operator.ask("box", "node", "show")["node_id"] == node["node_id"]
+    assert not operator.ask("box", "machine", "show").get("problems")
+
+
+def wait_for_the_fall(operator: Operator) -> Any:
+    """Return what the machine says of its slots once it has gone back to the version before."""
+    said: object = None
+    deadline = time.monotonic() + FALL_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            said = found = operator.ask("box", "updates", "show")
+        except AssertionError as error:  # while it is down, the command line says so and fails
+            said = error
+        else:
+            update: Any = found.get("update", {})
+            if update.get("state") == "fell_back":
+                return found
+            assert update.get("state") != "good", found
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"it has not gone back: {said}")

@@ -14,6 +14,7 @@ SERVICES: Final = {
     "coffer-console@": "coffer-console",
     "coffer-machine@": "coffer-machine",
     "coffer-machine-task@": "coffer-machine",
+    "coffer-machine-seal": "coffer-machine",
     "coffer-update@": "coffer-update",
     "coffer-health": "coffer-health",
     "coffer-machine-seal": "coffer-machine",
@@ -50,10 +51,20 @@ def started(body: str) -> set[str]:
 def test_each_service_runs_with_the_profile_of_its_name() -> None:
     known = profiles()
     for unit, profile in SERVICES.items():
-        own = UNITS / f"{unit}.service"  # the image's own; of others it says only what it changes
-        settings = own if own.exists() else UNITS / f"{unit}.service.d/50-image.conf"
-        assert f"\nAppArmorProfile={profile}\n" in settings.read_text(encoding="utf-8")
+        assert f"\nAppArmorProfile={profile}\n" in settings_of(unit)
         assert profile in known
+
+
+def settings_of(unit: str) -> str:
+    """Return what the image says of a service: its own unit, or what it changes of another's."""
+    own = UNITS / f"{unit}.service"
+    found = own if own.exists() else UNITS / f"{unit}.service.d/50-image.conf"
+    return found.read_text(encoding="utf-8")
+
+
+def test_no_service_of_ours_can_run_what_it_can_write_to() -> None:
+    for unit in (one for one in SERVICES if one.startswith("coffer")):
+        assert "\nNoExecPaths=/\nExecPaths=/usr\n" in settings_of(unit), unit
 
 
 def test_no_profile_lets_a_service_start_a_shell_or_what_is_not_named() -> None:

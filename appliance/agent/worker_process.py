@@ -20,7 +20,9 @@ from appliance.agent.control import Order, Ready, Report, Stopped, WorkerSpokeNo
 from appliance.agent.worker_life import COMMAND, Child, Life, Unit
 from services.errors import ServiceError
 
-START_SECONDS: Final = 20.0
+START_SECONDS: Final = 120.0
+"""A slow machine reads all that workers load from an encrypted, verified disk."""
+
 MAX_LOG_BYTES: Final = 64 << 10
 # What the interpreter prints of threads, places and kinds of errors.
 _PLACE: Final = re.compile(
@@ -79,15 +81,20 @@ class WorkerProcess:
         agent_end, worker_end = socket.socketpair()
         agent_end.setblocking(False)
         with worker_end:
-            return await cls._start(agent_end, partial(Child.start, worker_end, command=command))
+            begin = partial(Child.start, worker_end, command=command)
+            return await cls._start(agent_end, begin, START_SECONDS)
 
     @classmethod
-    async def start_unit(cls, path: Path) -> Self:
-        """Start a worker as a unit, by the socket at ``path``. Raises: WorkerUnstartable."""
+    async def start_unit(cls, path: Path, *, seconds: float = START_SECONDS) -> Self:
+        """Start a worker as a unit, by the socket at ``path``, and wait so long until it is ready.
+
+        Raises: WorkerUnstartable.
+        """
         agent_end = socket.socket(socket.AF_UNIX)
         agent_end.setblocking(False)
         try:
-            return await cls._start(agent_end, partial(Unit.start, agent_end, path=path))
+            begin = partial(Unit.start, agent_end, path=path)
+            return await cls._start(agent_end, begin, seconds)
         except OSError as error:
             agent_end.close()
             raise WorkerUnstartable(
@@ -97,7 +104,7 @@ class WorkerProcess:
 
     @classmethod
     async def _start(
-        cls, agent_end: socket.socket, begin: Callable[[int], Awaitable[Life]]
+        cls, agent_end: socket.socket, begin: Callable[[int], Awaitable[Life]], seconds: float
     ) -> Self:
         printed, log = await _pipe()
         try:
@@ -108,7 +115,7 @@ class WorkerProcess:
         ready: Report | None = None
         try:
             with contextlib.suppress(TimeoutError, WorkerSpokeNonsense, ProcessLookupError):
-                async with asyncio.timeout(START_SECONDS):
+                async with asyncio.timeout(seconds):
                     ready = await worker.receive()
                 if isinstance(ready, Ready):
                     worker._meet(ready)
@@ -165,8 +172,8 @@ class WorkerProcess:
     async def wait(self) -> Ending:
         """Wait until the process has ended, and return how."""
         code = await self._life.wait()
+        self.hang_up()  # what has not said who it is ends by this, and only then prints no more
         await self._draining
-        self.hang_up()
         if self._stopped is not None:
             return Ending(code=self._stopped.code, by_memory=self._stopped.by_memory)
         return Ending(code=code)

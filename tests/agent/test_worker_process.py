@@ -216,16 +216,22 @@ def test_what_systemd_knows_of_a_workers_end_is_told(
 class Systemd:
     """What systemd does with coffer-worker.socket: for each connection it starts a worker."""
 
-    def __init__(self, path: Path, end: Callable[["subprocess.Popen[bytes]"], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        end: Callable[["subprocess.Popen[bytes]"], None],
+        command: tuple[str, ...] = (*COMMAND, "--unit"),
+    ) -> None:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen()
         self._end = end
+        self._command = command
 
     def serve(self) -> None:
         connected, _ = self.listener.accept()
         with connected:
-            worker = subprocess.Popen([*COMMAND, "--unit"], stdin=connected.fileno())
+            worker = subprocess.Popen(self._command, stdin=connected.fileno())
             self._end(worker)
             worker.wait()
             status = signal.Signals(-worker.returncode).name[3:] if worker.returncode < 0 else "0"
@@ -273,3 +279,17 @@ def test_a_systemd_that_starts_no_worker_is_named_with_the_remedy(tmp_path: Path
     with pytest.raises(WorkerUnstartable, match="systemd starts no worker") as caught:
         asyncio.run(WorkerProcess.start_unit(tmp_path / "nothing"))
     assert "systemctl status coffer-worker.socket" in caught.value.remedy
+
+
+def test_a_worker_of_systemds_that_never_says_who_it_is_is_given_up(tmp_path: Path) -> None:
+    silent = (
+        "import os, socket; s = socket.socket(fileno=0); _, fds, _, _ = socket.recv_fds(s, 1, 1)"
+    )
+    systemd = Systemd(tmp_path / "s", lambda worker: None, fake(f"{silent}; s.recv(1)"))
+    serving = threading.Thread(target=systemd.serve)
+    serving.start()
+
+    with pytest.raises(WorkerUnstartable, match="no worker could be started"):
+        asyncio.run(asyncio.wait_for(WorkerProcess.start_unit(tmp_path / "s", seconds=2), 60))
+    serving.join()
+    systemd.listener.close()

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from appliance.datasets.uploads import FOLDER as UPLOADED
 from image.places import DEFINITION
 
 FOLDER: Final = DEFINITION / "apparmor"
@@ -84,3 +85,7 @@ def test_only_agent_and_console_start_the_interpreter_again() -> None:
 def test_what_serves_the_network_without_need_starts_nothing() -> None:
     for name in ("prometheus", "prometheus-node-exporter", "chronyd"):
         assert started(profiles()[name]) == set()
+
+
+def test_a_worker_may_read_the_tables_that_operators_send() -> None:
+    assert f"/var/lib/coffer/{UPLOADED}/** r," in profiles()["coffer-worker"]

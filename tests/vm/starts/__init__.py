@@ -1,1 +1,1 @@
-"""The few starts that each change must pass; ``make test-image-starts`` runs them alone."""
+"""What must hold from a machine's first start on; ``make test-image-start`` runs the most needed."""

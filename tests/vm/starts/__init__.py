@@ -1,1 +1,1 @@
-"""What must hold from a machine's first start on; ``make test-image-start`` runs the most needed."""
+"""What must hold from a first start on; ``make test-image-start`` runs the most needed of it."""

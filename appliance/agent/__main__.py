@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ log = logging.getLogger("coffer")
 def main() -> int:
     """Parse the options, run until told to stop, and return the exit code."""
     set_up_logging()
+    faulthandler.enable()  # a crash in native code leaves its places in the log
     try:
         asyncio.run(run(_configured()))
     except ServiceError as error:

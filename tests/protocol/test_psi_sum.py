@@ -13,6 +13,7 @@ from services.channel import Channel
 from services.errors import ConfigError, PeerProtocolError
 from services.primitives import laplace, selected_sum
 from services.progress import Silent
+from services.psi import sum_terms
 from services.psi.messages import Enough, MatchCount, SumShares
 from services.psi.sums import SERVICE
 from services.service import Outcome
@@ -312,3 +313,7 @@ def test_who_tells_of_another_shape_is_blamed(
     channels[1 - liar] = Altering(channels[1 - liar], kind, changed)  # type: ignore
     with pytest.raises(PeerProtocolError, match=f"party {liar}: {blame}"):
         both(*(run_one(SERVICE, party) for party in parties))
+
+
+def test_each_column_that_a_contract_may_name_has_a_sum_and_a_count_of_its_values() -> None:
+    assert 2 * sum_terms.MOST_COLUMNS <= selected_sum.MOST_COLUMNS

@@ -173,7 +173,8 @@ def _serve_people(
     peers = PeersRpc(node.peers, node.invitations, node.acceptance, node.outbox.pending_count)
     local.add_PeersServicer_to_server(peers, server)
     local.add_DatasetsServicer_to_server(DatasetsRpc(node.datasets), server)
-    local.add_MachineServicer_to_server(MachineRpc(config.state, config), server)
+    machine = MachineRpc(config.state, config, is_key_sealed=node.key.is_sealed)
+    local.add_MachineServicer_to_server(machine, server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)
     local.add_UpdatesServicer_to_server(UpdatesRpc(node.updates), server)
     operators = OperatorsRpc(

@@ -208,7 +208,7 @@ class Client:
     def read_log(self, *, unit: str = "", since_seconds: int = 0, lines: int = 0) -> pb.Log:
         """Read the newest entries of the machine's journal, of one unit or of all."""
         request = pb.ReadLogRequest(unit=unit, since_seconds=since_seconds, lines=lines)
-        return self._ask("Machine/ReadLog", request, pb.Log)
+        return self._ask("Machine/ReadLog", request, pb.Log, patient=True)
 
     def write_support_bundle(self) -> Iterator[bytes]:
         """Yield a support bundle, a .tar.gz without keys, names or data."""

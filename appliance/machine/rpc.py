@@ -31,18 +31,23 @@ class MachineRpc(MachineServicer):
     state:    the node's folder.
     settings: of the agent; in a support bundle go their numbers and switches.
     helper:   gives an order to the machine's helper and returns its facts.
+    is_key_sealed: whether the node's identity key is.
     """
 
-    def __init__(self, state: Path, settings: BaseModel, helper: Helper = ask) -> None:
+    def __init__(
+        self, state: Path, settings: BaseModel, helper: Helper = ask, *, is_key_sealed: bool
+    ) -> None:
         self._state = state
         self._settings = settings
+        self._is_key_sealed = is_key_sealed
         self._helper = helper
 
     async def ShowMachine(self, request: pb.ShowMachineRequest, context: Context) -> pb.MachineView:
         """Show how this machine was started, and how much of it is in use."""
         load = await asyncio.to_thread(read_load, self._state)
         posture = await asyncio.to_thread(read_posture)
-        return views.machine_view(posture, load, await asyncio.to_thread(read_cards))
+        cards = await asyncio.to_thread(read_cards)
+        return views.machine_view(posture, load, cards, is_key_sealed=self._is_key_sealed)
 
     async def ShowHardening(
         self, request: pb.ShowHardeningRequest, context: Context

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -16,6 +16,12 @@ from appliance.machine.posture import Posture
 from appliance.machine.posture import Problem as MachineProblem
 from firmware.cards.found import FoundCard
 from firmware.cards.found import Problem as CardProblem
+
+UNSEALED: Final = MachineProblem(
+    what="the node's identity key is not sealed to the TPM",
+    remedy="restart the appliance; if it stays so, see why:"
+    " coffer machine logs --unit coffer-machine-seal.service",
+)
 
 
 def set_network(request: pb.SetNetworkRequest) -> BaseModel:
@@ -125,8 +131,11 @@ def log_view(facts: Facts) -> pb.Log:
     return pb.Log(entries=entries, is_cut=told["is_cut"])
 
 
-def machine_view(posture: Posture, load: Load, cards: Sequence[FoundCard]) -> pb.MachineView:
-    """Return what local callers see of a machine."""
+def machine_view(
+    posture: Posture, load: Load, cards: Sequence[FoundCard], *, is_key_sealed: bool
+) -> pb.MachineView:
+    """Return what local callers see of a machine; outside the appliance no key is sealed."""
+    unsealed = [UNSEALED] * (posture.is_appliance and not is_key_sealed)
     view = pb.MachineView(
         is_appliance=posture.is_appliance,
         image_version=posture.image_version,
@@ -138,7 +147,7 @@ def machine_view(posture: Posture, load: Load, cards: Sequence[FoundCard]) -> pb
         var_is_encrypted=posture.var_is_encrypted,
         pcrs=posture.pcrs,
         taint=posture.taint,
-        problems=map(_problem, posture.problems()),
+        problems=map(_problem, (*posture.problems(), *unsealed)),
         cores=load.cores,
         busy_fraction=load.busy_fraction,
         memory_bytes=load.memory_bytes,

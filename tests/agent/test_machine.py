@@ -1,6 +1,7 @@
 """What a node tells of its machine, and how people see it."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from appliance.api import agent_pb2 as pb
+from appliance.machine.load import read_load
 from appliance.machine.rpc import MachineRpc
+from appliance.machine.views import machine_view
 from tests.agent.cli_sides import coffer
 from tests.doubles import FakeAgent
+from tests.unit.console_doubles import FINE
 
 HERE: Any = None
 
@@ -20,7 +24,8 @@ class Settings(BaseModel):
 
 
 def test_a_plain_machine_tells_of_its_use_and_promises_nothing(tmp_path: Path) -> None:
-    seen = asyncio.run(MachineRpc(tmp_path, Settings()).ShowMachine(pb.ShowMachineRequest(), HERE))
+    machine = MachineRpc(tmp_path, Settings(), is_key_sealed=False)
+    seen = asyncio.run(machine.ShowMachine(pb.ShowMachineRequest(), HERE))
 
     assert not seen.is_appliance
     assert not seen.problems
@@ -31,10 +36,22 @@ def test_a_plain_machine_tells_of_its_use_and_promises_nothing(tmp_path: Path) -
     assert seen.up_seconds > 0
 
 
+def test_an_appliance_whose_identity_key_is_a_plain_file_says_so(tmp_path: Path) -> None:
+    load = read_load(tmp_path)
+    sealed = machine_view(FINE, load, (), is_key_sealed=True)
+    plain = machine_view(FINE, load, (), is_key_sealed=False)
+    elsewhere = machine_view(replace(FINE, is_appliance=False), load, (), is_key_sealed=False)
+
+    assert (list(sealed.problems), list(elsewhere.problems)) == ([], [])
+    [problem] = plain.problems
+    assert "not sealed" in problem.what
+    assert "coffer-machine-seal.service" in problem.remedy
+
+
 def test_the_report_puts_what_failed_first_and_says_why_things_are_waived(
     tmp_path: Path, agent: FakeAgent, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    machine = MachineRpc(tmp_path, Settings())
+    machine = MachineRpc(tmp_path, Settings(), is_key_sealed=False)
     told = asyncio.run(machine.ShowHardening(pb.ShowHardeningRequest(), HERE))
 
     verdicts = [one.verdict for one in told.findings]

@@ -44,7 +44,7 @@ class FakeHelper:
 
 def rpc(*answers: Facts) -> tuple[MachineRpc, FakeHelper]:
     helper = FakeHelper(*answers)
-    return MachineRpc(Path("/"), Settings(), helper), helper
+    return MachineRpc(Path("/"), Settings(), helper, is_key_sealed=False), helper
 
 
 def test_a_network_plan_becomes_an_order_and_the_view_shows_the_trial() -> None:
@@ -99,8 +99,9 @@ def test_a_faulty_value_is_refused_before_the_helper_is_asked(
 
 
 def test_outside_the_appliance_nothing_changes_the_machine() -> None:
+    machine = MachineRpc(Path("/"), Settings(), is_key_sealed=False)
     with pytest.raises(OutsideAppliance, match="not available outside the appliance"):
-        asyncio.run(MachineRpc(Path("/"), Settings()).Restart(pb.RestartRequest(), HERE))
+        asyncio.run(machine.Restart(pb.RestartRequest(), HERE))
 
 
 def test_keys_and_resets_are_told_as_the_helper_tells_them() -> None:

@@ -18,6 +18,7 @@ PROGRAMS: Final = {
     "coffer": "appliance.cli.__main__",
     "coffer-console": "appliance.console.terminal",
     "coffer-machine": "appliance.machine.helper",
+    "coffer-machine-seal": "appliance.machine.seal",
     "coffer-health": "appliance.updates.health",
     "coffer-update": "appliance.updates.program",
     "coffer-worker": "appliance.agent.worker",

@@ -1,17 +1,20 @@
 """What an order is done with: the machine's files, its programs, and who is told of progress."""
 
+import fcntl
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from appliance.machine.ask import Facts
-from appliance.machine.errors import ProgramFailed
+from appliance.machine.errors import OrderRefused, ProgramFailed
 
 PROGRAM_SECONDS: Final = 60.0
+ALONE_SECONDS: Final = 5.0
+LOCKS: Final = "run/coffer-machine"
 MOST_OUTPUT_BYTES: Final = 16 << 20
 _ENVIRONMENT: Final = {
     "PATH": "/usr/sbin:/usr/bin",
@@ -34,7 +37,7 @@ class Tools:
     """root: where the machine's files begin, elsewhere only in tests."""
 
     run: Run
-    tell: Callable[[Facts], None]
+    tell: Callable[[Mapping[str, Any]], None]
     root: Path = Path("/")
 
     def write(self, place: str, text: str, *, mode: int = 0o644) -> None:
@@ -70,6 +73,23 @@ class Tools:
             yield str(path)
         finally:
             path.unlink(missing_ok=True)
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Let nobody else do what goes by the same name meanwhile. Raises: OrderRefused."""
+        with (self.root / LOCKS / f"{name}.lock").open("w") as lock:
+            deadline = time.monotonic() + ALONE_SECONDS
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise OrderRefused(
+                            f"another order is at the {name}", remedy="ask again when it has ended"
+                        ) from None
+                    time.sleep(0.1)
+            yield
 
 
 def run_program(*words: str, seconds: float = PROGRAM_SECONDS) -> str:

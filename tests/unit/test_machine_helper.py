@@ -11,9 +11,9 @@ from typing import Any, get_args
 import pytest
 
 from appliance.machine import helper as program
-from appliance.machine import orders
+from appliance.machine import orders, tools
 from appliance.machine.ask import ask
-from appliance.machine.doing import DOING
+from appliance.machine.doing.table import DOING
 from appliance.machine.errors import HelperLost, OrderRefused, OutsideAppliance
 from appliance.machine.network import NetworkPlan
 from tests.unit.machine_doubles import Programs, helper, root_below
@@ -101,7 +101,7 @@ def test_outside_the_appliance_there_is_no_helper(tmp_path: Path) -> None:
 def test_of_two_orders_of_one_kind_the_second_waits_and_then_is_refused(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "ALONE_SECONDS", 0.2)
+    monkeypatch.setattr(tools, "ALONE_SECONDS", 0.2)
     order = orders.SetNetwork(plan=NetworkPlan(), confirm_within_seconds=0)
     with (tmp_path / "run/coffer-machine/network.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

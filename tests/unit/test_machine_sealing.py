@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from appliance.identity.sealing import CREDENTIAL
-from appliance.machine import helper
+from appliance.machine import seal, tools
 from appliance.machine.doing import disk_keys, sealing
 from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.orders import AddRecoveryKey, BindDisk
@@ -180,9 +180,19 @@ def test_where_nothing_is_sealed_the_disks_keys_are_made_as_ever(machine: Machin
     assert list((machine.root / "var/lib/coffer-machine").iterdir()) == []
 
 
-def test_the_task_is_one_of_the_helpers_and_waits_for_orders_on_the_disk() -> None:
-    assert helper.TASKS["seal-identity"].do is sealing.seal_identity
-    assert helper.TASKS["seal-identity"].alone == "disk"
+def test_the_program_waits_for_orders_on_the_disk(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tools, "ALONE_SECONDS", 0.2)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    with machine.tools.alone("disk"):
+        assert seal.main(root=machine.root, run=machine) == 1
+    assert "error: another order is at the disk\nhint: " in capsys.readouterr().err
+    assert machine.offered is None
+
+    assert seal.main(root=machine.root, run=machine) == 0
+    assert machine.offered
 
 
 def test_the_unit_waits_with_the_first_key_until_an_update_is_no_trial_any_more() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from appliance.machine.doing import DOING
+from appliance.machine.doing.table import DOING
 from appliance.machine.errors import OrderRefused
 from appliance.machine.orders import ChangeSlots, parse_order
 from appliance.machine.tools import Tools

@@ -5,6 +5,7 @@ A start takes minutes, a snapshot seconds; so most tests go on from where the fi
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,8 +123,16 @@ def ready(first_start: FirstStart) -> Iterator[Machine]:
 def started(
     first_start: FirstStart, tools: Toolchain, image: Path, tmp_path: Path
 ) -> Iterator[Machine]:
-    """What the first start left, started anew: operators refuse a clock as late as a snapshot's."""
-    folder = tmp_path / "machine"
+    """What the first start left, started anew."""
+    with start_anew(first_start, tools, image, tmp_path / "machine") as machine:
+        yield machine
+
+
+@contextmanager
+def start_anew(
+    first_start: FirstStart, tools: Toolchain, image: Path, folder: Path
+) -> Iterator[Machine]:
+    """Start what the first start left: operators refuse a clock as late as a snapshot's."""
     first_start.copy(folder, with_tpm=True)
     with Machine(tools, image, folder, Hardware(networks=(PORTS,), devices=SLOTS)) as machine:
         machine.wait_for(is_settled, "running agent", START_SECONDS)

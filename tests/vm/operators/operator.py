@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm import screen
+from tests.vm.conftest import FirstStart, start_anew
 
 _MENU_SECONDS: Final = 120.0
 _ASKING_SECONDS: Final = 600.0
@@ -86,3 +88,28 @@ class Operator:
     @property
     def _settings(self) -> dict[str, str]:
         return {"HOME": str(self.home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+
+
+def enrolled(machine: Machine, home: Path) -> Operator:
+    """Return somebody new who has read the console of a machine and become its operator."""
+    home.mkdir()
+    operator = Operator(home=home)
+    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(machine))
+    return operator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A machine that runs, and somebody who has become its operator by its console."""
+
+    machine: Machine
+    operator: Operator
+
+
+@contextmanager
+def administered(
+    first_start: FirstStart, tools: Toolchain, image: Path, folder: Path
+) -> Iterator[Box]:
+    """Start what the first start left, and become its operator."""
+    with start_anew(first_start, tools, image, folder / "machine") as machine:
+        yield Box(machine=machine, operator=enrolled(machine, folder / "home"))

@@ -2,28 +2,25 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
-from image.vm import Machine
-from tests.vm.operators.operator import Operator, read_code
+from tests.vm.operators.operator import Box, Operator
 
 _FOUND_SECONDS: Final = 300.0
 _POLL_SECONDS: Final = 5.0
 
 
 def test_a_card_with_a_driver_is_measured_and_one_without_is_a_named_problem(
-    started: Machine, tmp_path: Path
+    box: Box,
 ) -> None:
-    operator = Operator(home=tmp_path)
-    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(started))
+    machine, operator = box.machine, box.operator
     before = cards_of(operator)
 
     # Stand-ins for cards: one that Debian's kernel has a driver for, and one that it has not.
-    started.monitor.ask("object-add", {"qom-type": "cryptodev-backend-builtin", "id": "engine"})
+    machine.monitor.ask("object-add", {"qom-type": "cryptodev-backend-builtin", "id": "engine"})
     crypto = {"driver": "virtio-crypto-pci", "cryptodev": "engine", "bus": "slot-1"}
-    started.monitor.ask("device_add", crypto)
-    started.monitor.ask("device_add", {"driver": "edu", "bus": "slot-2"})
+    machine.monitor.ask("device_add", crypto)
+    machine.monitor.ask("device_add", {"driver": "edu", "bus": "slot-2"})
     cards = wait_for(operator, lambda found: len(found) == 2 and found[0]["driver"] != "")
 
     assert before == []

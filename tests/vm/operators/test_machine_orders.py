@@ -4,28 +4,18 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from image.vm import Machine
 from tests.vm import screen
-from tests.vm.operators.operator import Operator, read_code
+from tests.vm.operators.operator import Box, Operator, enrolled
 
 RESTART_SECONDS = 900.0
-
-
-def enrolled(machine: Machine, home: Path) -> Operator:
-    home.mkdir()
-    operator = Operator(home=home)
-    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(machine))
-    return operator
 
 
 def order(operator: Operator, *words: str, given: str = "") -> dict[str, Any]:
     return dict(operator.ask("box", "machine", *words, given=given))
 
 
-def test_an_operator_sets_the_machine_up_and_looks_after_it(
-    started: Machine, tmp_path: Path
-) -> None:
-    operator = enrolled(started, tmp_path / "home")
+def test_an_operator_sets_the_machine_up_and_looks_after_it(box: Box, tmp_path: Path) -> None:
+    operator = box.operator
 
     (card,) = order(operator, "network")["interfaces"]
     trial = order(operator, "set-network", card, "--dhcp", "yes", "--node-name", "ward-7")
@@ -50,20 +40,18 @@ def test_an_operator_sets_the_machine_up_and_looks_after_it(
     assert not [key for key in (first, second, "ward-7") if key.encode() in told]
 
 
-def test_a_factory_reset_gives_the_machine_a_first_day_again(
-    started: Machine, tmp_path: Path
-) -> None:
-    operator = enrolled(started, tmp_path / "home")
+def test_a_factory_reset_gives_the_machine_a_first_day_again(box: Box, tmp_path: Path) -> None:
+    machine, operator = box.machine, box.operator
     before = operator.ask("box", "node", "show")["node_id"]
     serial_number = order(operator, "hardware")["serial_number"]
 
-    seen = len(started.console())
+    seen = len(machine.console())
     done = order(operator, "factory-reset", "--serial-number", serial_number)
 
     assert done["tpm_cleared"] is True
-    started.wait_for(
+    machine.wait_for(
         lambda said: screen.is_settled_again(said, seen), "first day", 2 * RESTART_SECONDS
     )
-    again = enrolled(started, tmp_path / "another")  # by a set-up code: there is no operator
+    again = enrolled(machine, tmp_path / "another")  # by a set-up code: there is no operator
     assert again.ask("box", "node", "show")["node_id"] != before
     assert order(again, "disk-keys")["kinds"] == ["tpm2"]

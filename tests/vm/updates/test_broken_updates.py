@@ -9,8 +9,7 @@ from typing import Any, Final
 import pytest
 
 from image.toolchain import Toolchain
-from image.vm import Machine
-from tests.vm.operators.operator import Operator, read_code
+from tests.vm.operators.operator import Box, Operator
 from tests.vm.updates.breaking import Parts, broken
 from tests.vm.updates.younger import manifest_of
 
@@ -54,7 +53,7 @@ def have_the_agent_refuse_to_run(parts: Parts) -> None:
     ],
 )
 def test_the_version_before_runs_again(
-    started: Machine,
+    box: Box,
     change: Callable[[Parts], None],
     why: str,
     newer: Path,
@@ -62,8 +61,7 @@ def test_the_version_before_runs_again(
     tools: Toolchain,
     tmp_path: Path,
 ) -> None:
-    operator = Operator(home=tmp_path)
-    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(started))
+    operator = box.operator
     node = operator.ask("box", "node", "show")
     sent = broken(newer, change, tmp_path / "broken", tools)
 

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from image.vm import Machine
-from tests.vm.operators.operator import Operator, read_code
+from tests.vm.operators.operator import Box, Operator
 from tests.vm.updates.younger import manifest_of
 
 START_SECONDS: Final = 1200.0
@@ -29,11 +28,8 @@ def wait_for(operator: Operator, version: str) -> Any:
     pytest.fail(f"{version} does not run, or is not decided: {shown}")
 
 
-def test_a_newer_version_runs_from_the_other_slot_and_is_found_well(
-    started: Machine, newer: Path, image: Path, tmp_path: Path
-) -> None:
-    operator = Operator(home=tmp_path)
-    operator.enrol("box", port=17445, enrolment_port=17446, code=read_code(started))
+def test_a_newer_version_runs_from_the_other_slot_and_is_found_well(box: Box, newer: Path) -> None:
+    operator = box.operator
     before: Any = operator.ask("box", "updates", "show")
     node = operator.ask("box", "node", "show")
     version = manifest_of(newer).version

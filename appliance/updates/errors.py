@@ -133,6 +133,51 @@ class StateUnreadable(UpdateRefused):
         )
 
 
+class KernelUntrusted(UpdateRefused):
+    """No key that the machine's firmware trusts has signed the kernel image."""
+
+    def __init__(self, count: int) -> None:
+        keys = "the one key" if count == 1 else f"any of the {count} keys"
+        super().__init__(
+            "this machine's firmware would not start the kernel image: its vendor has not signed "
+            f"it with {keys} in the machine's Secure Boot db",
+            remedy="ask the vendor for an update that is signed with this machine's keys, or for "
+            "one that brings the new keys first",
+        )
+
+
+class KernelRevoked(UpdateRefused):
+    """The machine's firmware lists the kernel image, or who signed it, as revoked."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"this machine's firmware would not start the kernel image: {what} is in its Secure "
+            "Boot dbx, the list of what was revoked",
+            remedy="ask the vendor for a newer update",
+        )
+
+
+class KernelMalformed(UpdateRefused):
+    """The kernel image is none that firmware could start."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"this machine's firmware would not start the kernel image: {what}",
+            remedy="tell the vendor, who has signed the bundle all the same",
+        )
+
+
+class FirmwareKeysUnreadable(UpdateRefused):
+    """What the machine's firmware starts cannot be told, so nothing is left to chance."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        super().__init__(
+            f"the firmware's variable {name}, which says what it starts, cannot be read ({cause})",
+            remedy="restart the machine and try again; if it stays so, send the vendor a support "
+            "bundle",
+        )
+
+
 class IndexStale(UpdateRefused):
     """The server's index of updates is one that was replaced, or has expired: it is withheld."""
 
@@ -162,6 +207,10 @@ class NothingToStart(ConfigError):
 
 class InstallFailed(ServiceError):
     """A verified update could not be written; what runs stays as it is."""
+
+
+class ProgramFailed(InstallFailed):
+    """A program of the operating system ran to its end and said that it failed."""
 
 
 class Cancelled(Exception):

@@ -28,6 +28,7 @@ from appliance.updates.record import (
 )
 from appliance.updates.rules import Here, require_fit
 from appliance.updates.staged import PARTIAL, STAGED, clear, staged_name
+from appliance.updates.startable import require_startable
 from appliance.updates.states import UpdateEvent, UpdateState
 from appliance.updates.trust import Trust
 from services.errors import ServiceError
@@ -46,7 +47,7 @@ class Run(Protocol):
     """Runs one of the system's programs, and returns what it prints."""
 
     def __call__(self, *words: str, seconds: float) -> str:
-        """Run it. Raises: ServiceError, with the last thing that the program said."""
+        """Run it. Raises: ProgramFailed, with the last thing that it said; other ServiceErrors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ class Installation:
         self._begin()
         try:
             manifest = self._check(source)
+            kernel = self.root / STAGED / staged_name(manifest.version, manifest.part("uki"))
+            require_startable(kernel, self.root, self.run)
             self._write(manifest)
         except Cancelled:
             keep_event(self.root, UpdateEvent.CANCEL_ASKED)

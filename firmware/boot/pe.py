@@ -61,19 +61,20 @@ class Image:
         All but the checksum, the directory's entry of the certificates, and these themselves:
         headers, then sections in the order of the file, then what lies behind them.
         """
-        pieces = [self.data[: self.checksum_at]]
+        data = memoryview(self.data)  # its pieces are no copies
+        pieces = [data[: self.checksum_at]]
         after = self.checksum_at + 4
         if self.certificates_entry_at is not None:
-            pieces.append(self.data[after : self.certificates_entry_at])
+            pieces.append(data[after : self.certificates_entry_at])
             after = self.certificates_entry_at + 8
-        pieces.append(self.data[after : self.headers_bytes])
+        pieces.append(data[after : self.headers_bytes])
         hashed = self.headers_bytes
         for section in sorted(self.sections, key=lambda one: one.file_offset):
             if section.file_bytes:
                 end = section.file_offset + section.file_bytes
-                pieces.append(self.data[section.file_offset : end])
+                pieces.append(data[section.file_offset : end])
                 hashed += section.file_bytes
-        pieces.append(self.data[hashed : len(self.data) - self.certificates[1]])
+        pieces.append(data[hashed : len(data) - self.certificates[1]])
         return bank.digest(b"".join(pieces))
 
 

@@ -37,12 +37,9 @@ class SignatureType(Enum):
         self.size = size
 
     @classmethod
-    def of(cls, guid: UUID) -> Self:
-        """Return the type with a GUID; MalformedInput if we know none."""
-        for kind in cls:
-            if kind.guid == guid:
-                return kind
-        raise MalformedInput(f"signature list: {guid} is no type of signatures that we know")
+    def find(cls, guid: UUID) -> Self | None:
+        """Return the type with a GUID, None if we know none."""
+        return next((kind for kind in cls if kind.guid == guid), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,27 +70,36 @@ class Signature:
             raise MalformedInput(f"a certificate in a signature list: {error}") from None
 
 
-def parse_signature_lists(data: bytes) -> tuple[Signature, ...]:
-    """Return the entries of a variable's lists in order; MalformedInput names any fault."""
+def parse_signature_lists(data: bytes, *, skips_unknown: bool = False) -> tuple[Signature, ...]:
+    """Return the entries of a variable's lists in order; MalformedInput names any fault.
+
+    skips_unknown: pass over lists of types that we do not know, as firmware does with its own
+    """
     reader = Reader(data=data, subject="signature list")
     if len(data) > MOST_LIST_BYTES:
         raise reader.fault(f"{len(data)} bytes are more than {MOST_LIST_BYTES}")
     found: list[Signature] = []
     while reader.left:
-        found += _parse_list(reader)
+        found += _parse_list(reader, skips_unknown=skips_unknown)
         if len(found) > MOST_SIGNATURES:
             raise reader.fault(f"it has more than {MOST_SIGNATURES} entries")
     return tuple(found)
 
 
-def _parse_list(reader: Reader) -> list[Signature]:
+def _parse_list(reader: Reader, *, skips_unknown: bool) -> list[Signature]:
     """Return the entries of the next EFI_SIGNATURE_LIST."""
-    kind = SignatureType.of(reader.guid("its type"))
+    began, guid = reader.at, reader.guid("its type")
+    kind = SignatureType.find(guid)
+    if kind is None and not skips_unknown:
+        raise reader.fault(f"{guid} is no type of signatures that we know")
     list_bytes = reader.number(4, "its size")
     header_bytes = reader.number(4, "its header's size")
     entry_bytes = reader.number(4, "its entries' size")
     if list_bytes < _HEADER_BYTES:
         raise reader.fault(f"{list_bytes} bytes are too few for a list")
+    if kind is None:
+        reader.take(list_bytes - (reader.at - began), "a list's entries")
+        return []
     if header_bytes:
         raise reader.fault("its type has no header, but it brings one")
     if entry_bytes <= GUID_BYTES or (kind.size and entry_bytes != GUID_BYTES + kind.size):

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from appliance.datasets.uploads import FOLDER as UPLOADED
+from appliance.updates.install import SYSUPDATE
+from appliance.updates.startable import SBVERIFY
 from image.places import DEFINITION
 
 FOLDER: Final = DEFINITION / "apparmor"
@@ -89,3 +91,18 @@ def test_what_serves_the_network_without_need_starts_nothing() -> None:
 
 def test_a_worker_may_read_the_tables_that_operators_send() -> None:
     assert f"/var/lib/coffer/{UPLOADED}/** r," in profiles()["coffer-worker"]
+
+
+def alternatives(pattern: str) -> set[str]:
+    """Return what a pattern with at most one list in braces names."""
+    head, brace, rest = pattern.partition("{")
+    names, _, tail = rest.partition("}")
+    return {f"{head}{name}{tail}" for name in names.split(",")} if brace else {pattern}
+
+
+def test_an_update_starts_what_verifies_and_writes_it_and_no_more() -> None:
+    named = set().union(*map(alternatives, started(profiles()["coffer-update"])))
+
+    writing = {SYSUPDATE, "/usr/lib/systemd/systemd-import"}
+    mounting = {"/usr/bin/mount", "/usr/bin/umount"}
+    assert named == {SBVERIFY, "/usr/sbin/ldconfig"} | writing | mounting

@@ -11,6 +11,7 @@ from appliance.updates.manifest import MOST_BYTES, Part
 from appliance.updates.record import FOLDER
 from appliance.updates.slots import BOOT_COUNT, TRIES
 from appliance.updates.staged import staged_name
+from appliance.updates.startable import SBVERIFY
 from image.places import DEFINITION
 
 EXTRA: Final = DEFINITION / "mkosi.extra/usr/lib"
@@ -107,6 +108,7 @@ def test_the_image_holds_what_writes_and_counts() -> None:
 
     for program in (
         SYSUPDATE,
+        SBVERIFY,
         "/usr/lib/systemd/systemd-import",
         "/usr/lib/systemd/systemd-bless-boot",
     ):

@@ -112,6 +112,7 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "image": parse_image,
     "sections": lambda data: predict_kernel(data, BANK),
     "signature lists": parse_signature_lists,
+    "signature lists of any type": lambda data: parse_signature_lists(data, skips_unknown=True),
     "signed write": parse_signed_write,
     "variable": parse_variable,
     "catalogue": lambda data: parse_catalogue(data.decode("latin-1")),

@@ -92,6 +92,17 @@ def test_what_is_no_list_is_refused_and_the_fault_named(fault: str) -> None:
         parse_signature_lists(NO_LISTS[fault])
 
 
+def test_lists_of_unknown_types_can_be_passed_over_but_not_past_the_end() -> None:
+    unknown = list_of(bytes(16), bytes(48), 24, header_bytes=4)
+    known = build_signature_lists([hash_of(b"a")])
+
+    assert parse_signature_lists(unknown + known + unknown, skips_unknown=True) == (hash_of(b"a"),)
+    with pytest.raises(MalformedInput, match="truncated: a list's entries"):
+        parse_signature_lists(known + unknown[:-1], skips_unknown=True)
+    with pytest.raises(MalformedInput, match="27 bytes are too few"):
+        parse_signature_lists(bytes(16) + number(27, 4) + bytes(8) + known, skips_unknown=True)
+
+
 def test_a_write_is_parsed_as_it_was_encoded_without_its_content_info() -> None:
     write = SignedWrite(signed_at=NOON, pkcs7=CONTENT_INFO, value=b"value")
 

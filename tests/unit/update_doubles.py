@@ -14,9 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from securesystemslib.signer import CryptoSigner, Signer, SSlibKey  # type: ignore[attr-defined]
 
+from appliance.updates.errors import ProgramFailed
 from appliance.updates.install import SYSUPDATE, Installation
 from appliance.updates.rules import Here
+from appliance.updates.startable import SBVERIFY, VARIABLES
 from appliance.updates.trust import SCHEME, Trust
+from firmware.boot.secure_boot import SecureBootVariable
 from image import bundle
 
 OLD, RUNNING, NEW, NEWEST = (
@@ -65,13 +68,13 @@ def here(**changed: Any) -> Here:
     return Here(**said | changed)
 
 
-def release(folder: Path, version: str) -> dict[str, Path]:
+def release(folder: Path, version: str, kernel: bytes = b"") -> dict[str, Path]:
     """Write the parts of a release as a build leaves them, each ending in zeros but the kernel."""
     folder.mkdir(parents=True, exist_ok=True)
     for place, (name, size) in enumerate(SIZES.items()):
         text = f"{name} of {version} ".encode() * 20
         if name == "uki":
-            (folder / f"coffer_{version}.efi").write_bytes(text)
+            (folder / f"coffer_{version}.efi").write_bytes(kernel or text)
             continue
         partition = f"{place + 1}{version.replace('.', '')}".ljust(32, "0")
         arch_name = name.replace("usr", "usr-x86-64", 1)
@@ -87,11 +90,12 @@ def write_bundle(
     *,
     names: Sequence[str] = ("update",),
     change: Callable[[dict[str, Any]], None] = lambda manifest: None,
+    kernel: bytes = b"",
 ) -> Path:
     """Write a bundle of a release; its manifest may be changed before it is signed."""
     file = folder / f"coffer_{version}.bundle"
     bundle.write_bundle(
-        release(folder / "parts", version),
+        release(folder / "parts", version, kernel),
         file,
         version=version,
         created=MADE,
@@ -133,12 +137,14 @@ class Disk:
     """The files of a machine whose slot A runs; systemd-sysupdate is played by :meth:`run`.
 
     steps: what it did, in order; cut_after: the number of the step after which the power goes.
+    is_kernel_signed: what sbverify says of any kernel image.
     """
 
     root: Path
     steps: list[str] = field(default_factory=list)
     cut_after: int | None = None
     running: str = RUNNING
+    is_kernel_signed: bool = True
 
     def make(self) -> "Disk":
         for place in ("var/lib/coffer-updates", "boot/EFI/Linux", "dev"):
@@ -179,6 +185,10 @@ class Disk:
 
     def run(self, *words: str, seconds: float) -> str:
         """Do as systemd-sysupdate: all parts into the slot that does not run, then their labels."""
+        if words[0] == SBVERIFY:
+            if "--cert" in words and not self.is_kernel_signed:
+                raise ProgramFailed("Signature verification failed")
+            return ""
         assert words[0] == SYSUPDATE
         version = words[-1]
         staged = self.root / "var/lib/coffer-updates/staged"
@@ -231,3 +241,11 @@ def show_mapping(root: Path) -> None:
         folder.mkdir(parents=True)
     (mapped / "dm/name").write_text("usr\n")
     (mapped / "slaves/vda4").symlink_to(partition)
+
+
+def set_variable(root: Path, variable: SecureBootVariable, value: bytes) -> Path:
+    """Have the machine's firmware hold a variable, as the kernel shows it; return its file."""
+    place = root / VARIABLES / f"{variable.label}-{variable.namespace}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(b"\x27\0\0\0" + value)
+    return place

@@ -1,7 +1,7 @@
 """Updates that their vendor signed and that do not work: parts of a good one, broken, signed anew.
 
 What is broken lies behind every signature that is checked before an update is written, so that
-only the start itself can find it.
+only the start itself can find it. But for a kernel image without its signature: that is refused.
 """
 
 import shutil

@@ -1,4 +1,7 @@
-"""Whatever is wrong with a signed update, the machine runs the version before, and says why."""
+"""Whatever is wrong with a signed update, the machine runs the version before, and says why.
+
+What firmware itself would refuse is refused before it is installed: no boot loader would go back.
+"""
 
 import json
 import time
@@ -33,6 +36,11 @@ def have_the_kernel_find_no_first_program(parts: Parts) -> None:
     parts.say_to_kernel("rdinit=/nowhere")
 
 
+def have_the_first_program_of_the_system_end_at_once(parts: Parts) -> None:
+    # Unlike the one above, after the initrd has opened /usr: the kernel panics as process 1 ends.
+    parts.say_to_kernel("init=/usr/bin/true")
+
+
 def have_no_program_in_python_run(parts: Parts) -> None:
     parts.say_to_kernel("systemd.setenv=PYTHONHOME=/nowhere")
 
@@ -46,8 +54,8 @@ def have_the_agent_refuse_to_run(parts: Parts) -> None:
     [
         (spoil_the_system, "did not come as far"),
         (spoil_its_hashes, "did not come as far"),
-        (leave_the_kernel_image_unsigned, "did not come as far"),
         (have_the_kernel_find_no_first_program, "did not come as far"),
+        (have_the_first_program_of_the_system_end_at_once, "did not come as far"),
         (have_no_program_in_python_run, "did not come as far"),
         (have_the_agent_refuse_to_run, "the agent does not answer"),
     ],
@@ -75,6 +83,26 @@ def test_the_version_before_runs_again(
     assert found["update"]["version"] == manifest_of(newer).version
     assert why in found["update"]["reason"]
     assert operator.ask("box", "node", "show")["node_id"] == node["node_id"]
+    assert not operator.ask("box", "machine", "show").get("problems")
+
+
+def test_a_kernel_image_that_firmware_would_not_start_is_not_installed(
+    box: Box, newer: Path, image: Path, tools: Toolchain, tmp_path: Path
+) -> None:
+    operator = box.operator
+    before: Any = operator.ask("box", "updates", "show")
+    sent = broken(newer, leave_the_kernel_image_unsigned, tmp_path / "broken", tools)
+
+    with pytest.raises(AssertionError, match="Secure Boot db"):
+        operator.run("--at", "box", "updates", "install", str(sent), "--restart")
+
+    found: Any = operator.ask("box", "updates", "show")
+    assert found["version"] == image.stem.removeprefix("coffer_")
+    assert found["slots"] == before["slots"]
+    assert found["update"]["version"] == manifest_of(newer).version
+    assert found["update"]["state"] == "failed"
+    assert "Secure Boot db" in found["update"]["reason"]
+    assert "signed with this machine's keys" in found["update"]["remedy"]
     assert not operator.ask("box", "machine", "show").get("problems")
 
 

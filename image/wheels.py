@@ -21,6 +21,8 @@ LOCKS: Final = ("requirements-build.txt", "requirements.txt")
 PROJECT: Final = ("CMakeLists.txt", "pyproject.toml", "README.md", "LICENSE")
 _SCRIPT: Final = "image/wheels.sh"
 INSIDE: Final = TOP / "python"
+CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Of those whom this machine trusts, as Debian keeps them; a site may have added its own."""
 _REMEDY: Final = "check the network and the free disk space, then run the same command again"
 
 
@@ -33,11 +35,15 @@ class PipSettings:
 
 
 def read_pip_settings() -> PipSettings:
-    """Return pip's settings here, from its configuration files and environment."""
+    """Return pip's settings here, from its configuration files and environment.
+
+    Without one of its own it trusts whom this machine trusts, not whom the toolchain does.
+    """
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
-    settings = parse_pip_settings(asked.stdout.splitlines())
+    settings = {"PIP_CERT": str(CERTIFICATES)} if CERTIFICATES.exists() else {}
+    settings |= parse_pip_settings(asked.stdout.splitlines())
     settings |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     named = sorted({path for value in settings.values() for path in local_paths(value)})
     seen = tuple(Place(outside=path, inside=path) for path in named if path.exists())

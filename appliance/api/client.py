@@ -148,7 +148,9 @@ class Client:
 
     def show_hardware(self) -> pb.Hardware:
         """Show the machine's maker, model and serial number."""
-        return self._ask("Machine/ShowHardware", pb.ShowHardwareRequest(), pb.Hardware)
+        return self._ask(
+            "Machine/ShowHardware", pb.ShowHardwareRequest(), pb.Hardware, patient=True
+        )
 
     def restart(self) -> None:
         """Begin to restart the machine; the agent stops soon after."""
@@ -160,7 +162,9 @@ class Client:
 
     def show_network(self) -> pb.NetworkView:
         """Show what was set of the machine's network, and what waits to be confirmed."""
-        return self._ask("Machine/ShowNetwork", pb.ShowNetworkRequest(), pb.NetworkView)
+        return self._ask(
+            "Machine/ShowNetwork", pb.ShowNetworkRequest(), pb.NetworkView, patient=True
+        )
 
     def set_network(
         self, plan: pb.NetworkPlan, *, confirm_within_seconds: int = 0
@@ -171,11 +175,13 @@ class Client:
 
     def confirm_network(self) -> pb.NetworkView:
         """Keep the network that is on trial."""
-        return self._ask("Machine/ConfirmNetwork", pb.ConfirmNetworkRequest(), pb.NetworkView)
+        return self._ask(
+            "Machine/ConfirmNetwork", pb.ConfirmNetworkRequest(), pb.NetworkView, patient=True
+        )
 
     def show_time(self) -> pb.TimeView:
         """Show from where the machine takes the time, and how far its clock is trusted."""
-        return self._ask("Machine/ShowTime", pb.ShowTimeRequest(), pb.TimeView)
+        return self._ask("Machine/ShowTime", pb.ShowTimeRequest(), pb.TimeView, patient=True)
 
     def set_time_servers(self, servers: Sequence[pb.TimeServer]) -> pb.TimeView:
         """Take the time from other servers; from the image's own if none is named."""
@@ -188,7 +194,9 @@ class Client:
 
     def show_disk_keys(self) -> pb.DiskKeys:
         """Show what kinds of keys open the encrypted part of the disk."""
-        return self._ask("Machine/ShowDiskKeys", pb.ShowDiskKeysRequest(), pb.DiskKeys)
+        return self._ask(
+            "Machine/ShowDiskKeys", pb.ShowDiskKeysRequest(), pb.DiskKeys, patient=True
+        )
 
     def add_recovery_key(self) -> pb.RecoveryKey:
         """Make a recovery key in place of any older one; only this reply carries it."""

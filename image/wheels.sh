@@ -28,7 +28,8 @@ python3 -m venv --clear /tmp/tools
 pip install --require-hashes --no-deps -r tree/requirements-build.txt
 if [ ! -d "kept/$LOCKED" ]; then
   rm -rf kept/locked-*
-  pip wheel --require-hashes --no-deps --no-build-isolation --use-pep517 -r tree/requirements.txt --wheel-dir "$made/wheels"
+  # What is compiled here lies in a folder that pip names by chance, which neither debug information nor a hash may bear.
+  CFLAGS='-O2 -g0' LDFLAGS=-Wl,--build-id=none pip wheel --require-hashes --no-deps --no-build-isolation --use-pep517 -r tree/requirements.txt --wheel-dir "$made/wheels"
   lay_out "$made"
   mv "$made" "kept/$LOCKED"
   mkdir "$made"

@@ -42,7 +42,7 @@ exec unshare ${3:+"$3"} --mount --pid --fork --uts --ipc --cgroup --propagation 
     printf "%s\n" "#!/bin/sh" "echo \"\$0 \$*\" >>/run/coffer-machine/told" "cat /run/coffer-machine/says 2>/dev/null || true" >"$root/usr/bin/$program"
     chmod 755 "$root/usr/bin/$program"
   done
-  for program in coffer coffer-console coffer-machine coffer-worker coffer-worker-end; do ln -sf "$checkout/.venv/bin/$program" "$root/usr/bin/$program"; done
+  for program in coffer coffer-console coffer-machine coffer-machine-seal coffer-worker coffer-worker-end; do ln -sf "$checkout/.venv/bin/$program" "$root/usr/bin/$program"; done
   printf "%s\n" "[Unit]" Requires=basic.target After=basic.target AllowIsolate=yes >"$root/etc/systemd/system/empty.target"
 
   cd "$root"

@@ -1,9 +1,9 @@
 """Whether this machine's firmware would start a kernel image, asked while the image is only staged.
 
 The boot loader (systemd-boot 257) does not go on to the version before when firmware refuses an
-image: the machine then waits until somebody switches it off and on, once for each try. So the rule
-of UEFI 2.10 §32.5 (image validation), as EDK II applies it, comes first here: nothing in dbx may
-match the image, and something in db must. Signatures are verified by sbverify, a key at a time.
+image: the machine then waits for somebody, who switches it off and on until no try is left. So the
+rule of UEFI 2.10 §32.5 (image validation), as EDK II applies it, comes first here: nothing in dbx
+may match the image, and something in db must. Signatures are verified by sbverify, a key at a time.
 
 Not seen: a certificate between the image's signer and a key of db that dbx names by its hash, and
 signatures over other digests than SHA-256, which sbverify refuses and some firmware takes.
@@ -67,7 +67,7 @@ def require_startable(kernel: Path, root: Path, run: Run) -> None:
     allowed = _entries(root, SecureBootVariable.DB)
     refused = _entries(root, SecureBootVariable.DBX)
     image = _image(kernel)
-    if _find_hash(image, refused):
+    if _is_listed(image, refused):
         raise KernelRevoked("its hash")
     question = _Question(kernel=kernel, certificate=kernel.with_name(_CERTIFICATE), run=run)
     question.require_answers()
@@ -75,7 +75,7 @@ def require_startable(kernel: Path, root: Path, run: Run) -> None:
         raise KernelRevoked("the key that signed it")
     signers = question.signers(allowed)
     _require_unrevoked(signers, refused)
-    if not signers and not _find_hash(image, allowed):
+    if not signers and not _is_listed(image, allowed):
         keys = [entry for entry in allowed if entry.kind is SignatureType.X509]
         raise KernelUntrusted(len(keys))
 
@@ -123,13 +123,10 @@ def _require_unrevoked(signers: Iterable[Signature], refused: Iterable[Signature
                 raise KernelRevoked("the key that signed it")
 
 
-def _find_hash(image: Image, entries: Iterable[Signature]) -> bytes | None:
-    """Return the image's Authenticode hash if it is listed, of whatever kind."""
-    for kind, hashes in _by_kind(entries, _HASHES).items():
-        digest = image.authenticode(_HASHES[kind])
-        if digest in hashes:
-            return digest
-    return None
+def _is_listed(image: Image, entries: Iterable[Signature]) -> bool:
+    """Tell whether the image's Authenticode hash is listed, of whatever kind."""
+    hashes = _by_kind(entries, _HASHES)
+    return any(image.authenticode(_HASHES[kind]) in found for kind, found in hashes.items())
 
 
 def _by_kind(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from image.toolchain import Toolchain
 from image.vm import Machine
 from tests.vm import screen
@@ -106,10 +108,10 @@ class Box:
     operator: Operator
 
 
-@contextmanager
 def administered(
-    first_start: FirstStart, tools: Toolchain, image: Path, folder: Path
+    first_start: FirstStart, tools: Toolchain, image: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Box]:
-    """Start what the first start left, and become its operator."""
+    """A machine and its operator: what the first start left; it keeps what the tests before did."""
+    folder = tmp_path_factory.mktemp("box")
     with start_anew(first_start, tools, image, folder / "machine") as machine:
         yield Box(machine=machine, operator=enrolled(machine, folder / "home"))

@@ -10,19 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench import channel, image, psi, start
+from bench import boot, channel, image, psi, start
 from bench.asked import Asked
 from bench.report import markdown, show
 from image.errors import ImageError
 
 BENCHMARKS: Final[dict[str, Callable[[Asked], dict[str, Any]]]] = {
+    "boot": boot.run,
     "channel": channel.run,
     "image": image.run,
     "psi": psi.run,
     "start": start.run,
 }
-# Looks at what "make image" has built, which takes root; the others need nothing.
-NEEDS_AN_IMAGE: Final = "image"
+# Look at what "make image" has built, which takes root; the others need nothing.
+NEED_AN_IMAGE: Final = ("boot", "image")
 
 
 def main(words: Sequence[str]) -> int:
@@ -34,7 +35,7 @@ def main(words: Sequence[str]) -> int:
         is_huge=options.huge,
         cases=tuple(options.case),
     )
-    everything = [name for name in BENCHMARKS if name != NEEDS_AN_IMAGE]
+    everything = [name for name in BENCHMARKS if name not in NEED_AN_IMAGE]
     names = everything if options.name == "all" else [options.name]
     where = machine()
     try:

@@ -1,7 +1,6 @@
 """Figures of the image that was built last: what is in it, how large it is, how long it took.
 
-How long it takes to start, and how much memory it then uses, is measured where it is started: in
-``make test-image``.
+How long it takes to start, and how much memory it then uses, :mod:`bench.boot` measures.
 """
 
 import json

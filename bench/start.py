@@ -64,7 +64,7 @@ def _start(folder: Path) -> Started:
         with subprocess.Popen(
             [
                 *(sys.executable, "-m", "appliance.agent", "--state", folder / "node"),
-                *("--listen", f"127.0.0.1:{_free_port()}"),
+                *("--listen", f"127.0.0.1:{free_port()}"),
             ],
             cwd=ROOT,
             env={**os.environ, "NOTIFY_SOCKET": str(told)},
@@ -87,7 +87,8 @@ def _own_cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:13])) / _TICKS
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens at."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]

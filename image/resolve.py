@@ -20,8 +20,8 @@ from image.lock import Lock, Package
 from image.mirror import COMPONENTS, Mirror
 
 # What mkosi installs before anything else, and mmdebstrap likewise for a system that can run.
-_FIRST: Final = ("?essential", "base-files")
-_FIRST_OF_TOOLS: Final = (*_FIRST, "?priority(required)", "apt")
+FIRST: Final = ("?essential", "base-files")
+_FIRST_OF_TOOLS: Final = (*FIRST, "?priority(required)", "apt")
 _REMEDY: Final = (
     "check the network, and the names of packages in image/definition and image/toolchain.py"
 )
@@ -47,8 +47,8 @@ def wanted() -> dict[str, tuple[str, ...]]:
     """Return what apt is asked for, by set: as the definition and the list of tools name it."""
     initrd = places.DEFINITION / "mkosi.images" / "initrd" / "mkosi.conf"
     return {
-        "image": (*_FIRST, *read_packages(places.DEFINITION / "mkosi.conf")),
-        "initrd": (*_FIRST, *read_packages(initrd)),
+        "image": (*FIRST, *read_packages(places.DEFINITION / "mkosi.conf")),
+        "initrd": (*FIRST, *read_packages(initrd)),
         "tools": (*_FIRST_OF_TOOLS, *toolchain.PACKAGES),
     }
 

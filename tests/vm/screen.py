@@ -5,6 +5,8 @@ from typing import Final
 
 import pyte
 
+from image import status_page
+
 _STEERING: Final = re.compile(r"\x1b\[[0-9;?:]*[A-Za-z]|\r")
 ROWS: Final = 24
 COLUMNS: Final = 80
@@ -25,25 +27,16 @@ def lines(console: str) -> list[str]:
     return [line.rstrip() for line in terminal.display]
 
 
-def find(console: str, name: str) -> str:
-    """Return what the status page says of something, its first line; nothing if it does not.
-
-    The page as it was drawn, line by line: what systemd says at the same time may have moved it.
-    """
-    drawn = re.findall(rf"\x1b\[K{re.escape(f'{name:<12}')} ([^\x1b\r\n]*)", console)
-    return str(drawn[-1]).rstrip() if drawn else ""
-
-
 def shown(console: str, name: str) -> str:
     """Return what the status page says of something."""
-    found = find(console, name)
+    found = status_page.find(console, name)
     assert found, f"the screen says nothing of {name}:\n" + "\n".join(lines(console))
     return found
 
 
 def is_settled(console: str) -> bool:
     """Tell whether the agent runs, by the status page."""
-    return find(console, "coffer") == "active"
+    return status_page.find(console, "coffer") == "active"
 
 
 def is_settled_again(console: str, seen: int) -> bool:

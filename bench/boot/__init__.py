@@ -2,7 +2,10 @@
 
 On the same virtual machine, by turns, a plain Debian starts (:mod:`bench.boot.plain_debian`), from
 power-on until its multi-user target is reached. The first start of either makes what later ones
-find, so those are judged. Each ends with a power cut, when its files have long been written.
+find, so those are judged. Processors are emulated, as a build machine may have no KVM: there
+encryption, hashing, unpacking and page-table isolation, which the appliance has and Debian has not,
+cost far more than on a real machine. Each ends with a power cut, when its files have long been
+written.
 """
 
 import re

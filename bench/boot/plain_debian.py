@@ -27,7 +27,7 @@ from image import lock, mirror, places, repository, resolve, staging, wheels
 from image.toolchain import TOP, Place, Toolchain
 
 DEFINITION: Final = Path(__file__).with_name("debian")
-MADE_OF: Final = "packages.toml"
+_MADE_OF: Final = "packages.toml"
 _DISK: Final = "debian.raw"
 _WORK: Final = TOP / "work"
 _ARCHIVE: Final = TOP / "archive"
@@ -61,7 +61,7 @@ def _make(tools: Toolchain, folder: Path) -> None:
     asked = (*resolve.FIRST, *resolve.read_packages(DEFINITION / "mkosi.conf"))
     today = datetime.datetime.now(datetime.UTC).date()
     chosen = resolve.resolve(from_here, {"image": asked}, today=today)
-    (folder / MADE_OF).write_text(lock.format_lock(chosen), encoding="utf-8")
+    (folder / _MADE_OF).write_text(lock.format_lock(chosen), encoding="utf-8")
     sources = work / "sandbox/etc/apt/sources.list.d/mkosi.sources"
     sources.parent.mkdir(parents=True)
     sources.write_text(repository.sources(_ARCHIVE))

@@ -3,6 +3,7 @@
 The layout is that of the UEFI specification 2.10, section 5.3.
 """
 
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -32,14 +33,22 @@ class Partition:
 def read_partitions(disk: BinaryIO) -> dict[str, Partition]:
     """Return the partitions of a disk by label; of several with one label, the last.
 
-    Raises: InstallFailed if there is no sound table.
+    Where the table is damaged, as power may have failed while it was written, the copy at the
+    disk's end counts. Raises: InstallFailed if neither is sound.
     """
+    wrong = InstallFailed("the disk has no partition table", remedy=_REMEDY)
+    end = disk.seek(0, os.SEEK_END)
     for sector in _SECTORS:
-        disk.seek(sector)
-        data = disk.read(_HEADER.size)
-        if data.startswith(_SIGNATURE) and len(data) == _HEADER.size:
-            return _read_entries(disk, data, sector)
-    raise InstallFailed("the disk has no partition table", remedy=_REMEDY)
+        for place in (sector, end - sector):
+            disk.seek(max(place, 0))
+            data = disk.read(_HEADER.size)
+            if not data.startswith(_SIGNATURE) or len(data) < _HEADER.size:
+                continue
+            try:
+                return _read_entries(disk, data, sector)
+            except InstallFailed as error:
+                wrong = error
+    raise wrong
 
 
 _REMEDY: Final = "see the disk's health in the log"

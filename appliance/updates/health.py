@@ -27,7 +27,7 @@ LINKED: Final = Path("updates/linked.json")
 """Below the state folder: name and address of each peer that was linked when the update began."""
 PROMETHEUS: Final = "http://127.0.0.1:9090/-/ready"
 MOST_SECONDS: Final = 900.0
-"""What the agent's unit is given to start, and as much as Prometheus, which starts after it, may need."""
+"""What the agent's unit is given to start, and what Prometheus, which starts after it, may need."""
 SURE_SECONDS: Final = 60.0
 """For how long one and the same unit must have failed before waiting longer is pointless."""
 PAUSE_SECONDS: Final = 5.0

@@ -142,6 +142,8 @@ class Installation:
         """Put the verified parts into the other slot, see that they are there, and list them."""
         keep_event(self.root, UpdateEvent.VERIFIED)
         slots.unlist_others(self.root, self.here.version)
+        # Of a version that the other slot names, sysupdate writes nothing, whatever is in it.
+        self.run(SYSUPDATE, "vacuum", "--instances-max=1", seconds=WRITE_SECONDS)
         self.run(SYSUPDATE, "update", manifest.version, seconds=WRITE_SECONDS)
         for name in LABELS:
             self._read_back(manifest.version, manifest.part(name))

@@ -78,8 +78,18 @@ def test_the_other_slot_holds_the_release_and_starts_next(
     assert [path.name for path in (disk.root / KEPT).iterdir()] == ["record.json"]
 
 
+def test_a_version_that_the_slot_names_is_written_anew(disk: Disk, bundle: bytes) -> None:
+    install(disk, bundle)
+    disk.spoil(f"coffer_{NEW}")
+
+    install(disk, bundle)
+
+    assert update_of(disk).state is UpdateState.READY
+
+
 def steps_of_an_installation() -> list[str]:
     return [
+        *("emptied", "emptied", "emptied"),
         *("wrote usr-verity-sig", "wrote usr-verity", "wrote usr"),
         *("labelled _sig", "labelled _verity", "labelled "),
         *("copied kernel", "listed kernel"),

@@ -184,7 +184,7 @@ class Disk:
         )
 
     def run(self, *words: str, seconds: float) -> str:
-        """Do as systemd-sysupdate: all parts into the slot that does not run, then their labels."""
+        """Do as systemd-sysupdate: empty the other slot; all parts into it, then their labels."""
         if words[0] == SBVERIFY:
             if "--cert" in words and not self.is_kernel_signed:
                 raise ProgramFailed("Signature verification failed")
@@ -199,8 +199,13 @@ class Disk:
             beside.rename(self.kernels / f"coffer_{version}+3-0.efi")
             self.step("listed kernel")
             return ""
-        for place in range(3, 6):
-            self._label(place, "_empty")
+        if "vacuum" in words:
+            for place in range(3, 6):
+                self._label(place, "_empty")
+                self.step("emptied")
+            return ""
+        if f"coffer_{version}" in self.labels:
+            return ""  # whatever is in it
         for place, kind in enumerate(SLOT_PARTS, 3):
             source = next(staged.glob(f"coffer_{version}.{kind}.*.raw"))
             self._write(place, source.read_bytes())

@@ -56,7 +56,8 @@ class Machine:
 
     def run(self, *words: str, seconds: float) -> str:
         kind = "start" if "--component=start" in words else "sysupdate"
-        words = (SYSUPDATE, f"--definitions=/defined/{kind}", "update", words[-1])
+        asked = [word for word in words[1:] if word != "--component=start"]
+        words = (SYSUPDATE, f"--definitions=/defined/{kind}", *asked)
         seen = (
             Place(outside=self.root / "defined", inside=Path("/defined")),
             Place(outside=self.root / "var/lib/coffer-updates", inside=Path("/staged-of-test")),
@@ -159,6 +160,19 @@ def test_one_that_waits_is_replaced_by_a_newer_one(machine: Machine, tmp_path: P
 
 def test_the_same_one_can_be_installed_again(machine: Machine, tmp_path: Path) -> None:
     install(machine, write_bundle(tmp_path, NEW))
+    install(machine, write_bundle(tmp_path, NEW))
+
+    holds(machine, tmp_path / "parts", NEW)
+
+
+def test_the_same_one_is_written_over_what_the_slot_has_by_its_name(
+    machine: Machine, tmp_path: Path
+) -> None:
+    install(machine, write_bundle(tmp_path, NEW))
+    with find_disk(machine.root).open("r+b") as disk:
+        disk.seek(read_partitions(disk)[f"coffer_{NEW}_verity"].start)
+        disk.write(b"something else")
+
     install(machine, write_bundle(tmp_path, NEW))
 
     holds(machine, tmp_path / "parts", NEW)

@@ -49,6 +49,22 @@ def have_the_agent_refuse_to_run(parts: Parts) -> None:
     parts.say_to_kernel("systemd.setenv=COFFER_CONFIG=/nowhere.toml")
 
 
+def test_a_version_that_the_other_slot_names_is_written_anew(
+    box: Box, newer: Path, tools: Toolchain, tmp_path: Path
+) -> None:
+    operator = box.operator
+    spoilt = broken(newer, spoil_its_hashes, tmp_path / "broken", tools)
+    for sent in (spoilt, newer):
+        operator.run("--at", "box", "updates", "install", str(sent))
+
+    found: Any = operator.ask("box", "updates", "show")
+
+    assert found["update"]["version"] == manifest_of(newer).version
+    assert found["update"]["state"] == "ready"
+    operator.run("--at", "box", "updates", "cancel")
+    assert not operator.ask("box", "machine", "show").get("problems")
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

@@ -3,20 +3,16 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from bench import boot
 from bench.boot import Start
 from bench.boot.plain_debian import DEFINITION
 from bench.start import free_port
 from image import resolve
+from tests.server_certificate import write_server
 
 PAGE = "".join(f"\r\n\x1b[K{name:<12} active" for name in ("coffer", "prometheus", "exporter"))
 REACHED = (
@@ -29,24 +25,7 @@ ENDED = "Cloud-init v. 25.1.4 finished at Sun, 29 Nov 2026 19:00:00 +0000. Up 61
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key and its certificate in one file, known to nobody."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "anyone")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(hours=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("server") / "both.pem"
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(secret + made.public_bytes(pem))
-    return file
+    return write_server(tmp_path_factory.mktemp("server"))[0]
 
 
 @contextmanager

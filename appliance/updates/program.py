@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from appliance.updates import slots
 from appliance.updates.errors import BundleForeign, Cancelled, StateUnreadable
 from appliance.updates.fate import Verdict, told
-from appliance.updates.record import Record, Update
+from appliance.updates.record import FOLDER, NOTED, Record, Update
 from appliance.updates.rules import Here
 from appliance.updates.running import read_here
 from appliance.updates.staged import clear
@@ -145,6 +145,8 @@ def note_start(root: Path, running: str) -> Record:
     slots.relist(root, running, record.floor)
     now = told(record, slots.read_slots(root, running), read_verdict(root))
     now.write(root)
+    if now.update is None or not now.update.state.is_open:
+        (root / FOLDER / f"{NOTED}{running}").touch()
     return now
 
 

@@ -16,6 +16,11 @@ from appliance.updates.states import UpdateEvent, UpdateState
 
 FOLDER: Final = Path("var/lib/coffer-updates")
 FILE: Final = FOLDER / "record.json"
+NOTED: Final = "noted-"
+"""Beside it, before a version: of that one's starts there is nothing to note, so none waits for it.
+
+There from the note of a start with no update open until the record is next written.
+"""
 MOST_BYTES: Final = 256 << 10
 _MOST_REASON: Final = 2000
 
@@ -91,7 +96,9 @@ class Record(_Kept):
             ) from None
 
     def write(self, root: Path = Path("/")) -> None:
-        """Keep it, whole and durably."""
+        """Keep it, whole and durably; the next start is then noted."""
+        for noted in (root / FOLDER).glob(f"{NOTED}*"):
+            noted.unlink()
         path = root / FILE
         beside = path.with_suffix(".new")
         with beside.open("w", encoding="utf-8") as file:

@@ -25,6 +25,11 @@ class UpdateState(Enum):
         """Whether it is being installed at this moment."""
         return self in (UpdateState.CHECKING, UpdateState.WRITING)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a start can change it."""
+        return self.is_under_way or self in (UpdateState.READY, UpdateState.TRYING)
+
     def after(self, event: "UpdateEvent") -> "UpdateState":
         """Return the state that follows; UpdateOutOfOrder if the event cannot happen now."""
         following = TRANSITIONS.get((self, event))

@@ -1,5 +1,6 @@
 """Nodes with links and a peer port and nothing else, that know each other by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta

@@ -26,7 +26,7 @@ HEAVY: Final = {
 NAMES_THE_LOADED: Final = """
 import sys
 from appliance.agent import daemon, journal
-from appliance.agent.__main__ import main
+from appliance.agent.command import main
 
 def tell(status):
     print(*sys.modules)

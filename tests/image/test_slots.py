@@ -8,7 +8,7 @@ import pytest
 
 from appliance.updates.install import LABELS, SYSUPDATE
 from appliance.updates.manifest import MOST_BYTES, Part
-from appliance.updates.record import FOLDER
+from appliance.updates.record import FOLDER, NOTED
 from appliance.updates.slots import BOOT_COUNT, TRIES
 from appliance.updates.staged import staged_name
 from appliance.updates.startable import SBVERIFY
@@ -101,6 +101,12 @@ def test_the_health_check_runs_in_counted_starts_alone_and_a_bad_one_restarts() 
     assert ended["Unit"]["FailureAction"] == "reboot"
     assert said["Install"]["RequiredBy"] == "boot-complete.target"
     assert said["Service"]["User"] == "coffer"
+
+
+def test_no_start_waits_for_a_note_where_there_is_nothing_to_note() -> None:
+    said = read(UNITS / "coffer-update@note.service.d/50-start.conf")
+
+    assert said["Unit"]["ConditionPathExists"] == f"!/{FOLDER / NOTED}%A"
 
 
 def test_the_image_holds_what_writes_and_counts() -> None:

@@ -11,7 +11,7 @@ from appliance.updates import errors, slots
 from appliance.updates.errors import Cancelled
 from appliance.updates.fate import Verdict
 from appliance.updates.program import VERDICT, note_start, start_other
-from appliance.updates.record import Record
+from appliance.updates.record import FOLDER, NOTED, Record
 from appliance.updates.slots import BOOT_COUNT
 from appliance.updates.states import UpdateState
 from services.errors import ServiceError
@@ -49,11 +49,13 @@ def update_of(disk: Disk) -> Any:
 
 
 def start(disk: Disk, version: str, verdict: Verdict | None = None) -> Record:
-    """Note what a start of a version finds, as coffer-update@note does."""
+    """Note what a start of a version finds, as coffer-update@note does: not what is noted."""
     if verdict is not None:
         place = disk.root / VERDICT
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(verdict.model_dump_json())
+    if (disk.root / FOLDER / f"{NOTED}{version}").exists():
+        return Record.read(disk.root)
     return note_start(disk.root, version)
 
 
@@ -265,6 +267,24 @@ def test_a_start_that_was_counted_as_good_raises_the_floor(disk: Disk, bundle: b
     assert (tried.update.state, tried.floor) == (UpdateState.TRYING, "")
     assert (good.update.state, good.floor) == (UpdateState.GOOD, NEW)
     assert start(disk, NEW) == good
+
+
+def test_a_start_is_noted_if_anything_has_happened_since_the_last_note(
+    disk: Disk, bundle: bytes
+) -> None:
+    noted = disk.root / FOLDER / f"{NOTED}{RUNNING}"
+    start(disk, RUNNING)
+    was_noted = noted.exists()
+
+    install(disk, bundle)
+    start(disk, RUNNING)  # the update waits still
+
+    assert was_noted
+    assert not noted.exists()
+    slots.withdraw(disk.root, RUNNING)
+    assert not noted.exists()
+    start(disk, RUNNING)
+    assert noted.exists()
 
 
 def test_a_version_that_ran_out_of_tries_fell_back_for_the_reason_its_check_gave(

@@ -205,6 +205,10 @@ class NothingToStart(ConfigError):
     """The other slot holds nothing that could be started."""
 
 
+class NothingToCancel(ConfigError):
+    """No update is being installed, and none waits for a restart."""
+
+
 class InstallFailed(ServiceError):
     """A verified update could not be written; what runs stays as it is."""
 

@@ -66,7 +66,7 @@ def install_from_stick() -> None:
 
 
 def _install(bundle: BinaryIO) -> None:
-    # Only who installs waits for all that is imported here; each start waits for what is noted.
+    # Only who installs waits for all that is imported here; a start waits for what is noted.
     from appliance.store.migrate import known_revisions
     from appliance.updates.install import Installation
     from appliance.updates.programs import run_program
@@ -145,7 +145,8 @@ def note_start(root: Path, running: str) -> Record:
     slots.relist(root, running, record.floor)
     now = told(record, slots.read_slots(root, running), read_verdict(root))
     now.write(root)
-    if now.update is None or not now.update.state.is_open:
+    is_good = any(slot.is_running and slot.tries_left is None for slot in now.slots)
+    if is_good and not (now.update and now.update.state.is_open):
         (root / FOLDER / f"{NOTED}{running}").touch()
     return now
 

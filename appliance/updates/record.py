@@ -10,16 +10,16 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from appliance.updates.errors import InstallFailed
+from appliance.updates.errors import InstallFailed, NothingToCancel
 from appliance.updates.manifest import Revision, Version
 from appliance.updates.states import UpdateEvent, UpdateState
 
 FOLDER: Final = Path("var/lib/coffer-updates")
 FILE: Final = FOLDER / "record.json"
 NOTED: Final = "noted-"
-"""Beside it, before a version: of that one's starts there is nothing to note, so none waits for it.
+"""Beside it, before a version: a start of that one has nothing to note, so none waits for it.
 
-There from the note of a start with no update open until the record is next written.
+There from a note that leaves nothing open until the record is next written.
 """
 MOST_BYTES: Final = 256 << 10
 _MOST_REASON: Final = 2000
@@ -108,6 +108,12 @@ class Record(_Kept):
             os.fsync(file.fileno())
         beside.replace(path)
         sync_folder(path.parent)
+
+    def cancelled(self) -> "Record":
+        """Return it with its update cancelled. Raises: NothingToCancel, UpdateOutOfOrder."""
+        if self.update is None:
+            raise NothingToCancel("there is no update to cancel")
+        return self.with_update(self.update.after(UpdateEvent.CANCEL_ASKED))
 
     def with_update(self, update: Update) -> "Record":
         """Return it with an update in the place of the last one."""

@@ -7,8 +7,7 @@ from typing import Final
 
 from appliance.updates.errors import InstallFailed, NothingToStart
 from appliance.updates.gpt import find_disk, read_partitions
-from appliance.updates.record import Slot, keep_event, sync_folder
-from appliance.updates.states import UpdateEvent
+from appliance.updates.record import Record, Slot, sync_folder
 
 TRIES: Final = 3
 BOOT_PLACES: Final = ("efi", "boot", "boot/efi")
@@ -98,9 +97,13 @@ def unlist_others(root: Path, running: str) -> None:
 
 
 def withdraw(root: Path, running: str) -> None:
-    """Take an update that waits for a restart off the list again. Raises: UpdateOutOfOrder."""
+    """Take an update that waits for a restart off the list again.
+
+    Raises: NothingToCancel, UpdateOutOfOrder; the version before it then stays on the list.
+    """
+    record = Record.read(root).cancelled()
     unlist_others(root, running)
-    keep_event(root, UpdateEvent.CANCEL_ASKED)
+    record.write(root)
 
 
 def has_better(root: Path) -> bool:

@@ -27,7 +27,7 @@ class UpdateState(Enum):
 
     @property
     def is_open(self) -> bool:
-        """Whether a start can change it."""
+        """Whether the next start may change it."""
         return self.is_under_way or self in (UpdateState.READY, UpdateState.TRYING)
 
     def after(self, event: "UpdateEvent") -> "UpdateState":

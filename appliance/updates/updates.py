@@ -144,7 +144,12 @@ class Updates:
                 yield progress
 
     async def cancel(self) -> View:
-        """Stop what is under way, or withdraw what waits for a restart."""
+        """Stop what is under way, or withdraw what waits for a restart.
+
+        Raises: NothingToCancel, UpdateOutOfOrder.
+        """
+        if not self._turn.locked():  # else an installation may have begun and not be recorded yet
+            Record.read(self.root).cancelled()
         await asyncio.to_thread(self.helper.cancel)
         return self.show()
 

@@ -194,6 +194,23 @@ def test_an_installation_that_never_begins_is_told(updates: Updates, tmp_path: P
         asyncio.run(install(updates))
 
 
+def test_root_is_asked_to_cancel_only_what_there_is(
+    updates: Updates, disk: Disk, state: Path, tmp_path: Path
+) -> None:
+    root = Root(disk, state)
+    updates.helper = root
+    with pytest.raises(errors.NothingToCancel):
+        asyncio.run(updates.cancel())
+    asked = list(root.asked)
+
+    send(updates, write_bundle(tmp_path).read_bytes())
+    asyncio.run(install(updates))
+    asyncio.run(updates.cancel())
+
+    assert asked == []
+    assert root.asked == ["install", "cancel"]
+
+
 def test_the_other_slot_must_read_the_database(updates: Updates, disk: Disk) -> None:
     record = Record.model_validate(
         {

@@ -14,7 +14,7 @@ from appliance.updates.program import VERDICT, note_start, start_other
 from appliance.updates.record import FOLDER, NOTED, Record
 from appliance.updates.slots import BOOT_COUNT
 from appliance.updates.states import UpdateState
-from services.errors import ServiceError
+from services.errors import ConfigError, ServiceError
 from tests.unit.update_doubles import (
     NEW,
     NEWEST,
@@ -210,6 +210,23 @@ def test_what_waits_for_a_restart_can_be_withdrawn(disk: Disk, bundle: bytes) ->
     assert update_of(disk).state is UpdateState.CANCELLED
 
 
+@pytest.mark.parametrize("has_update", [False, True])
+def test_where_none_waits_the_other_version_stays_on_the_list(
+    disk: Disk, bundle: bytes, has_update: bool
+) -> None:
+    if has_update:
+        install(disk, bundle)
+        start(disk, NEW)
+        rename(disk, NEW, "")
+        start(disk, NEW)
+    listed = disk.listed()
+
+    with pytest.raises(ConfigError, match=r"cannot become|no update to cancel"):
+        slots.withdraw(disk.root, NEW if has_update else RUNNING)
+
+    assert disk.listed() == listed
+
+
 def test_a_new_version_that_is_not_known_to_be_good_installs_nothing(
     disk: Disk, bundle: bytes
 ) -> None:
@@ -284,6 +301,20 @@ def test_a_start_is_noted_if_anything_has_happened_since_the_last_note(
     slots.withdraw(disk.root, RUNNING)
     assert not noted.exists()
     start(disk, RUNNING)
+    assert noted.exists()
+
+
+def test_a_start_that_is_not_counted_as_good_yet_is_noted_again(disk: Disk, bundle: bytes) -> None:
+    noted = disk.root / FOLDER / f"{NOTED}{RUNNING}"
+    rename(disk, RUNNING, "+2-1")
+    start(disk, RUNNING)
+    was_noted = noted.exists()
+
+    rename(disk, RUNNING, "")
+    record = start(disk, RUNNING)
+
+    assert not was_noted
+    assert record.floor == RUNNING
     assert noted.exists()
 
 

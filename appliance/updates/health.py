@@ -30,6 +30,8 @@ MOST_SECONDS: Final = 900.0
 """What the agent's unit is given to start, and what Prometheus, which starts after it, may need."""
 SURE_SECONDS: Final = 60.0
 """For how long one and the same unit must have failed before waiting longer is pointless."""
+MOST_RESTARTS: Final = 2
+"""How often the agent may end and be started again before that counts as failed."""
 PAUSE_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 20.0
 
@@ -89,18 +91,37 @@ def prometheus_answers(url: str = PROMETHEUS) -> list[str]:
 
 
 FAILED: Final = "the unit "
+AGENT: Final = "coffer.service"
+Ask = Callable[..., str | None]
+"""Gives systemctl words; returns what it says, None if it fails."""
 
 
-def units_run() -> list[str]:
-    """Ask systemd which units have failed."""
-    words = ("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager")
+def ask_systemd(*words: str) -> str | None:
+    """Return what systemctl says, None if it fails."""
+    command = ("systemctl", *words)
     asked = subprocess.run(  # noqa: S603 - constants
-        words, capture_output=True, text=True, timeout=_ANSWER_SECONDS * 3
+        command, capture_output=True, text=True, timeout=_ANSWER_SECONDS * 3
     )
-    if asked.returncode != 0:
+    return asked.stdout if asked.returncode == 0 else None
+
+
+def units_run(ask: Ask = ask_systemd) -> list[str]:
+    """Ask systemd which units have failed."""
+    said = ask("list-units", "--state=failed", "--plain", "--no-legend", "--no-pager")
+    if said is None:
         return ["systemd does not say which units have failed"]
-    names = [line.split()[0] for line in asked.stdout.splitlines() if line.split()]
+    names = [line.split()[0] for line in said.splitlines() if line.split()]
     return [f"{FAILED}{name} has failed" for name in names]
+
+
+def agent_stays(ask: Ask = ask_systemd) -> list[str]:
+    """Ask systemd whether the agent ends whenever it is started, which is no failed unit yet."""
+    said = ask("show", "--property=ActiveState,NRestarts", AGENT) or ""
+    facts = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    restarts = int(facts.get("NRestarts", "0"))
+    if facts.get("ActiveState") == "active" or restarts <= MOST_RESTARTS:
+        return []
+    return [f"{FAILED}{AGENT} ends whenever it is started"]
 
 
 def peers_link(state: Path) -> list[str]:
@@ -141,6 +162,7 @@ def main() -> int:
             lambda: agent_answers(STATE),
             prometheus_answers,
             units_run,
+            agent_stays,
             lambda: peers_link(STATE),
         ),
         hopeless=lambda reason: reason.startswith(FAILED),

@@ -9,7 +9,7 @@ import pytest
 
 from appliance.api import agent_pb2 as pb
 from appliance.updates import health
-from appliance.updates.health import FAILED, Gate, agent_answers, peers_link
+from appliance.updates.health import FAILED, Gate, agent_answers, agent_stays, peers_link, units_run
 from appliance.updates.states import TRANSITIONS, UpdateEvent, UpdateOutOfOrder, UpdateState
 from tests.doubles import FakeAgent
 
@@ -69,6 +69,40 @@ def test_a_unit_that_starts_again_is_forgiven() -> None:
     clock, failed = Clock(), [f"{FAILED}chrony.service has failed"]
 
     assert gate(clock, failed, failed, ["another thing"], failed, []).verdict() == ()
+
+
+@pytest.mark.parametrize(
+    ("restarts", "state", "is_wrong"),
+    [
+        (2, "activating", False),  # it may yet come
+        (3, "activating", True),
+        (9, "failed", True),
+        (3, "active", False),  # it came at last
+    ],
+)
+def test_an_agent_that_ends_whenever_it_is_started_is_not_waited_for(
+    restarts: int, state: str, is_wrong: bool
+) -> None:
+    clock = Clock()
+    said = f"NRestarts={restarts}\nActiveState={state}\n"
+
+    wrong = agent_stays(lambda *words: said)
+    verdict = gate(clock, wrong or ["the agent does not answer"]).verdict()
+
+    assert wrong == [f"{FAILED}coffer.service ends whenever it is started"] * is_wrong
+    assert (clock.now < health.SURE_SECONDS + 2 * health.PAUSE_SECONDS) == is_wrong
+    assert verdict
+
+
+def test_what_systemd_does_not_say_is_no_failure_of_the_agent() -> None:
+    assert agent_stays(lambda *words: None) == []
+    assert units_run(lambda *words: None) == ["systemd does not say which units have failed"]
+
+
+def test_units_that_failed_are_named() -> None:
+    said = "chrony.service loaded failed failed chrony, an NTP client/server\n"
+
+    assert units_run(lambda *words: said) == [f"{FAILED}chrony.service has failed"]
 
 
 @pytest.fixture

@@ -112,7 +112,9 @@ class Record(_Kept):
     def cancelled(self) -> "Record":
         """Return it with its update cancelled. Raises: NothingToCancel, UpdateOutOfOrder."""
         if self.update is None:
-            raise NothingToCancel("there is no update to cancel")
+            raise NothingToCancel(
+                "there is no update to cancel", remedy='see "coffer updates show"'
+            )
         return self.with_update(self.update.after(UpdateEvent.CANCEL_ASKED))
 
     def with_update(self, update: Update) -> "Record":

@@ -69,7 +69,7 @@ def channel_options(name: str) -> Options:
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_retries", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.min_reconnect_backoff_ms", 2_000),
+        ("grpc.min_reconnect_backoff_ms", 5_000),  # this long may a handshake take
         ("grpc.max_reconnect_backoff_ms", 5_000),
     ]
 

@@ -185,7 +185,6 @@ def dial(port: int, as_node: NodeId) -> grpc.aio.Channel:
             ("grpc.primary_user_agent", as_node.text),
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 200),
             ("grpc.max_receive_message_length", 4 << 20),
             ("grpc.max_send_message_length", 4 << 20),

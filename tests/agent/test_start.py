@@ -72,7 +72,7 @@ def test_neither_a_first_start_nor_a_later_one_loads_what_only_some_work_needs(
     [
         ("appliance.console.terminal", HEAVY | {"grpc", "sqlalchemy", "cryptography"}),
         ("appliance.machine.helper", HEAVY | {"grpc", "sqlalchemy"}),
-        ("appliance.machine.seal", HEAVY | {"grpc", "sqlalchemy", "pydantic"}),
+        ("appliance.machine.seal", HEAVY | {"grpc", "sqlalchemy", "pydantic", "cryptography"}),
         ("appliance.updates.health", HEAVY | {"sqlalchemy"}),
         ("appliance.updates.program", HEAVY | {"grpc", "sqlalchemy"}),
     ],

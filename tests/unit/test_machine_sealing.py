@@ -8,7 +8,7 @@ import pytest
 
 from appliance.identity.sealing import CREDENTIAL
 from appliance.machine import seal, tools
-from appliance.machine.doing import disk_keys, sealing
+from appliance.machine.doing import disk_keys, sealing, wrapping
 from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.orders import AddRecoveryKey, BindDisk
 from appliance.machine.tools import PROGRAM_SECONDS, Tools
@@ -134,8 +134,8 @@ def test_only_the_newest_recovery_key_recovers_it(machine: Machine) -> None:
     machine.tpm = "another"
 
     with pytest.raises(OrderRefused, match="another recovery key"):
-        sealing.recover(KEY, machine.tools)
-    sealing.recover(OTHER_KEY, machine.tools)
+        wrapping.recover(KEY, machine.tools)
+    wrapping.recover(OTHER_KEY, machine.tools)
     machine.starts()
 
 
@@ -148,7 +148,7 @@ def test_a_key_that_was_lost_is_not_replaced_by_another(machine: Machine) -> Non
     with pytest.raises(OrderRefused, match="is gone"):
         machine.starts()
     assert machine.offered is None
-    sealing.recover(recovery_key, machine.tools)
+    wrapping.recover(recovery_key, machine.tools)
     machine.starts()
     assert sealing.unseal(machine.tools) == before
 

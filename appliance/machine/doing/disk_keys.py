@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from appliance.machine.ask import Facts
-from appliance.machine.doing import sealing
+from appliance.machine.doing import sealing, wrapping
 from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.orders import AddRecoveryKey, BindDisk, ShowDiskKeys
 from appliance.machine.posture import read_posture
@@ -56,7 +56,7 @@ def add_recovery_key(order: AddRecoveryKey, tools: Tools) -> Facts:
             "no recovery key came out of systemd-cryptenroll", remedy="make one again"
         )
     if sealing_key is not None:
-        sealing.wrap(sealing_key, found.group(), tools)
+        wrapping.wrap(sealing_key, found.group(), tools)
     return {"recovery_key": found.group(), "kinds": _kinds(tools)}
 
 
@@ -75,7 +75,7 @@ def bind_disk(order: BindDisk, tools: Tools) -> Facts:
     else:
         with tools.lent(KEY_FILE, order.recovery_key) as path:
             _bind_by_key(f"--unlock-key-file={path}", tools)
-        sealing.recover(order.recovery_key, tools)
+        wrapping.recover(order.recovery_key, tools)
     return {"kinds": _kinds(tools)}
 
 

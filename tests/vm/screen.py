@@ -6,12 +6,14 @@ from typing import Final
 import pyte
 
 from image import status_page
+from image.vm import Machine
 
 _STEERING: Final = re.compile(r"\x1b\[[0-9;?:]*[A-Za-z]|\r")
 ROWS: Final = 24
 COLUMNS: Final = 80
 CLEAR: Final = "\x1b[0m\x1b[2J\x1b[H"  # what the console's program begins with
 STOPPED: Final = "error: the system cannot start"
+SCREEN_SECONDS: Final = 120.0
 
 
 def plain(console: str) -> str:
@@ -25,6 +27,14 @@ def lines(console: str) -> list[str]:
     terminal = pyte.Screen(COLUMNS, ROWS)
     pyte.Stream(terminal).feed(console[max(begun, 0) :])
     return [line.rstrip() for line in terminal.display]
+
+
+def seen(machine: Machine, text: str, seconds: float = SCREEN_SECONDS) -> list[str]:
+    """Return the screen once one of its lines holds a text."""
+    said = machine.wait_for(
+        lambda said: any(text in line for line in lines(said)), f'"{text}" on the screen', seconds
+    )
+    return lines(said)
 
 
 def shown(console: str, name: str) -> str:
@@ -41,5 +51,10 @@ def is_settled(console: str) -> bool:
 
 def is_settled_again(console: str, seen: int) -> bool:
     """Tell whether the agent runs in a start that began after so many characters."""
+    return is_settled(said_anew(console, seen))
+
+
+def said_anew(console: str, seen: int) -> str:
+    """Return what a start that began after so many characters has said; nothing if none began."""
     begun = console.find("BdsDxe", seen)
-    return begun >= 0 and is_settled(console[begun:])
+    return console[begun:] if begun >= 0 else ""

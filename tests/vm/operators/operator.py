@@ -18,7 +18,6 @@ from image.vm import Machine
 from tests.vm import screen
 from tests.vm.conftest import FirstStart, start_anew
 
-_MENU_SECONDS: Final = 120.0
 _ASKING_SECONDS: Final = 600.0
 _COFFER: Final = (sys.executable, "-m", "appliance.cli")
 _CODE: Final = re.compile(r"^ {4}([a-z]+(?:[ -][a-z]+){4})$")
@@ -27,21 +26,13 @@ _CODE: Final = re.compile(r"^ {4}([a-z]+(?:[ -][a-z]+){4})$")
 def read_code(machine: Machine) -> str:
     """Have the console show the set-up code, and read it off the screen."""
     machine.type("2")
-    _await(machine, 'type "show"')
+    screen.seen(machine, 'type "show"')
     machine.type("show\r")
-    _await(machine, "and type this code")
-    found = [match[1] for line in screen.lines(machine.console()) if (match := _CODE.match(line))]
+    told = screen.seen(machine, "and type this code")
     machine.type("\r")
-    assert len(found) == 1, screen.lines(machine.console())
+    found = [match[1] for line in told if (match := _CODE.match(line))]
+    assert len(found) == 1, told
     return found[0]
-
-
-def _await(machine: Machine, text: str) -> None:
-    machine.wait_for(
-        lambda said: any(text in line for line in screen.lines(said)),
-        f"{text!r} on the screen",
-        _MENU_SECONDS,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

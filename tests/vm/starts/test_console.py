@@ -5,9 +5,8 @@ import re
 import pytest
 
 from image.vm import Machine
-from tests.vm.screen import lines
+from tests.vm.screen import seen
 
-SCREEN_SECONDS = 60.0
 ORDER_SECONDS = 420.0
 RECOVERY_KEY = re.compile(r"[cbdefghijklnrtuv]{8}(-[cbdefghijklnrtuv]{8}){7}")
 
@@ -18,14 +17,6 @@ def console(ready: Machine) -> Machine:
     ready.type("\x0c")
     seen(ready, "secure boot")
     return ready
-
-
-def seen(machine: Machine, text: str, seconds: float = SCREEN_SECONDS) -> list[str]:
-    """Return the screen once one of its lines holds a text."""
-    said = machine.wait_for(
-        lambda said: any(text in line for line in lines(said)), f'"{text}" on the screen', seconds
-    )
-    return lines(said)
 
 
 def test_what_signals_a_shell_elsewhere_does_nothing(console: Machine) -> None:

@@ -1,0 +1,74 @@
+"""A disk whose machine was lost: in another one the recovery key opens it, by the console alone."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from image.hardware import Hardware
+from image.toolchain import Toolchain
+from image.vm import Machine
+from tests.vm.screen import is_settled, said_anew, seen, shown
+from tests.vm.starts.test_console import ORDER_SECONDS, RECOVERY_KEY
+
+START_SECONDS: Final = 900.0
+OFF_SECONDS: Final = 300.0
+SLOWED_SECONDS: Final = 6.0
+WRONG_KEY: Final = "-".join(["cbdefghi"] * 8)
+
+
+def test_the_recovery_key_binds_it_to_another_machine_and_then_its_identity(
+    ready: Machine, tools: Toolchain, image: Path, tmp_path: Path
+) -> None:
+    ready.type("\x0c")
+    seen(ready, "secure boot")
+    node_id = shown(ready.console(), "node id")
+    key = make_recovery_key(ready)
+    ready.press_power_button(OFF_SECONDS)
+    ready.storage.copy(tmp_path / "machine", with_tpm=False)
+
+    with Machine(tools, image, tmp_path / "machine", Hardware(networks=())) as another:
+        another.wait_for(lambda said: "NOT OPEN" in said, "locked /var", START_SECONDS)
+        bind(another, WRONG_KEY, "error: ")
+        time.sleep(SLOWED_SECONDS)
+        bind(another, key, "is bound to this machine's TPM")
+        restart(another, "sealing key", lambda said: "coffer-machine-seal.service failed" in said)
+        bind(another, key, "is bound to this machine's TPM")
+        restart(another, "running agent", is_settled)
+        another.type("\x0c")
+        seen(another, "secure boot")
+
+        assert shown(another.console(), "node id") == node_id
+        assert shown(another.console(), "problems") == "none"
+
+
+def make_recovery_key(machine: Machine) -> str:
+    """Have the console make one; return it as it is shown."""
+    machine.type("51")
+    seen(machine, 'type "make" to make it:')
+    machine.type("make\r")
+    told = seen(machine, "It is not shown again", ORDER_SECONDS)
+    machine.type("\r")
+    (key,) = (line for line in told if RECOVERY_KEY.fullmatch(line))
+    return key
+
+
+def bind(machine: Machine, key: str, outcome: str) -> None:
+    """Type a recovery key on the console, and see what comes of it."""
+    machine.type("52")
+    seen(machine, "recovery key:")
+    machine.type(f"{key}\r")
+    seen(machine, 'type "bind" to bind it:')
+    machine.type("bind\r")
+    seen(machine, outcome, ORDER_SECONDS)
+    machine.type("\r")
+    seen(machine, "secure boot")
+
+
+def restart(machine: Machine, what: str, is_there: Callable[[str], bool]) -> None:
+    """Restart it by the console, and wait for what the start after that shows."""
+    before = len(machine.console())
+    machine.type("3restart\r")
+    machine.wait_for(
+        lambda said: is_there(said_anew(said, before)), f"{what} after a restart", START_SECONDS
+    )

@@ -205,7 +205,7 @@ BIND_ANEW: Final = Form(
     title="bind the disk to this machine's TPM anew",
     lines=(
         "Needed after the firmware's keys have changed or the disk has moved to another machine.",
-        "Restart after it. Once /var is open it brings back the node's identity too.",
+        "It opens the disk and brings back the node's identity. Restart after it.",
     ),
     questions=(
         Question(name="recovery_key", prompt="recovery key", check=_recovery_key),

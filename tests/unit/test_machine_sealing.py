@@ -29,6 +29,7 @@ class Machine:
     recovery_key: str = KEY
     ran: list[tuple[str, ...]] = field(default_factory=list)
     lent: list[str] = field(default_factory=list)
+    var_opens: bool = True
 
     def __call__(self, *words: str, seconds: float = PROGRAM_SECONDS) -> str:
         self.ran.append(words)
@@ -40,7 +41,18 @@ class Machine:
             if tpm != self.tpm:
                 raise ProgramFailed("systemd-creds failed: TPM policy does not match")
             return sealed[::-1]
+        if words == ("systemctl", "start", "var.mount"):
+            if not self.var_opens:
+                raise ProgramFailed("systemctl failed: no such device")
+            (self.root / "closed").rename(self.root / "var")
+            return ""
         return f"{self.recovery_key}\n" if disk_keys.BY_TPM in words else SLOTS
+
+    def close_var(self) -> None:
+        """Have the machine be an appliance whose /var does not open when it starts."""
+        (self.root / "etc").mkdir()
+        (self.root / "etc/os-release").write_text("IMAGE_ID=coffer\n")
+        (self.root / "var").rename(self.root / "closed")
 
     @property
     def tools(self) -> Tools:
@@ -126,6 +138,30 @@ def test_after_the_tpm_is_lost_the_recovery_key_seals_the_same_key_anew(machine:
     assert machine.offered
 
 
+def test_it_brings_the_identity_back_also_where_var_was_closed(machine: Machine) -> None:
+    machine.starts()
+    key = sealing.unseal(machine.tools)
+    recovery_key = new_recovery_key(machine)
+    machine.tpm = "another"
+    machine.close_var()
+
+    disk_keys.bind_disk(BindDisk(recovery_key=recovery_key), machine.tools)
+    machine.starts()
+
+    assert sealing.unseal(machine.tools) == key
+
+
+def test_where_var_stays_closed_all_the_same_it_says_what_is_left_to_do(machine: Machine) -> None:
+    machine.starts()
+    recovery_key = new_recovery_key(machine)
+    machine.var_opens = False
+    machine.close_var()
+
+    with pytest.raises(OrderRefused, match="is bound, but /var does not open") as raised:
+        disk_keys.bind_disk(BindDisk(recovery_key=recovery_key), machine.tools)
+    assert "restart" in raised.value.remedy
+
+
 def test_only_the_newest_recovery_key_recovers_it(machine: Machine) -> None:
     machine.starts()
     new_recovery_key(machine)
@@ -165,8 +201,7 @@ def test_no_recovery_key_ends_while_the_sealing_key_is_out_of_reach(machine: Mac
 
 
 def test_no_recovery_key_is_made_on_an_appliance_whose_var_is_not_open(machine: Machine) -> None:
-    (machine.root / "etc").mkdir()
-    (machine.root / "etc/os-release").write_text("IMAGE_ID=coffer\n")
+    machine.close_var()
 
     with pytest.raises(OrderRefused, match="cannot be reached"):
         new_recovery_key(machine)

@@ -51,10 +51,5 @@ def is_settled(console: str) -> bool:
 
 def is_settled_again(console: str, seen: int) -> bool:
     """Tell whether the agent runs in a start that began after so many characters."""
-    return is_settled(said_anew(console, seen))
-
-
-def said_anew(console: str, seen: int) -> str:
-    """Return what a start that began after so many characters has said; nothing if none began."""
     begun = console.find("BdsDxe", seen)
-    return console[begun:] if begun >= 0 else ""
+    return begun >= 0 and is_settled(console[begun:])

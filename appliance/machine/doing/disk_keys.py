@@ -29,6 +29,8 @@ ENROLL: Final = "systemd-cryptenroll"
 ENROLL_SECONDS: Final = 120.0
 BY_TPM: Final = "--unlock-tpm2-device=auto"
 _TO_TPM: Final = ("--tpm2-device=auto", f"--tpm2-pcrs={PCRS}")
+_VAR: Final = "var.mount"
+_OPEN_SECONDS: Final = 300.0
 _SLOT: Final = re.compile(r"^\s*(\d+)\s+(password|recovery|pkcs11|fido2|tpm2|other)\s*$", re.M)
 _RECOVERY_KEY: Final = re.compile(r"\b[cbdefghijklnrtuv]{8}(?:-[cbdefghijklnrtuv]{8}){7}\b")
 
@@ -43,7 +45,7 @@ def add_recovery_key(order: AddRecoveryKey, tools: Tools) -> Facts:
 
     It recovers the sealing key of the identity too, which must be at hand before anything ends.
     """
-    if read_posture(tools.root).is_appliance and not (tools.root / "var").is_mount():
+    if _is_var_closed(tools):
         raise OrderRefused(
             "a recovery key is made for the identity key too, which cannot be reached",
             remedy="open /var first: bind the disk by the recovery key that there is, and restart",
@@ -75,6 +77,7 @@ def bind_disk(order: BindDisk, tools: Tools) -> Facts:
     else:
         with tools.lent(KEY_FILE, order.recovery_key) as path:
             _bind_by_key(f"--unlock-key-file={path}", tools)
+        _open_var(tools)
         wrapping.recover(order.recovery_key, tools)
     return {"kinds": _kinds(tools)}
 
@@ -94,6 +97,23 @@ def _bind_by_key(by_key: str, tools: Tools) -> None:
     finally:
         for slot in sorted(made):
             _enroll(tools, f"--wipe-slot={slot}")
+
+
+def _is_var_closed(tools: Tools) -> bool:
+    return read_posture(tools.root).is_appliance and not (tools.root / "var").is_mount()
+
+
+def _open_var(tools: Tools) -> None:
+    """Have systemd open /var where the start could not: what else the key recovers lies there."""
+    if not _is_var_closed(tools):
+        return
+    try:
+        tools.run("systemctl", "start", _VAR, seconds=_OPEN_SECONDS)
+    except ProgramFailed as error:
+        raise OrderRefused(
+            f"the disk is bound, but /var does not open: {error.what}",
+            remedy="restart, and bind it once more",
+        ) from error
 
 
 def _kinds(tools: Tools) -> list[JsonValue]:

@@ -1,14 +1,21 @@
 """A disk image as an attacker edits it: partitions of its table, bytes flipped, files exchanged."""
 
+import json
+import mmap
+import re
 import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from image.toolchain import Place, Toolchain
 
 SECTOR_BYTES: Final = 512
+LUKS2: Final = re.compile(rb"LUKS\xba\xbe\x00\x02(\x00{5}[\x00-\x0f][\x00-\xff]{2})")
+"""The first bytes of a volume's header, and how long it is with its area of JSON."""
+AREA_BYTES: Final = 4096
+"""Where that begins."""
 _WORK: Final = Path("/coffer/disk")
 
 
@@ -42,6 +49,22 @@ def read_partitions(disk: Path) -> list[Partition]:
                     length=(last + 1 - start) * SECTOR_BYTES,
                 )
             )
+    return found
+
+
+def read_bindings(disk: Path) -> list[dict[str, Any]]:
+    """Return what binds encrypted volumes to a TPM, of each header found in a disk, also a QCOW2.
+
+    A header is whole in a cluster of such a disk, as both begin at multiples of more than it has.
+    """
+    found = []
+    with disk.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for match in re.finditer(LUKS2, content):
+            length = int.from_bytes(match[1], "big")
+            area = content[match.start() + AREA_BYTES : match.start() + length].split(b"\0")[0]
+            if area.startswith(b"{"):  # else it is a program that knows such headers
+                tokens: dict[str, dict[str, Any]] = json.loads(area)["tokens"]
+                found += [token for token in tokens.values() if token["type"] == "systemd-tpm2"]
     return found
 
 

@@ -1,6 +1,7 @@
 """What the first start of a new machine shows, and the starts that follow."""
 
 import socket
+from base64 import b64decode
 
 import pytest
 
@@ -8,6 +9,7 @@ from firmware.boot.accepted import parse_accepted
 from image import vm
 from image.vm import Machine
 from tests.vm.conftest import FirstStart
+from tests.vm.disks import read_bindings
 from tests.vm.screen import is_settled, shown
 
 START_SECONDS = 900.0
@@ -38,6 +40,16 @@ def test_the_tpm_holds_what_the_build_predicted(first_start: FirstStart) -> None
     seen = {pcr: shown(first_start.console, f"PCR {pcr}") for pcr in accepted.pcrs}
 
     assert seen == accepted.pcrs
+
+
+def test_var_opens_with_signed_values_of_pcr_11_alone(first_start: FirstStart) -> None:
+    bindings = read_bindings(first_start.machine.folder / "disk.qcow2")
+
+    assert bindings
+    for binding in bindings:
+        assert binding["tpm2-pcrs"] == [7, 12]
+        assert binding["tpm2_pubkey_pcrs"] == [11]
+        assert b64decode(binding["tpm2_pubkey"]).startswith(b"-----BEGIN PUBLIC KEY-----")
 
 
 def test_nobody_is_asked_to_log_in(first_start: FirstStart) -> None:

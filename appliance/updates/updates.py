@@ -132,11 +132,9 @@ class Updates:
             if fetch:
                 async for progress in self._fetch():
                     yield progress
-            announced, count = self.incoming.have()
-            if announced is None or count != announced.size_bytes:
-                raise InstallFailed(
-                    "no whole bundle is here", remedy="send it, or go on sending it"
-                )
+            if not from_stick:
+                self._require_whole()
+            self.incoming.folder.mkdir(mode=0o700, exist_ok=True)
             write_json(self.incoming.folder / LINKED, [dict(one) for one in self.linked()])
             before = Record.read(self.root).update
             await asyncio.to_thread(self.helper.install, from_stick=from_stick)
@@ -209,6 +207,11 @@ class Updates:
         if update is not None and update.reason:
             raise InstallFailed(update.reason, remedy=update.remedy)
         self.incoming.remove()
+
+    def _require_whole(self) -> None:
+        announced, count = self.incoming.have()
+        if announced is None or count != announced.size_bytes:
+            raise InstallFailed("no whole bundle is here", remedy="send it, or go on sending it")
 
     def _read_index(self) -> Index:
         here, source = self.here(), self._source()

@@ -54,13 +54,15 @@ class Root:
     def __init__(self, disk: Disk, state: Path) -> None:
         self.disk, self.state = disk, state
         self.asked: list[str] = []
+        self.stick: Path | None = None
 
     def install(self, *, from_stick: bool) -> None:
         self.asked.append("stick" if from_stick else "install")
-        threading.Thread(target=self._install).start()
+        bundle = self.stick if from_stick else self.state / "updates/incoming.bundle"
+        assert bundle is not None
+        threading.Thread(target=self._install, args=[bundle.read_bytes()]).start()
 
-    def _install(self) -> None:
-        data = (self.state / "updates/incoming.bundle").read_bytes()
+    def _install(self, data: bytes) -> None:
         try:
             self.disk.installation().install(io.BytesIO(data))
         except ServiceError:
@@ -114,8 +116,9 @@ def send(updates: Updates, data: bytes) -> int:
     return asyncio.run(updates.receive(announced(data), 0, chunks(data)))
 
 
-async def install(updates: Updates, *, fetch: bool = False) -> list[str]:
-    return [progress.stage async for progress in updates.install(fetch=fetch)]
+async def install(updates: Updates, *, fetch: bool = False, from_stick: bool = False) -> list[str]:
+    asked = updates.install(fetch=fetch, from_stick=from_stick)
+    return [progress.stage async for progress in asked]
 
 
 def test_a_bundle_that_was_sent_is_installed(
@@ -152,6 +155,21 @@ def test_an_upload_goes_on_where_it_ended(updates: Updates, tmp_path: Path) -> N
     assert asyncio.run(install(updates))[-1] == "ready"
 
 
+@pytest.mark.parametrize("sent_bytes", [0, 1000])
+def test_a_bundle_on_a_stick_needs_none_that_was_sent(
+    updates: Updates, tmp_path: Path, sent_bytes: int
+) -> None:
+    bundle = write_bundle(tmp_path)
+    data = bundle.read_bytes()
+    assert isinstance(updates.helper, Root)
+    updates.helper.stick = bundle
+    if sent_bytes:
+        asyncio.run(updates.receive(announced(data), 0, chunks(data[:sent_bytes])))
+
+    assert asyncio.run(install(updates, from_stick=True))[-1] == "ready"
+    assert updates.helper.asked == ["stick"]
+
+
 def test_half_a_bundle_is_not_installed(updates: Updates, tmp_path: Path) -> None:
     data = write_bundle(tmp_path).read_bytes()
     asyncio.run(updates.receive(announced(data), 0, chunks(data[:-1])))
@@ -183,7 +201,7 @@ def test_a_size_that_no_bundle_has_is_refused(updates: Updates, size: int) -> No
 
 def test_an_installation_that_never_begins_is_told(updates: Updates, tmp_path: Path) -> None:
     class Idle(Root):
-        def _install(self) -> None:
+        def install(self, *, from_stick: bool) -> None:
             return
 
     send(updates, write_bundle(tmp_path).read_bytes())

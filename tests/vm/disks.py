@@ -16,7 +16,9 @@ LUKS2: Final = re.compile(rb"LUKS\xba\xbe\x00\x02(\x00{5}[\x00-\x0f][\x00-\xff]{
 """The first bytes of a volume's header, and how long it is with its area of JSON."""
 AREA_BYTES: Final = 4096
 """Where that begins."""
+STICK_ROOM_BYTES: Final = 64 << 20
 _WORK: Final = Path("/coffer/disk")
+_STICKS_FILE: Final = Path("/coffer/stick/file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,19 @@ def read_bindings(disk: Path) -> list[dict[str, Any]]:
                 tokens: dict[str, dict[str, Any]] = json.loads(area)["tokens"]
                 found += [token for token in tokens.values() if token["type"] == "systemd-tpm2"]
     return found
+
+
+def make_stick(stick: Path, file: Path, tools: Toolchain) -> None:
+    """Write a USB stick without partitions: a FAT file system with one file."""
+    with stick.open("wb") as made:
+        made.truncate(file.stat().st_size + STICK_ROOM_BYTES)
+    within = ["bash", "-c", 'cd "$0" && mformat -i "$1" -F :: && mcopy -n -i "$1" "$2" ::']
+    seen = [
+        Place(outside=stick.parent, inside=_WORK),
+        Place(outside=file.resolve(), inside=_STICKS_FILE.with_name(file.name)),
+    ]
+    words = (str(_WORK), stick.name, str(_STICKS_FILE.with_name(file.name)))
+    tools.run([*within, *words], seen=seen, remedy="read what it says")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

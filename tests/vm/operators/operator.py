@@ -19,6 +19,7 @@ from tests.vm import screen
 from tests.vm.conftest import FirstStart, start_anew
 
 _ASKING_SECONDS: Final = 600.0
+_CODE_SECONDS: Final = 600.0  # while the start goes on, and another machine's, the console is last
 _COFFER: Final = (sys.executable, "-m", "appliance.cli")
 _CODE: Final = re.compile(r"^ {4}([a-z]+(?:[ -][a-z]+){4})$")
 
@@ -28,7 +29,7 @@ def read_code(machine: Machine) -> str:
     machine.type("2")
     screen.seen(machine, 'type "show"')
     machine.type("show\r")
-    told = screen.seen(machine, "and type this code")
+    told = screen.seen(machine, "and type this code", _CODE_SECONDS)
     machine.type("\r")
     found = [match[1] for line in told if (match := _CODE.match(line))]
     assert len(found) == 1, told

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from image.toolchain import Toolchain
+from tests.vm.disks import make_stick
 from tests.vm.operators.operator import Box, Operator
 from tests.vm.updates.breaking import Parts, broken
 from tests.vm.updates.younger import manifest_of
@@ -49,13 +50,16 @@ def have_the_agent_refuse_to_run(parts: Parts) -> None:
     parts.say_to_kernel("systemd.setenv=COFFER_CONFIG=/nowhere.toml")
 
 
-def test_a_version_that_the_other_slot_names_is_written_anew(
+def test_a_version_that_the_other_slot_names_is_written_anew_from_a_usb_stick(
     box: Box, newer: Path, tools: Toolchain, tmp_path: Path
 ) -> None:
-    operator = box.operator
+    machine, operator = box.machine, box.operator
     spoilt = broken(newer, spoil_its_hashes, tmp_path / "broken", tools)
-    for sent in (spoilt, newer):
-        operator.run("--at", "box", "updates", "install", str(sent))
+    make_stick(machine.folder / "stick.raw", newer, tools)
+
+    operator.run("--at", "box", "updates", "install", str(spoilt))
+    machine.plug_in("stick.raw")
+    operator.run("--at", "box", "updates", "install", "--stick")
 
     found: Any = operator.ask("box", "updates", "show")
 

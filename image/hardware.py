@@ -13,7 +13,7 @@ from uuid import UUID
 FOLDER: Final = Path("/coffer/machine")
 DISK_GIB: Final = 16
 MEMORY_MIB: Final = 2048
-SERVED_PORTS: Final = (7443, 7444, 7445, 7446)  # peers, files, operators, pages
+SERVED_PORTS: Final = (7443, 7444, 7445, 7446)  # peers, pairing, operators, enrolment
 _OVMF: Final = Path("/usr/share/OVMF")
 
 

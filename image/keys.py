@@ -34,6 +34,7 @@ NAMES: Final = ("platform", "exchange", "boot", "verity", "pcr", "modules", "upd
 KEY_BITS: Final = 2048
 LIFE: Final = datetime.timedelta(days=3650)
 _SECRET_MODE: Final = 0o600
+_MAKE: Final = "make them: make image-keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +71,22 @@ def make(folder: Path, now: datetime.datetime) -> list[str]:
     return missing
 
 
-def read(folder: Path, *, in_token: Collection[str] = ()) -> Keys:
-    """Return the keys of a folder, all there and readable by their owner alone.
+def read(folder: Path, *, sign: Collection[str] = NAMES) -> Keys:
+    """Return the keys of a folder: all certificates, and the private keys that are to sign.
 
-    in_token: names of those that lie in a token; of these the folder has certificates alone
+    sign: names of keys whose private keys lie there too, readable by their owner alone
     Raises: KeyRefused otherwise, or if they lie in the tree.
     """
     _require_outside(folder, (places.TREE,))
     keys = Keys(folder=folder)
     for name in NAMES:
         key = keys.named(name)
-        if not (key.certificate.is_file() and (name in in_token or key.secret.is_file())):
-            raise KeyRefused(f"there is no key {name} in {folder}", "make them: make image-keys")
-        if name in in_token:
+        if not key.certificate.is_file():
+            raise KeyRefused(f"there is no certificate {name} in {folder}", _MAKE)
+        if name not in sign:
             continue
+        if not key.secret.is_file():
+            raise KeyRefused(f"there is no key {name} in {folder}", _MAKE)
         if stat.S_IMODE(key.secret.stat().st_mode) & 0o077:
             raise KeyRefused(
                 f"{key.secret} can be read by others",

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -59,7 +59,8 @@ def build_image(
     """
     began = time.monotonic()
     kind = "warm" if toolchain.is_made() else "cold"
-    build = prepare(say, is_quick=is_quick, snapshots=snapshots, profiles=profiles)
+    signs = keys.NAMES if is_signed else ()
+    build = prepare(say, is_quick=is_quick, snapshots=snapshots, profiles=profiles, signs=signs)
     for gap in support.gaps(build.profiles):
         say(gap)
     say("laying out Coffer")
@@ -82,16 +83,18 @@ def sign_image(say: Callable[[str], None], token: Token | None) -> Path:
     token: where keys lie that are no files
     Raises: ImageError if there is none, or a key fails.
     """
-    return _finish(say, prepare_again(say, sign.find(places.UNSIGNED), token), token)
+    signs = frozenset(keys.NAMES) - (token.holds if token else frozenset())
+    return _finish(say, prepare_again(say, sign.find(places.UNSIGNED), signs), token)
 
 
-def prepare_again(say: Callable[[str], None], made: Output, token: Token | None = None) -> Build:
+def prepare_again(say: Callable[[str], None], made: Output, signs: Collection[str] = ()) -> Build:
     """Gather the inputs of a build that is made, to go on with it.
 
+    signs: names of the keys that are to sign and are files
     Raises: ImageError if one is missing.
     """
     profiles = manifest.read_profiles(made.file("manifest.json"))
-    given = prepare(say, is_quick=True, snapshots=(), profiles=profiles, token=token)
+    given = prepare(say, is_quick=True, snapshots=(), profiles=profiles, signs=signs)
     return replace(given, version=made.version, epoch_seconds=epoch_of(made.version))
 
 
@@ -116,11 +119,11 @@ def prepare(
     is_quick: bool,
     snapshots: Sequence[str],
     profiles: Sequence[str] = (),
-    token: Token | None = None,
+    signs: Collection[str] = (),
 ) -> Build:
     """Gather all inputs of a build.
 
-    token: where keys lie that are no files
+    signs: names of the keys that are to sign and are files, besides that of the drivers' modules
     Raises: ImageError if a key, the mirror or a tool is missing.
     """
     require_root()
@@ -128,12 +131,12 @@ def prepare(
     places.OUT.mkdir(exist_ok=True)
     log = places.OUT / "build.log"
     log.unlink(missing_ok=True)
-    signing = keys.read(places.keys(), in_token=token.holds if token else ())
     locked = lock.read()
     chosen = require_profiles(profiles)
     added = resolve.wanted_of_profiles()
     lock.require_complete(locked, resolve.wanted() | {name: added[name] for name in chosen})
     built = ("drivers",) if recipes.of_profiles(recipes.read(), chosen) else ()
+    signing = keys.read(places.keys(), sign={*signs, *(["modules"] if built else [])})
     needed = locked.only((*lock.SETS, *chosen, *built))
     say("preparing the packages and the tools")
     archive = repository.prepare(needed, [*mirror.read_mirror().uris, *snapshots])

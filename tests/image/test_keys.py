@@ -52,7 +52,7 @@ def test_keys_behind_a_link_into_the_tree_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
-    with pytest.raises(KeyRefused, match="no key platform"):
+    with pytest.raises(KeyRefused, match="no certificate platform"):
         keys.read(tmp_path)
 
 

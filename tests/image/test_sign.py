@@ -150,9 +150,19 @@ def test_keys_in_a_token_need_no_file(vendor_folder: Path, tmp_path: Path) -> No
             (folder / file.name).write_bytes(file.read_bytes())
             (folder / file.name).chmod(0o600)
 
-    assert keys.read(folder, in_token=["boot"]).folder == folder
+    assert keys.read(folder, sign=set(keys.NAMES) - {"boot"}).folder == folder
     with pytest.raises(KeyRefused, match="no key boot"):
         keys.read(folder)
+
+
+def test_what_signs_nothing_needs_certificates_alone(vendor_folder: Path, tmp_path: Path) -> None:
+    for file in vendor_folder.glob("*.crt"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+
+    assert keys.read(tmp_path, sign=()).folder == tmp_path
+    (tmp_path / "verity.crt").unlink()
+    with pytest.raises(KeyRefused, match="no certificate verity"):
+        keys.read(tmp_path, sign=())
 
 
 def test_a_version_tells_its_time() -> None:

@@ -69,7 +69,7 @@ def by_token(vendor: Keys, tmp_path_factory: pytest.TempPathFactory) -> Signer:
         seen=(folder,),
         environment=tuple(environment.items()),
     )
-    return Signer(keys=keys.read(left, in_token=HOLDS), tools=tools, token=token)
+    return Signer(keys=keys.read(left, sign=set(keys.NAMES) - set(HOLDS)), tools=tools, token=token)
 
 
 def test_a_token_signs_content_as_a_file_does(vendor: Keys, by_token: Signer) -> None:

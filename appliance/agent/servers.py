@@ -20,6 +20,7 @@ from appliance.jobs.rpc import JobsRpc
 from appliance.machine.rpc import MachineRpc
 from appliance.mailbox.letters import MOST_BODY_BYTES
 from appliance.mailbox.rpc import MailboxRpc
+from appliance.operators.errors import NotOnConsole
 from appliance.operators.rpc import OperatorsRpc
 from appliance.peering import tls
 from appliance.peering.errors import PeerUnknown
@@ -173,7 +174,14 @@ def _serve_people(
     peers = PeersRpc(node.peers, node.invitations, node.acceptance, node.outbox.pending_count)
     local.add_PeersServicer_to_server(peers, server)
     local.add_DatasetsServicer_to_server(DatasetsRpc(node.datasets), server)
-    machine = MachineRpc(config.state, config, is_key_sealed=node.key.is_sealed)
+
+    def require_owner(context: Context) -> None:
+        if is_console(context) and node.operators.count:
+            raise NotOnConsole("recovery key", "coffer machine add-recovery-key")
+
+    machine = MachineRpc(
+        config.state, config, is_key_sealed=node.key.is_sealed, require_owner=require_owner
+    )
     local.add_MachineServicer_to_server(machine, server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)
     local.add_UpdatesServicer_to_server(UpdatesRpc(node.updates), server)

@@ -56,6 +56,8 @@ def answer(
             return _identity(state)
         case "set-up-code":
             return _set_up_code(state)
+        case "add-recovery-key":
+            return _recovery_key(state)
         case "set-address":
             return _set_address(body, order)
         case "start-other-slot":
@@ -99,6 +101,11 @@ def _set_up_code(state: Path) -> Facts:
     with Client(state) as client:
         code = client.show_set_up_code()
     return {"words": code.words, "address": code.address, "wrong_codes": code.wrong_codes}
+
+
+def _recovery_key(state: Path) -> Facts:
+    with Client(state) as client:
+        return {"recovery_key": client.add_recovery_key().recovery_key}
 
 
 def _set_address(interface: Facts, order: Callable[[Facts], Facts]) -> Facts:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -32,15 +32,23 @@ class MachineRpc(MachineServicer):
     settings: of the agent; in a support bundle go their numbers and switches.
     helper:   gives an order to the machine's helper and returns its facts.
     is_key_sealed: whether the node's identity key is.
+    require_owner: raises for a caller who may not learn what opens the disk.
     """
 
     def __init__(
-        self, state: Path, settings: BaseModel, helper: Helper = ask, *, is_key_sealed: bool
+        self,
+        state: Path,
+        settings: BaseModel,
+        helper: Helper = ask,
+        *,
+        is_key_sealed: bool,
+        require_owner: Callable[[Context], None],
     ) -> None:
         self._state = state
         self._settings = settings
         self._is_key_sealed = is_key_sealed
         self._helper = helper
+        self._require_owner = require_owner
 
     async def ShowMachine(self, request: pb.ShowMachineRequest, context: Context) -> pb.MachineView:
         """Show how this machine was started, and how much of it is in use."""
@@ -114,6 +122,7 @@ class MachineRpc(MachineServicer):
         self, request: pb.AddRecoveryKeyRequest, context: Context
     ) -> pb.RecoveryKey:
         """Make a recovery key and tell it this once."""
+        self._require_owner(context)
         told: Any = await self._ask(orders.AddRecoveryKey())
         return pb.RecoveryKey(recovery_key=told["recovery_key"])
 

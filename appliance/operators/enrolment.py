@@ -113,7 +113,7 @@ class Enrolment:
         if not self._listen:
             raise NotFromAfar
         if on_console and self._operators.count:
-            raise NotOnConsole
+            raise NotOnConsole("set-up code", "coffer operators code")
         await self._life.open()
         await self._expire()
         code = self._code

@@ -26,13 +26,12 @@ class NotFromAfar(ConfigError):
 
 
 class NotOnConsole(ConfigError):
-    """The node has an operator, so its console makes no further ones."""
+    """The node has an operator, so its console gives out no more that opens it, or its disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str, order: str) -> None:
         super().__init__(
-            "this node has an operator already, so the console shows no set-up code",
-            remedy='an operator makes one: "coffer operators code"; if none is left, reset the'
-            " machine",
+            f"this node has an operator already, so the console shows no {what}",
+            remedy=f'an operator makes one: "{order}"; if none is left, reset the machine',
         )
 
 

@@ -188,6 +188,19 @@ def test_the_set_up_code_comes_from_the_agent_or_its_refusal_does(agent: FakeAge
         asking.answer("set-up-code", {}, ignore, state=agent.state)
 
 
+def test_a_recovery_key_comes_from_the_agent_which_knows_whether_there_are_operators(
+    agent: FakeAgent,
+) -> None:
+    agent.lay("Machine/AddRecoveryKey", pb.RecoveryKey(recovery_key="cbdefghi"))
+
+    made = asking.answer("add-recovery-key", {}, ignore, state=agent.state)
+
+    assert made == {"recovery_key": "cbdefghi"}
+    agent.lay("Machine/AddRecoveryKey", Refusal(what="it has an operator", remedy="ask it"))
+    with pytest.raises(Refused, match="it has an operator"):
+        asking.answer("add-recovery-key", {}, ignore, state=agent.state)
+
+
 def test_without_an_agent_that_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
         asking.answer("set-up-code", {}, ignore, state=tmp_path)
@@ -219,7 +232,6 @@ def test_one_cards_address_is_set_and_the_others_stay(
     [
         ("restart", {}),
         ("factory-reset", {"serial_number": "SN-1"}),
-        ("add-recovery-key", {}),
         ("bind-disk", {"recovery_key": "-".join(["cbdefghi"] * 8)}),
     ],
 )

@@ -24,7 +24,7 @@ class Settings(BaseModel):
 
 
 def test_a_plain_machine_tells_of_its_use_and_promises_nothing(tmp_path: Path) -> None:
-    machine = MachineRpc(tmp_path, Settings(), is_key_sealed=False)
+    machine = MachineRpc(tmp_path, Settings(), is_key_sealed=False, require_owner=lambda _: None)
     seen = asyncio.run(machine.ShowMachine(pb.ShowMachineRequest(), HERE))
 
     assert not seen.is_appliance
@@ -40,7 +40,12 @@ def test_an_appliance_whose_identity_key_is_a_plain_file_says_so(tmp_path: Path)
     load = read_load(tmp_path)
     sealed = machine_view(FINE, load, (), is_key_sealed=True)
     plain = machine_view(FINE, load, (), is_key_sealed=False)
-    elsewhere = machine_view(replace(FINE, is_appliance=False), load, (), is_key_sealed=False)
+    elsewhere = machine_view(
+        replace(FINE, is_appliance=False),
+        load,
+        (),
+        is_key_sealed=False,
+    )
 
     assert (list(sealed.problems), list(elsewhere.problems)) == ([], [])
     [problem] = plain.problems
@@ -51,7 +56,7 @@ def test_an_appliance_whose_identity_key_is_a_plain_file_says_so(tmp_path: Path)
 def test_the_report_puts_what_failed_first_and_says_why_things_are_waived(
     tmp_path: Path, agent: FakeAgent, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    machine = MachineRpc(tmp_path, Settings(), is_key_sealed=False)
+    machine = MachineRpc(tmp_path, Settings(), is_key_sealed=False, require_owner=lambda _: None)
     told = asyncio.run(machine.ShowHardening(pb.ShowHardeningRequest(), HERE))
 
     verdicts = [one.verdict for one in told.findings]

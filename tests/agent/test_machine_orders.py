@@ -15,6 +15,7 @@ from appliance.machine import orders
 from appliance.machine.ask import Facts
 from appliance.machine.errors import OrderRefused, OutsideAppliance
 from appliance.machine.rpc import MachineRpc
+from appliance.operators.errors import NotOnConsole
 from tests.agent.cli_sides import coffer
 from tests.doubles import FakeAgent
 
@@ -44,7 +45,9 @@ class FakeHelper:
 
 def rpc(*answers: Facts) -> tuple[MachineRpc, FakeHelper]:
     helper = FakeHelper(*answers)
-    return MachineRpc(Path("/"), Settings(), helper, is_key_sealed=False), helper
+    return MachineRpc(
+        Path("/"), Settings(), helper, is_key_sealed=False, require_owner=lambda _: None
+    ), helper
 
 
 def test_a_network_plan_becomes_an_order_and_the_view_shows_the_trial() -> None:
@@ -99,7 +102,7 @@ def test_a_faulty_value_is_refused_before_the_helper_is_asked(
 
 
 def test_outside_the_appliance_nothing_changes_the_machine() -> None:
-    machine = MachineRpc(Path("/"), Settings(), is_key_sealed=False)
+    machine = MachineRpc(Path("/"), Settings(), is_key_sealed=False, require_owner=lambda _: None)
     with pytest.raises(OutsideAppliance, match="not available outside the appliance"):
         asyncio.run(machine.Restart(pb.RestartRequest(), HERE))
 
@@ -120,6 +123,19 @@ def test_keys_and_resets_are_told_as_the_helper_tells_them() -> None:
         orders.BindDisk(recovery_key=KEY),
         orders.FactoryReset(serial_number="1"),
     ]
+
+
+def test_who_may_not_learn_what_opens_the_disk_has_no_key_made() -> None:
+    def refuse(context: object) -> None:
+        raise NotOnConsole("recovery key", "coffer machine add-recovery-key")
+
+    helper = FakeHelper()
+    machine = MachineRpc(Path("/"), Settings(), helper, is_key_sealed=False, require_owner=refuse)
+
+    with pytest.raises(NotOnConsole, match="an operator already") as caught:
+        asyncio.run(machine.AddRecoveryKey(pb.AddRecoveryKeyRequest(), HERE))
+    assert helper.asked == []
+    assert "coffer machine add-recovery-key" in caught.value.remedy
 
 
 def test_disks_and_the_clock_are_told() -> None:

@@ -1,6 +1,8 @@
 """A machine for tests of its helper: a folder as its root, programs that only note their words."""
 
 import json
+import os
+import pwd
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -54,8 +56,12 @@ def tools(root: Path, programs: Programs, tell: Callable[[Any], None] = lambda _
 
 
 @contextmanager
-def helper(root: Path, programs: Programs) -> Iterator[Path]:
-    """Serve orders at a socket as systemd and the helper do, each connection alone."""
+def helper(root: Path, programs: Programs, *, is_trusted: bool = True) -> Iterator[Path]:
+    """Serve orders at a socket as systemd and the helper do, each connection alone.
+
+    is_trusted: whether whoever runs the tests is as the agent; else as the console
+    """
+    trusted = frozenset({pwd.getpwuid(os.getuid()).pw_name} if is_trusted else ())
     path = root / "machine.socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(path))
@@ -68,7 +74,7 @@ def helper(root: Path, programs: Programs) -> Iterator[Path]:
                 except OSError:
                     return
                 with connection:
-                    serve(connection, root=root, run=programs)
+                    serve(connection, root=root, run=programs, trusted=trusted)
 
         served = threading.Thread(target=accept)
         served.start()

@@ -45,6 +45,27 @@ def test_every_order_has_a_way_to_be_done_and_nothing_else_has() -> None:
     assert set(DOING) == set(get_args(union))
 
 
+def test_the_console_has_done_what_its_menu_has_and_no_more(
+    tmp_path: Path, programs: Programs
+) -> None:
+    by_console = {order for order, way in DOING.items() if way.by_console}
+    with helper(root_below(tmp_path), programs, is_trusted=False) as path:
+        for order in (orders.AddRecoveryKey(), orders.PowerOff(), orders.ShowDiskKeys()):
+            with pytest.raises(OrderRefused, match="only the agent"):
+                ask(order, path=path)
+        assert programs.ran == []
+        ask(orders.Restart(), path=path)
+
+    assert by_console == {
+        orders.Restart,
+        orders.ShowNetwork,
+        orders.SetNetwork,
+        orders.FactoryReset,
+        orders.BindDisk,
+        orders.ChangeSlots,
+    }
+
+
 def test_a_restart_is_begun_by_systemd(path: Path, programs: Programs) -> None:
     assert ask(orders.Restart(), path=path) == {}
     assert ask(orders.PowerOff(), path=path) == {}

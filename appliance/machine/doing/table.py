@@ -26,27 +26,29 @@ class Way:
 
     do:    returns the facts of its ``done``; what it refuses it raises as ServiceError.
     alone: orders and tasks of one such name are never done at once; None if it changes nothing.
+    by_console: whether who stands before the machine may have it done, and not the agent alone.
     """
 
     do: Callable[[Any, Tools], Facts]
     alone: str | None = None
+    by_console: bool = False
 
 
 # To add an order, add a line; nothing is discovered.
 DOING: Final[Mapping[type, Way]] = {
-    orders.ChangeSlots: Way(slots.change_slots, alone="slots"),
-    orders.Restart: Way(power.restart),
+    orders.ChangeSlots: Way(slots.change_slots, alone="slots", by_console=True),
+    orders.Restart: Way(power.restart, by_console=True),
     orders.PowerOff: Way(power.power_off),
-    orders.SetNetwork: Way(network.set_network, alone="network"),
+    orders.SetNetwork: Way(network.set_network, alone="network", by_console=True),
     orders.ConfirmNetwork: Way(network.confirm_network, alone="network"),
-    orders.ShowNetwork: Way(network.show_network),
+    orders.ShowNetwork: Way(network.show_network, by_console=True),
     orders.SetTimeServers: Way(clock.set_time_servers, alone="clock"),
     orders.ShowTimeServers: Way(clock.show_time_servers),
     orders.ShowHardware: Way(hardware.show_hardware),
     orders.ReadLog: Way(journal.read_log),
     orders.ShowDiskKeys: Way(disk_keys.show_disk_keys),
     orders.AddRecoveryKey: Way(disk_keys.add_recovery_key, alone="disk"),
-    orders.BindDisk: Way(disk_keys.bind_disk, alone="disk"),
+    orders.BindDisk: Way(disk_keys.bind_disk, alone="disk", by_console=True),
     orders.CollectSupport: Way(support.collect_support),
-    orders.FactoryReset: Way(factory_reset.factory_reset, alone="disk"),
+    orders.FactoryReset: Way(factory_reset.factory_reset, alone="disk", by_console=True),
 }

@@ -7,6 +7,7 @@ on the parts, the version and the key alone: one release has one bundle, byte fo
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
@@ -49,6 +50,7 @@ _PIECE_BYTES: Final = 1 << 20
 def write(build: Build, signing: Signing) -> Path:
     """Write bundle and index of what a build has made beside the disk; return the bundle.
 
+    The index alone says when it was signed: it holds for a month from then, and is signed anew.
     Raises: ImageError if a part is missing.
     """
     made = build.workspace / "output"
@@ -62,7 +64,7 @@ def write(build: Build, signing: Signing) -> Path:
         signers=signers(signing),
         image=image,
     )
-    index = write_index(bundle, build.version, build.epoch_seconds, signers(signing), image=image)
+    index = write_index(bundle, build.version, int(time.time()), signers(signing), image=image)
     (made / f"coffer_{build.version}.index.json").write_bytes(index)
     return bundle
 

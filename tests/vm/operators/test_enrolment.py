@@ -17,6 +17,7 @@ def test_an_operator_sees_from_afar_how_the_machine_was_started(box: Box, image:
     assert isinstance(pcrs, dict)
     assert shown["secure_boot"] is True
     assert {pcr: pcrs[str(pcr)] for pcr in accepted.pcrs} == accepted.pcrs
+    assert shown.get("taint", 0) == 0  # no module of this image is from outside the kernel's tree
     assert not shown.get("problems")
     assert box.operator.ask("box", "node", "show").get("is_key_sealed") is True
 

@@ -15,8 +15,9 @@ from image import vm
 from image.hardware import Hardware, Router
 from image.toolchain import Toolchain
 from image.vm import Machine
+from tests.vm.builds import build_later
 from tests.vm.screen import is_settled
-from tests.vm.updates.younger import build_later, manifest_of
+from tests.vm.updates.manifests import manifest_of
 
 FIRST_START_SECONDS = 1500.0
 START_SECONDS = 900.0

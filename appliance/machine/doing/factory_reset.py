@@ -46,7 +46,8 @@ def factory_reset(order: FactoryReset, tools: Tools) -> Facts:
     if not hmac.compare_digest(order.serial_number.strip().casefold(), own.casefold()):
         raise OrderRefused(
             "this is not the serial number of this machine",
-            remedy='it stands on the machine, and "coffer machine hardware" shows it',
+            remedy='it stands on the machine, and "coffer machine hardware" shows it;'
+            " where a board has none, its UUID counts, which the firmware's set-up shows",
         )
     _request(tools.root)
     tools.tell({"step": "requested"})

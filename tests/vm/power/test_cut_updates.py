@@ -15,7 +15,7 @@ from image.vm import Machine
 from tests.vm.conftest import PORTS, SLOTS, FirstStart
 from tests.vm.operators.operator import Operator, read_code
 from tests.vm.screen import is_settled
-from tests.vm.updates.younger import manifest_of
+from tests.vm.updates.manifests import manifest_of
 
 TURN: Final = 1
 START_SECONDS: Final = 900.0

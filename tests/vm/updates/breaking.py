@@ -13,7 +13,7 @@ from typing import Final
 from image import bundle, keys, places, sign
 from image.signing import Signer
 from image.toolchain import Toolchain
-from tests.vm.updates.younger import manifest_of
+from tests.vm.updates.manifests import manifest_of
 
 _EXPENDABLE: Final = (
     b"slab_nomerge init_on_alloc=1 init_on_free=1 page_alloc.shuffle=1 randomize_kstack_offset=on"

@@ -15,7 +15,7 @@ from image.toolchain import Toolchain
 from tests.vm.disks import make_stick
 from tests.vm.operators.operator import Box, Operator
 from tests.vm.updates.breaking import Parts, broken
-from tests.vm.updates.younger import manifest_of
+from tests.vm.updates.manifests import manifest_of
 
 FALL_SECONDS: Final = 4800.0  # three tries, each with all the time that a slow start is given
 POLL_SECONDS: Final = 10.0

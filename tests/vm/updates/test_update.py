@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from tests.vm.operators.operator import Box, Operator
-from tests.vm.updates.younger import manifest_of
+from tests.vm.updates.manifests import manifest_of
 
 START_SECONDS: Final = 1200.0
 

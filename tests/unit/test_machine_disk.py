@@ -83,7 +83,23 @@ def test_the_recovery_key_binds_the_disk_anew_and_lies_nowhere_after(
     assert KEY not in repr(order)
 
 
-def test_a_wrong_recovery_key_leaves_no_file(box: Tools, programs: Programs) -> None:
+def test_a_wrong_recovery_key_is_said_to_be_wrong_and_leaves_no_file(box: Tools) -> None:
+    def run(*words: str, seconds: float = 0) -> str:
+        if "--wipe-slot=tpm2" in words:
+            said = "Unlocking via keyfile failed: Operation not permitted"
+            raise ProgramFailed(f"systemd-cryptenroll failed: {said}")
+        return SLOTS
+
+    with pytest.raises(OrderRefused, match="does not open the disk") as raised:
+        disk_keys.bind_disk(
+            BindDisk(recovery_key=KEY), Tools(run=run, tell=box.tell, root=box.root)
+        )
+
+    assert "was made last" in raised.value.remedy
+    assert not (box.root / disk_keys.KEY_FILE).exists()
+
+
+def test_a_program_that_fails_leaves_no_file(box: Tools, programs: Programs) -> None:
     programs.fails.add(("systemd-cryptenroll",))
 
     with pytest.raises(ProgramFailed):

@@ -29,6 +29,7 @@ ENROLL: Final = "systemd-cryptenroll"
 ENROLL_SECONDS: Final = 120.0
 BY_TPM: Final = "--unlock-tpm2-device=auto"
 _TO_TPM: Final = ("--tpm2-device=auto", f"--tpm2-pcrs={PCRS}")
+_DOES_NOT_OPEN: Final = "Unlocking via keyfile failed"
 _VAR: Final = "var.mount"
 _OPEN_SECONDS: Final = 300.0
 _SLOT: Final = re.compile(r"^\s*(\d+)\s+(password|recovery|pkcs11|fido2|tpm2|other)\s*$", re.M)
@@ -90,7 +91,15 @@ def _bind_by_key(by_key: str, tools: Tools) -> None:
     only making a key with it proves. So one is made, known to nobody, and goes again.
     """
     before = _slots(tools)
-    _enroll(tools, by_key, "--recovery-key", "--wipe-slot=tpm2")
+    try:
+        _enroll(tools, by_key, "--recovery-key", "--wipe-slot=tpm2")
+    except ProgramFailed as error:
+        if _DOES_NOT_OPEN not in error.what:
+            raise
+        raise OrderRefused(
+            "this recovery key does not open the disk",
+            remedy="type the one that was made last; it ended those before",
+        ) from error
     made = _slots(tools).keys() - before.keys()
     try:
         _enroll(tools, by_key, *_TO_TPM)

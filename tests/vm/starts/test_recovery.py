@@ -28,7 +28,7 @@ def test_the_recovery_key_binds_it_to_another_machine_with_its_identity(
 
     with Machine(tools, image, tmp_path / "machine", Hardware(networks=())) as another:
         another.wait_for(lambda said: "NOT OPEN" in said, "locked /var", START_SECONDS)
-        bind(another, WRONG_KEY, "error: ")
+        bind(another, WRONG_KEY, "error: this recovery key does not open the disk")
         time.sleep(SLOWED_SECONDS)
         bind(another, key, "is bound to this machine's TPM")
         before = len(another.console())

@@ -48,7 +48,8 @@ class Box:
         seen = [word.replace(str(self.root), str(INSIDE)) for word in words]
         seen = [word.replace("-device=auto", f"-device={device}") for word in seen]
         place = Place(outside=self.root, inside=INSIDE)
-        return run_program(*self.tools.command(seen, [place], {}), seconds=seconds)
+        said_here = {"SYSTEMD_LOG_TARGET": "console"}  # as in the helper's own environment
+        return run_program(*self.tools.command(seen, [place], said_here), seconds=seconds)
 
     @property
     def orders(self) -> Tools:

@@ -25,6 +25,7 @@ from image import (
     resolve,
     sign,
     staging,
+    sums,
     toolchain,
 )
 from image.build import Build
@@ -110,6 +111,7 @@ def _finish(say: Callable[[str], None], build: Build, token: Token | None) -> Pa
     measure.write(build)
     say("writing the update bundle")
     bundle.write(build, signer)
+    sums.write(made, build.version, signer)
     return publish(build, build.out)
 
 

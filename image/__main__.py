@@ -19,6 +19,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "keys": _keys,
         "lock": _lock,
         "sign": _sign,
+        "index": _index,
         "sbom": _sbom,
         "compare": _compare,
         "boot": _boot,
@@ -57,9 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--unsigned", action="store_true", help="leave the signing to the verb sign")
     sign = verbs.add_parser("sign", help="sign the disk image that was built last, also again")
-    sign.add_argument(
-        "--token", type=Path, metavar="FILE", help="a PKCS #11 token: see image/signing.py"
-    )
+    index = verbs.add_parser("index", help="say for 30 more days that the bundle is the newest")
+    for verb in (sign, index):
+        verb.add_argument(
+            "--token", type=Path, metavar="FILE", help="a PKCS #11 token: see image/signing.py"
+        )
     sbom = verbs.add_parser("sbom", help="write anew what the image that was built last is made of")
     sbom.add_argument(
         "--tracker", type=Path, metavar="FILE", help="judge it by the security tracker's data"
@@ -95,6 +98,13 @@ def _sign(asked: argparse.Namespace) -> None:
 
     token = signing.read_token(asked.token) if asked.token else None
     _say(pipeline.describe(pipeline.sign_image(_say, token)))
+
+
+def _index(asked: argparse.Namespace) -> None:
+    from image import pipeline, signing
+
+    token = signing.read_token(asked.token) if asked.token else None
+    pipeline.renew_index(_say, token)
 
 
 def _sbom(asked: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """Writes a release's update bundle: the four parts of a slot behind a signed manifest.
 
-``appliance/updates/bundle.py`` reads it and says what it looks like. All that is written depends
-on the parts, the version and the key alone: one release has one bundle, byte for byte.
+``appliance/updates/bundle.py`` reads it and says what it looks like. It depends on the parts, the
+version and the key alone. Beside it lies the index, which says that it is the newest.
 """
 
 import hashlib
@@ -50,7 +50,6 @@ _PIECE_BYTES: Final = 1 << 20
 def write(build: Build, signing: Signing) -> Path:
     """Write bundle and index of what a build has made beside the disk; return the bundle.
 
-    The index alone says when it was signed: it holds for a month from then, and is signed anew.
     Raises: ImageError if a part is missing.
     """
     made = build.workspace / "output"
@@ -64,9 +63,19 @@ def write(build: Build, signing: Signing) -> Path:
         signers=signers(signing),
         image=image,
     )
-    index = write_index(bundle, build.version, int(time.time()), signers(signing), image=image)
-    (made / f"coffer_{build.version}.index.json").write_bytes(index)
+    say_newest(made, build.version, signing)
     return bundle
+
+
+def say_newest(made: Path, version: str, signing: Signing) -> None:
+    """Write, or write anew, the index that says of a build's bundle that it is the newest.
+
+    Alone of all files it says when it was signed, from when it holds for a month.
+    """
+    bundle = made / f"coffer_{version}.bundle"
+    image = image_name((made / f"coffer_{version}.efi").read_bytes())
+    index = write_index(bundle, version, int(time.time()), signers(signing), image=image)
+    (made / f"coffer_{version}.index.json").write_bytes(index)
 
 
 def image_name(kernel: bytes) -> str:

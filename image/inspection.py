@@ -4,7 +4,17 @@ import datetime
 from collections.abc import Callable
 from pathlib import Path
 
-from image import compare, materials, pipeline, places, sign, staging, toolchain, vulnerabilities
+from image import (
+    compare,
+    manifest,
+    materials,
+    pipeline,
+    places,
+    sign,
+    staging,
+    toolchain,
+    vulnerabilities,
+)
 
 
 def describe_contents(say: Callable[[str], None], tracker: Path | None) -> None:
@@ -14,7 +24,8 @@ def describe_contents(say: Callable[[str], None], tracker: Path | None) -> None:
     Raises: ImageError if there is no build, or it has vulnerabilities that nobody has waived.
     """
     unsigned = sign.find(places.UNSIGNED)
-    build = pipeline.prepare_again(say, unsigned)
+    profiles = manifest.read_profiles(unsigned.file("manifest.json"))
+    build = pipeline.prepare_again(say, unsigned, pipeline.keys_of_layout(profiles))
     say(materials.write(build, unsigned, staging.lay_out(build)).summary)
     say("python -m image sign hands it out with the disk")
     if tracker is None:

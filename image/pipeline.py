@@ -60,7 +60,7 @@ def build_image(
     """
     began = time.monotonic()
     kind = "warm" if toolchain.is_made() else "cold"
-    signs = keys.NAMES if is_signed else ()
+    signs = keys.NAMES if is_signed else keys_of_layout(profiles)
     build = prepare(say, is_quick=is_quick, snapshots=snapshots, profiles=profiles, signs=signs)
     for gap in support.gaps(build.profiles):
         say(gap)
@@ -84,8 +84,30 @@ def sign_image(say: Callable[[str], None], token: Token | None) -> Path:
     token: where keys lie that are no files
     Raises: ImageError if there is none, or a key fails.
     """
-    signs = frozenset(keys.NAMES) - (token.holds if token else frozenset())
-    return _finish(say, prepare_again(say, sign.find(places.UNSIGNED), signs), token)
+    return _finish(say, prepare_again(say, sign.find(places.UNSIGNED), in_files(token)), token)
+
+
+def renew_index(say: Callable[[str], None], token: Token | None) -> None:
+    """Say for another month that the bundle in ``image/out`` is the newest.
+
+    token: where keys lie that are no files
+    Raises: ImageError if there is none, or a key fails.
+    """
+    made = sign.find(places.OUT)
+    build = prepare_again(say, made, in_files(token) & {sums.KEY})
+    signer = Signer(keys=build.keys, tools=build.toolchain, token=token)
+    bundle.say_newest(places.OUT, made.version, signer)
+    sums.write(places.OUT, made.version, signer)
+
+
+def in_files(token: Token | None) -> frozenset[str]:
+    """Return the names of the keys that do not lie in a token."""
+    return frozenset(keys.NAMES) - (token.holds if token else frozenset())
+
+
+def keys_of_layout(profiles: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the keys that sign what is laid out in an image of these profiles."""
+    return ("modules",) if recipes.of_profiles(recipes.read(), profiles) else ()
 
 
 def prepare_again(say: Callable[[str], None], made: Output, signs: Collection[str] = ()) -> Build:
@@ -125,7 +147,7 @@ def prepare(
 ) -> Build:
     """Gather all inputs of a build.
 
-    signs: names of the keys that are to sign and are files, besides that of the drivers' modules
+    signs: names of the keys that are to sign and are files
     Raises: ImageError if a key, the mirror or a tool is missing.
     """
     require_root()
@@ -138,7 +160,7 @@ def prepare(
     added = resolve.wanted_of_profiles()
     lock.require_complete(locked, resolve.wanted() | {name: added[name] for name in chosen})
     built = ("drivers",) if recipes.of_profiles(recipes.read(), chosen) else ()
-    signing = keys.read(places.keys(), sign={*signs, *(["modules"] if built else [])})
+    signing = keys.read(places.keys(), sign=signs)
     needed = locked.only((*lock.SETS, *chosen, *built))
     say("preparing the packages and the tools")
     archive = repository.prepare(needed, [*mirror.read_mirror().uris, *snapshots])

@@ -45,7 +45,7 @@ PERMISSIONS: Final = {
     "/coffer.agent.v1.Machine/SetTimeServers": _OWNERS,
     "/coffer.agent.v1.Machine/ListDisks": _OWNERS,
     "/coffer.agent.v1.Machine/ShowDiskKeys": _OWNERS,
-    "/coffer.agent.v1.Machine/AddRecoveryKey": _SHOWN,
+    "/coffer.agent.v1.Machine/AddRecoveryKey": _SHOWN,  # the console while there is no operator
     "/coffer.agent.v1.Machine/BindDisk": _OWNERS,
     "/coffer.agent.v1.Machine/FactoryReset": _OWNERS,
     "/coffer.agent.v1.Machine/ReadLog": _OWNERS,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.api.client import Client, Refused
+from appliance.api.client import Client, Refused, Unreachable
 from appliance.machine.ask import SOCKET
 from appliance.machine.ask import ask as ask_helper
 from appliance.machine.errors import OrderRefused
@@ -104,8 +104,15 @@ def _set_up_code(state: Path) -> Facts:
 
 
 def _recovery_key(state: Path) -> Facts:
-    with Client(state) as client:
-        return {"recovery_key": client.add_recovery_key().recovery_key}
+    try:
+        with Client(state) as client:
+            return {"recovery_key": client.add_recovery_key().recovery_key}
+    except Unreachable as error:
+        raise OrderRefused(
+            "the agent makes recovery keys, and it does not answer",
+            remedy="where /var is not open, choose 5 and 2, type the recovery key that there is,"
+            " and restart",
+        ) from error
 
 
 def _set_address(interface: Facts, order: Callable[[Facts], Facts]) -> Facts:

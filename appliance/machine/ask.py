@@ -54,7 +54,7 @@ def ask(
         except PermissionError:
             raise OrderRefused(
                 "this user may not change the machine",
-                remedy="ask the agent, or add the user to the group coffer-machine",
+                remedy='ask the agent: "coffer machine --help" lists what it orders',
             ) from None
         try:
             connection.sendall(write_order(order))

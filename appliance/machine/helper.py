@@ -79,7 +79,7 @@ def serve(
         uid = _uid(connection)
         log(f"uid {uid} orders {order.kind}")
         way = DOING[type(order)]
-        if not way.by_console and _name(uid) not in trusted:
+        if _name(uid) not in trusted and not way.by_console(order):
             raise OrderRefused("only the agent may order this", remedy="ask the agent for it")
         tools = Tools(run=run, tell=lambda facts: say("progress", facts), root=root)
         with tools.alone(way.alone) if way.alone else nullcontext():

@@ -201,6 +201,12 @@ def test_a_recovery_key_comes_from_the_agent_which_knows_whether_there_are_opera
         asking.answer("add-recovery-key", {}, ignore, state=agent.state)
 
 
+def test_without_an_agent_the_way_to_a_locked_disk_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OrderRefused, match="it does not answer") as raised:
+        asking.answer("add-recovery-key", {}, ignore, state=tmp_path)
+    assert "5 and 2" in raised.value.remedy
+
+
 def test_without_an_agent_that_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
         asking.answer("set-up-code", {}, ignore, state=tmp_path)

@@ -40,12 +40,7 @@ def test_an_appliance_whose_identity_key_is_a_plain_file_says_so(tmp_path: Path)
     load = read_load(tmp_path)
     sealed = machine_view(FINE, load, (), is_key_sealed=True)
     plain = machine_view(FINE, load, (), is_key_sealed=False)
-    elsewhere = machine_view(
-        replace(FINE, is_appliance=False),
-        load,
-        (),
-        is_key_sealed=False,
-    )
+    elsewhere = machine_view(replace(FINE, is_appliance=False), load, (), is_key_sealed=False)
 
     assert (list(sealed.problems), list(elsewhere.problems)) == ([], [])
     [problem] = plain.problems

@@ -48,22 +48,32 @@ def test_every_order_has_a_way_to_be_done_and_nothing_else_has() -> None:
 def test_the_console_has_done_what_its_menu_has_and_no_more(
     tmp_path: Path, programs: Programs
 ) -> None:
-    by_console = {order for order, way in DOING.items() if way.by_console}
+    key = "-".join(["cbdefghi"] * 8)
+    menus = [
+        orders.Restart(),
+        orders.ShowNetwork(),
+        orders.SetNetwork(plan=NetworkPlan()),
+        orders.FactoryReset(serial_number="SN-1"),
+        orders.BindDisk(recovery_key=key),
+        orders.ChangeSlots(verb="other"),
+    ]
+    others = [
+        orders.AddRecoveryKey(),
+        orders.ShowDiskKeys(),
+        orders.BindDisk(),
+        orders.PowerOff(),
+        *(orders.ChangeSlots(verb=verb) for verb in ("install", "stick", "cancel")),
+    ]
     with helper(root_below(tmp_path), programs, is_trusted=False) as path:
-        for order in (orders.AddRecoveryKey(), orders.PowerOff(), orders.ShowDiskKeys()):
+        for order in others:
             with pytest.raises(OrderRefused, match="only the agent"):
                 ask(order, path=path)
         assert programs.ran == []
         ask(orders.Restart(), path=path)
 
-    assert by_console == {
-        orders.Restart,
-        orders.ShowNetwork,
-        orders.SetNetwork,
-        orders.FactoryReset,
-        orders.BindDisk,
-        orders.ChangeSlots,
-    }
+    assert all(DOING[type(order)].by_console(order) for order in menus)
+    kinds = {type(order) for order in menus}
+    assert not any(way.by_console(None) for kind, way in DOING.items() if kind not in kinds)
 
 
 def test_a_restart_is_begun_by_systemd(path: Path, programs: Programs) -> None:

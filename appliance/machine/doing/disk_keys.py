@@ -29,7 +29,8 @@ ENROLL: Final = "systemd-cryptenroll"
 ENROLL_SECONDS: Final = 120.0
 BY_TPM: Final = "--unlock-tpm2-device=auto"
 _TO_TPM: Final = ("--tpm2-device=auto", f"--tpm2-pcrs={PCRS}")
-_DOES_NOT_OPEN: Final = "Unlocking via keyfile failed"
+_DOES_NOT_OPEN: Final = "Unlocking via keyfile failed: Operation not permitted"
+_NEXT_START: Final = "coffer-start-again.timer"
 _VAR: Final = "var.mount"
 _OPEN_SECONDS: Final = 300.0
 _SLOT: Final = re.compile(r"^\s*(\d+)\s+(password|recovery|pkcs11|fido2|tpm2|other)\s*$", re.M)
@@ -76,6 +77,8 @@ def bind_disk(order: BindDisk, tools: Tools) -> Facts:
     if order.recovery_key is None:
         _enroll(tools, BY_TPM, "--wipe-slot=tpm2", *_TO_TPM)
     else:
+        if _is_var_closed(tools):
+            tools.run("systemctl", "restart", _NEXT_START)  # it waits anew, lest it come between
         with tools.lent(KEY_FILE, order.recovery_key) as path:
             _bind_by_key(f"--unlock-key-file={path}", tools)
         _open_var(tools)

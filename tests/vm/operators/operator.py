@@ -29,7 +29,7 @@ def read_code(machine: Machine) -> str:
     machine.type("2")
     screen.seen(machine, 'type "show"')
     machine.type("show\r")
-    told = screen.seen(machine, "and type this code", _CODE_SECONDS)
+    told = screen.seen(machine, "It serves once.", _CODE_SECONDS)
     machine.type("\r")
     found = [match[1] for line in told if (match := _CODE.match(line))]
     assert len(found) == 1, told

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from appliance.machine.doing import slots
 from appliance.machine.doing.table import DOING
 from appliance.machine.errors import OrderRefused
 from appliance.machine.orders import ChangeSlots, parse_order
@@ -22,6 +23,12 @@ class Systemd:
             return "activating\n" if words[-1] in self.running else "inactive\n"
         self.told.append(words)
         return ""
+
+
+@pytest.fixture(autouse=True)
+def ending_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nothing wait for long."""
+    monkeypatch.setattr(slots, "ENDING_SECONDS", 0.5)
 
 
 def change(systemd: Systemd, verb: Any) -> None:
@@ -53,6 +60,21 @@ def test_nothing_is_begun_beside_an_installation(verb: str) -> None:
     with pytest.raises(OrderRefused, match="is being installed"):
         change(systemd, verb)
     assert systemd.told == []
+
+
+def test_an_installation_that_has_just_ended_is_waited_for() -> None:
+    class Ending(Systemd):
+        def __call__(self, *words: str, seconds: float = 0.0) -> str:
+            said = super().__call__(*words, seconds=seconds)
+            if words[-1] in self.running:
+                self.running = ()
+            return said
+
+    systemd = Ending("coffer-update@install.service")
+
+    change(systemd, "stick")
+
+    assert systemd.told == [("systemctl", "start", "--no-block", "coffer-update@stick.service")]
 
 
 def test_cancelling_stops_what_is_installed_and_else_withdraws() -> None:

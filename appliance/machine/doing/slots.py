@@ -1,5 +1,6 @@
 """The two copies of the system: units of their own change them, with what only they may do."""
 
+import time
 from typing import Final
 
 from appliance.machine.ask import Facts
@@ -10,6 +11,9 @@ from appliance.machine.tools import Tools
 _UNIT: Final = "coffer-update@{}.service"
 _INSTALLS: Final = ("install", "stick")
 _STOP_SECONDS: Final = 90.0
+ENDING_SECONDS: Final = 10.0
+"""How long an installation may still run that has said that it is done."""
+_POLL_SECONDS: Final = 0.2
 
 
 def change_slots(order: ChangeSlots, tools: Tools) -> Facts:
@@ -17,7 +21,11 @@ def change_slots(order: ChangeSlots, tools: Tools) -> Facts:
 
     Raises: OrderRefused if a bundle is being installed; ProgramFailed.
     """
-    installing = [verb for verb in _INSTALLS if _runs(verb, tools)]
+    deadline = time.monotonic() + ENDING_SECONDS
+    while installing := [verb for verb in _INSTALLS if _runs(verb, tools)]:
+        if order.verb == "cancel" or time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_SECONDS)
     if order.verb == "cancel" and installing:
         tools.run("systemctl", "stop", *map(_UNIT.format, installing), seconds=_STOP_SECONDS)
         return {}

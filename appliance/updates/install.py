@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -64,14 +64,16 @@ class Installation:
     root: Path = Path("/")
     clock: Callable[[], float] = time.monotonic
 
-    def install(self, source: Source) -> None:
+    def install(self, bundle: AbstractContextManager[Source]) -> None:
         """Do all steps and keep how far it is; what fails is kept, and raised.
 
+        bundle: opened, and let go of once all of it is here
         Raises: UpdateRefused, InstallFailed, Cancelled, ServiceError of a program that failed.
         """
         self._begin()
         try:
-            manifest = self._check(source)
+            with bundle as source:
+                manifest = self._check(source)
             kernel = self.root / STAGED / staged_name(manifest.version, manifest.part("uki"))
             require_startable(kernel, self.root, self.run)
             self._write(manifest)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, Final, NoReturn
@@ -52,8 +52,7 @@ def install() -> None:
     """Install the bundle that systemd has opened. Raises: ServiceError; Cancelled at SIGTERM."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         raise BundleForeign
-    with os.fdopen(FIRST_DESCRIPTOR, "rb") as bundle:
-        _install(bundle)
+    _install(os.fdopen(FIRST_DESCRIPTOR, "rb"))
 
 
 def install_from_stick() -> None:
@@ -61,11 +60,10 @@ def install_from_stick() -> None:
     from appliance.updates.programs import run_program
     from appliance.updates.stick import open_bundle
 
-    with open_bundle(ROOT, run_program) as bundle:
-        _install(bundle)
+    _install(open_bundle(ROOT, run_program))
 
 
-def _install(bundle: BinaryIO) -> None:
+def _install(bundle: AbstractContextManager[BinaryIO]) -> None:
     # Only who installs waits for all that is imported here; a start waits for what is noted.
     from appliance.store.migrate import known_revisions
     from appliance.updates.install import Installation

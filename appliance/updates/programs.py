@@ -5,7 +5,13 @@ from typing import Final
 
 from appliance.updates.errors import InstallFailed, ProgramFailed
 
-_ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin", "LANG": "C.UTF-8", "SYSTEMD_COLORS": "0"}
+_ENVIRONMENT: Final = {
+    "PATH": "/usr/sbin:/usr/bin",
+    "LANG": "C.UTF-8",
+    "SYSTEMD_COLORS": "0",
+    # By the newer calls AppArmor is not told what is mounted, and so lets nobody mount it.
+    "LIBMOUNT_FORCE_MOUNT2": "always",
+}
 _MOST_SHOWN: Final = 300
 
 

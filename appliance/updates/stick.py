@@ -53,9 +53,11 @@ def open_bundle(root: Path, run: Run) -> Iterator[BinaryIO]:
 
     Raises: InstallFailed if there is none.
     """
+    unread = []
     for volume in find_volumes(root):
         with tempfile.TemporaryDirectory() as folder:
             if not _mounted(volume, folder, run):
+                unread.append(volume.name)
                 continue
             try:
                 names = sorted(_names(Path(folder)), reverse=True)
@@ -66,9 +68,10 @@ def open_bundle(root: Path, run: Run) -> Iterator[BinaryIO]:
                     return
             finally:
                 run("umount", "--lazy", folder, seconds=MOUNT_SECONDS)
+    besides = f", and what is on {', '.join(unread)} cannot be read" if unread else ""
     raise InstallFailed(
-        "there is no bundle on a USB stick",
-        remedy="plug in one with a file coffer_VERSION.bundle in its first folder",
+        f"there is no bundle on a USB stick{besides}",
+        remedy="plug in one of FAT or exFAT, with a file coffer_VERSION.bundle in its first folder",
     )
 
 

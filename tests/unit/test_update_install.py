@@ -2,6 +2,8 @@
 
 import io
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -452,3 +454,16 @@ def test_anyone_may_read_the_record_and_root_alone_writes_it(disk: Disk, bundle:
 
     assert (disk.root / KEPT / "record.json").stat().st_mode & 0o777 == 0o644
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_where_no_bundle_can_be_opened_the_record_says_why(disk: Disk) -> None:
+    @contextmanager
+    def nothing() -> Iterator[io.BytesIO]:
+        raise errors.InstallFailed("there is no bundle on a USB stick", remedy="plug in one")
+        yield io.BytesIO()
+
+    with pytest.raises(errors.InstallFailed):
+        disk.installation().install(nothing())
+
+    assert update_of(disk).state is UpdateState.FAILED
+    assert update_of(disk).reason == "there is no bundle on a USB stick"

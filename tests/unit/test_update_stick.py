@@ -93,6 +93,13 @@ def test_a_link_on_a_stick_leads_nowhere(root: Path, tmp_path: Path) -> None:
         pass
 
 
+def test_what_cannot_be_read_is_named(root: Path) -> None:
+    sticks = Sticks(sdb={"notes.txt": "no"})
+
+    with pytest.raises(InstallFailed, match="what is on sda1 cannot"), open_bundle(root, sticks):
+        pass
+
+
 def test_without_a_stick_there_is_no_bundle(root: Path) -> None:
     with (
         pytest.raises(InstallFailed, match="no bundle on a USB stick"),

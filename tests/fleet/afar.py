@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
@@ -22,10 +23,12 @@ from appliance.identity.certificates import Leaf
 from appliance.identity.keys import FileKey
 from appliance.peering.diagnosis import _context
 from appliance.remote.enrolment import enrol
+from appliance.remote.errors import EnrolmentFailed
 from appliance.remote.folder import Remote, RemoteFolder
 from appliance.remote.way import RemoteWay
 from tests.fleet.nodes import Node, free_port_pair
 
+_BUSY_SECONDS: Final = 30.0
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
 
@@ -77,17 +80,26 @@ class Person:
         return self.folder.key()
 
     def enrol(self, box: Box, code: str | None = None) -> Remote:
-        """Become an operator, without the command line."""
-        made = enrol(
-            name=box.name,
-            address=box.at,
-            enrolment=f"127.0.0.1:{box.operators_port + 1}",
-            code=box.code() if code is None else code,
-            key=self.key,
-            operator=self.home.name,
-        )
-        self.folder.put(made)
-        return made
+        """Become an operator, without the command line; where all have tried too often, wait."""
+        code = box.code() if code is None else code
+        end = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                made = enrol(
+                    name=box.name,
+                    address=box.at,
+                    enrolment=f"127.0.0.1:{box.operators_port + 1}",
+                    code=code,
+                    key=self.key,
+                    operator=self.home.name,
+                )
+            except EnrolmentFailed as error:
+                if "busy with other attempts" not in error.what or time.monotonic() > end:
+                    raise
+                time.sleep(1.0)
+            else:
+                self.folder.put(made)
+                return made
 
     def client(self, box: Box) -> Client:
         return Client(RemoteWay(self.folder.find(box.name), self.key))

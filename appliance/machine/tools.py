@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from appliance.machine.errors import OrderRefused, ProgramFailed
 
 PROGRAM_SECONDS: Final = 60.0
-ALONE_SECONDS: Final = 5.0
+ALONE_SECONDS: Final = 15.0  # more than an order waits for what has just been done to end
 LOCKS: Final = "run/coffer-machine"
 MOST_OUTPUT_BYTES: Final = 16 << 20
 _ENVIRONMENT: Final = {

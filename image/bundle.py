@@ -70,7 +70,7 @@ def write(build: Build, signing: Signing) -> Path:
 def say_newest(made: Path, version: str, signing: Signing) -> None:
     """Write, or write anew, the index that says of a build's bundle that it is the newest.
 
-    It holds for a month from now, where all else of a build is as old as its sources.
+    It holds for a month from when it is written, and no other file changes with it.
     """
     bundle = made / f"coffer_{version}.bundle"
     image = image_name((made / f"coffer_{version}.efi").read_bytes())

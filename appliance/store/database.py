@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 import sqlite3
 import tempfile
@@ -25,6 +26,8 @@ from appliance.store.errors import (
     StoreUnwritable,
 )
 from appliance.store.migrate import known_revisions, migrate
+
+log = logging.getLogger(__name__)
 
 FILE_NAME: Final = "coffer.db"
 BUSY_SECONDS: Final = 10.0
@@ -152,8 +155,14 @@ def _settle_revision(path: Path, *, may_go_back: bool) -> None:
     try:
         if present in known[:-1]:
             keep_before(path)
-        elif present is not None and present not in known and may_go_back:
-            go_back(path, known)
+            log.info("the database of revision %s is copied, to be brought to %s", present, known[-1])
+        elif (
+            present is not None
+            and present not in known
+            and may_go_back
+            and go_back(path, known)
+        ):
+            log.warning("the database of revision %s is set aside for the copy before it", present)
     except sqlite3.Error as error:
         raise StoreUnwritable(path, str(error)) from error
     except OSError as error:

@@ -5,21 +5,50 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from image import places
+from appliance.store.migrate import known_revisions
+from image import pipeline, places
 
 LATER_SECONDS: Final = 60
+_MIGRATION: Final = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{newest}"
+down_revision = "{before}"
 
 
-def build_copy(version: str, folder: Path, *, words: Sequence[str] = (), later: int = 0) -> Path:
+def upgrade() -> None:
+    op.create_table("of_a_younger_build", sa.Column("id", sa.Integer(), primary_key=True))
+"""
+
+
+def build_copy(version: str, folder: Path, *, words: Sequence[str] = ()) -> Path:
     """Build a copy of this tree in a folder as if it had been written then; return what was made.
 
     version: of the build that is tested; words: of ``python -m image build``
-    later: seconds after the time that the version is named for
     """
+    _copy_tree(folder)
+    return _build(folder, pipeline.epoch_of(version), words)
+
+
+def build_later(version: str, folder: Path) -> Path:
+    """Build this tree as if written a minute later, with a database newer by one revision.
+
+    Return the bundle.
+    """
+    _copy_tree(folder)
+    before = known_revisions()[-1]
+    newest = f"{int(before) + 1:04}"
+    script = folder / f"appliance/store/migrations/versions/{newest}_of_a_younger_build.py"
+    script.write_text(_MIGRATION.format(newest=newest, before=before))
+    made = _build(folder, pipeline.epoch_of(version) + LATER_SECONDS, ["--quick"])
+    return next(made.glob("coffer_*.bundle"))
+
+
+def _copy_tree(folder: Path) -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=places.TREE, capture_output=True, check=True, text=True
     )
@@ -27,14 +56,10 @@ def build_copy(version: str, folder: Path, *, words: Sequence[str] = (), later: 
         if (places.TREE / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(places.TREE / name, folder / name)
-    written = datetime.strptime(version, "%Y%m%d.%H%M%S").replace(tzinfo=UTC)
-    epoch = {"SOURCE_DATE_EPOCH": str(int(written.timestamp()) + later)}
+
+
+def _build(tree: Path, written: int, words: Sequence[str]) -> Path:
     building = [sys.executable, "-m", "image", "build", *words]
-    subprocess.run(building, cwd=folder, env=os.environ | epoch, check=True)
-    return folder / "image/out"
-
-
-def build_later(version: str, folder: Path) -> Path:
-    """Build this tree once more, as if it had been written a minute later; return the bundle."""
-    made = build_copy(version, folder, words=["--quick"], later=LATER_SECONDS)
-    return next(made.glob("coffer_*.bundle"))
+    environment = os.environ | {"SOURCE_DATE_EPOCH": str(written)}
+    subprocess.run(building, cwd=tree, env=environment, check=True)
+    return tree / "image/out"

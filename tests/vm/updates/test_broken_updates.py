@@ -50,6 +50,11 @@ def have_the_agent_refuse_to_run(parts: Parts) -> None:
     parts.say_to_kernel("systemd.setenv=COFFER_CONFIG=/nowhere.toml")
 
 
+def have_the_agent_open_no_port(parts: Parts) -> None:
+    # Unlike the one above, after it has brought its database to the younger build's revision.
+    parts.say_to_kernel("sysctl.net.ipv4.ip_unprivileged_port_start=65535")
+
+
 def test_a_version_that_the_other_slot_names_is_written_anew_from_a_usb_stick(
     box: Box, newer: Path, tools: Toolchain, tmp_path: Path
 ) -> None:
@@ -89,9 +94,24 @@ def test_the_version_before_runs_again(
     tools: Toolchain,
     tmp_path: Path,
 ) -> None:
+    fall(box, broken(newer, change, tmp_path / "broken", tools), newer, image, why)
+
+
+def test_it_runs_again_with_the_database_that_the_update_had_changed(
+    box: Box, newer: Path, image: Path, tools: Toolchain, tmp_path: Path
+) -> None:
+    sent = broken(newer, have_the_agent_open_no_port, tmp_path / "broken", tools)
+
+    fall(box, sent, newer, image, "the agent does not answer")
+
+    logs = box.operator.run("--at", "box", "machine", "logs", "--lines", "2000")
+    assert "is set aside for the copy before it" in logs
+
+
+def fall(box: Box, sent: Path, newer: Path, image: Path, why: str) -> None:
+    """Have the machine try an update, and see it come back as it was, and say why."""
     operator = box.operator
     node = operator.ask("box", "node", "show")
-    sent = broken(newer, change, tmp_path / "broken", tools)
 
     said = json.loads(
         operator.run("--at", "box", "updates", "install", str(sent), "--restart", "--json")

@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--unsigned", action="store_true", help="leave the signing to the verb sign")
     sign = verbs.add_parser("sign", help="sign the disk image that was built last, also again")
     index = verbs.add_parser("index", help="say for 30 more days that the bundle is the newest")
-    for verb in (sign, index):
+    for verb in (build, sign, index):
         verb.add_argument(
             "--token", type=Path, metavar="FILE", help="a PKCS #11 token: see image/signing.py"
         )
@@ -81,7 +81,7 @@ def _say(line: str) -> None:
 
 
 def _build(asked: argparse.Namespace) -> None:
-    from image import pipeline
+    from image import pipeline, signing
 
     disk = pipeline.build_image(
         _say,
@@ -89,6 +89,7 @@ def _build(asked: argparse.Namespace) -> None:
         is_signed=not asked.unsigned,
         snapshots=asked.snapshot,
         profiles=asked.profile,
+        token=signing.read_token(asked.token) if asked.token else None,
     )
     _say(pipeline.describe(disk))
 

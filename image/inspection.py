@@ -6,7 +6,6 @@ from pathlib import Path
 
 from image import (
     compare,
-    manifest,
     materials,
     pipeline,
     places,
@@ -24,9 +23,8 @@ def describe_contents(say: Callable[[str], None], tracker: Path | None) -> None:
     Raises: ImageError if there is no build, or it has vulnerabilities that nobody has waived.
     """
     unsigned = sign.find(places.UNSIGNED)
-    profiles = manifest.read_profiles(unsigned.file("manifest.json"))
-    build = pipeline.prepare_again(say, unsigned, pipeline.keys_of_layout(profiles))
-    say(materials.write(build, unsigned, staging.lay_out(build)).summary)
+    build = pipeline.prepare_again(say, unsigned)
+    say(materials.write(build, unsigned, staging.lay_out(build, None)).summary)
     say("python -m image sign hands it out with the disk")
     if tracker is None:
         say("no data of the security tracker was named: vulnerabilities are not looked at")

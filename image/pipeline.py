@@ -29,7 +29,7 @@ from image import (
     toolchain,
 )
 from image.build import Build
-from image.drivers import recipes, support
+from image.drivers import recipes, support, workshop
 from image.errors import ImageError
 from image.sign import Output
 from image.signing import Signer, Token
@@ -50,22 +50,24 @@ def build_image(
     is_signed: bool = True,
     snapshots: Sequence[str] = (),
     profiles: Sequence[str] = (),
+    token: Token | None = None,
 ) -> Path:
     """Make the disk image and all that goes with it in ``image/out``; return the disk.
 
     is_signed: else stop at the unsigned one, which :func:`sign_image` takes up
     profiles: folders of image/definition/mkosi.profiles: what it has beyond the base
     snapshots: URIs of archives that have packages which the mirror has no more
+    token: where keys lie that are no files
     Raises: ImageError, with cause and remedy.
     """
     began = time.monotonic()
     kind = "warm" if toolchain.is_made() else "cold"
-    signs = keys.NAMES if is_signed else keys_of_layout(profiles)
+    signs = in_files(token) & set(keys.NAMES if is_signed else keys_of_layout(profiles))
     build = prepare(say, is_quick=is_quick, snapshots=snapshots, profiles=profiles, signs=signs)
     for gap in support.gaps(build.profiles):
         say(gap)
     say("laying out Coffer")
-    packages = staging.lay_out(build)
+    packages = staging.lay_out(build, signer_of(build, token))
     say("making the disk")
     make_disk(build, packages)
     say("writing what is in it")
@@ -73,7 +75,7 @@ def build_image(
     made = Output(folder=build.workspace / "output", version=build.version)
     say(materials.write(build, made, packages).summary)
     unsigned = publish(build, places.UNSIGNED)
-    disk = _finish(say, build, None) if is_signed else unsigned
+    disk = _finish(say, build, token) if is_signed else unsigned
     note_time(places.TIMES, kind, time.monotonic() - began)
     return disk
 
@@ -95,9 +97,14 @@ def renew_index(say: Callable[[str], None], token: Token | None) -> None:
     """
     made = sign.find(places.OUT)
     build = prepare_again(say, made, in_files(token) & {sums.KEY})
-    signer = Signer(keys=build.keys, tools=build.toolchain, token=token)
+    signer = signer_of(build, token)
     bundle.say_newest(places.OUT, made.version, signer)
     sums.write(places.OUT, made.version, signer)
+
+
+def signer_of(build: Build, token: Token | None) -> Signer:
+    """Return who signs a build: with keys in files, but for those that lie in a token."""
+    return Signer(keys=build.keys, tools=build.toolchain, token=token)
 
 
 def in_files(token: Token | None) -> frozenset[str]:
@@ -107,7 +114,7 @@ def in_files(token: Token | None) -> frozenset[str]:
 
 def keys_of_layout(profiles: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the keys that sign what is laid out in an image of these profiles."""
-    return ("modules",) if recipes.of_profiles(recipes.read(), profiles) else ()
+    return (workshop.KEY,) if recipes.of_profiles(recipes.read(), profiles) else ()
 
 
 def prepare_again(say: Callable[[str], None], made: Output, signs: Collection[str] = ()) -> Build:
@@ -126,7 +133,7 @@ def _finish(say: Callable[[str], None], build: Build, token: Token | None) -> Pa
     made = build.workspace / "output"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
-    signer = Signer(keys=build.keys, tools=build.toolchain, token=token)
+    signer = signer_of(build, token)
     signed_at = datetime.datetime.fromtimestamp(build.epoch_seconds, datetime.UTC)
     sign.sign(sign.find(places.UNSIGNED), signer, made, signed_at)
     say("predicting what it measures")

@@ -138,16 +138,17 @@ class Signer:
             environment |= {"OPENSSL_CONF": str(_TOKEN / "openssl.cnf")}
             return self.tools.run(program, seen=places, environment=environment, remedy=_REMEDY)
 
-    def detached(self, name: str, content: bytes) -> bytes:
+    def detached(self, name: str, content: bytes, *, has_certificate: bool = True) -> bytes:
         """Return a PKCS #7 signature over content that it does not hold, without attributes.
 
+        has_certificate: the signature brings along who signed; without, it names issuer and serial
         Raises: KeyRefused if the key is none that firmware takes, CommandFailed if the token fails.
         """
         if self.has_in_token(name):
-            return self._detached_in_token(name, content)
-        return detached(self.keys.named(name), content)
+            return self._detached_in_token(name, content, has_certificate=has_certificate)
+        return detached(self.keys.named(name), content, has_certificate=has_certificate)
 
-    def _detached_in_token(self, name: str, content: bytes) -> bytes:
+    def _detached_in_token(self, name: str, content: bytes, *, has_certificate: bool) -> bytes:
         with tempfile.TemporaryDirectory(prefix="coffer-sign-") as folder:
             work = Path(folder)
             (work / "content").write_bytes(content)
@@ -155,6 +156,7 @@ class Signer:
             self.run(
                 [
                     *("openssl", "cms", "-sign", "-binary", "-noattr", "-md", "sha256"),
+                    *(() if has_certificate else ("-nocerts",)),
                     *("-outform", "DER", "-signer", self.certificate(name)),
                     *("-inkey", self._uri(name), "-in", str(inside / "content")),
                     *("-out", str(inside / "signature")),
@@ -168,9 +170,10 @@ class Signer:
         return f"pkcs11:token={label};object={name};type=private"
 
 
-def detached(key: Key, content: bytes) -> bytes:
+def detached(key: Key, content: bytes, *, has_certificate: bool = True) -> bytes:
     """Return a detached PKCS #7 signature without attributes, by a key that is a file.
 
+    has_certificate: as for :meth:`Signer.detached`
     Raises: KeyRefused if it is no RSA key.
     """
     certificate = x509.load_pem_x509_certificate(key.certificate.read_bytes())
@@ -181,6 +184,7 @@ def detached(key: Key, content: bytes) -> bytes:
         pkcs7.PKCS7Options.DetachedSignature,
         pkcs7.PKCS7Options.Binary,
         pkcs7.PKCS7Options.NoAttributes,
+        *(() if has_certificate else (pkcs7.PKCS7Options.NoCerts,)),
     ]
     builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
     return builder.add_signer(certificate, secret, hashes.SHA256()).sign(Encoding.DER, options)

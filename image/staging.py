@@ -10,6 +10,7 @@ from image import bundle, places, wheels
 from image.build import Build
 from image.drivers import recipes
 from image.drivers.workshop import Workshop
+from image.signing import Signer
 from image.wheels import Wheels
 
 UNITS: Final = places.TREE / "appliance" / "units"
@@ -37,10 +38,11 @@ secure-boot-enroll force
 """
 
 
-def lay_out(build: Build) -> Wheels:
+def lay_out(build: Build, signer: Signer | None) -> Wheels:
     """Fill the staged tree, in place of what was in it; return what goes in besides.
 
-    Raises: CommandFailed if Coffer's wheels cannot be built.
+    signer: of the modules that the profiles add; without one the tree can only be looked at
+    Raises: CommandFailed if Coffer's wheels cannot be built, or a key fails.
     """
     shutil.rmtree(build.staged, ignore_errors=True)
     build.staged.mkdir(parents=True)
@@ -49,16 +51,16 @@ def lay_out(build: Build) -> Wheels:
     _lay_out_loader(build.staged)
     (build.staged / "usr/lib/coffer").mkdir(parents=True, exist_ok=True)
     (build.staged / "usr/lib/coffer/update-keys.json").write_bytes(bundle.trusted(build.keys))
-    _lay_out_drivers(build)
+    _lay_out_drivers(build, signer)
     return wheels.build(build.toolchain, build.log)
 
 
-def _lay_out_drivers(build: Build) -> None:
+def _lay_out_drivers(build: Build, signer: Signer | None) -> None:
     """Put the modules of the profiles where the image has modules, signed."""
     wanted = recipes.of_profiles(recipes.read(), build.profiles)
     if wanted:
         workshop = Workshop.of_lock(build.lock, build.archive, build.toolchain, build.log)
-        workshop.install(wanted, build.staged, build.keys.named("modules"))
+        workshop.install(wanted, build.staged, signer)
 
 
 def settle(tree: Path, epoch_seconds: int) -> None:

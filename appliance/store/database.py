@@ -155,13 +155,10 @@ def _settle_revision(path: Path, *, may_go_back: bool) -> None:
     try:
         if present in known[:-1]:
             keep_before(path)
-            log.info("the database of revision %s is copied, to be brought to %s", present, known[-1])
-        elif (
-            present is not None
-            and present not in known
-            and may_go_back
-            and go_back(path, known)
-        ):
+            log.info(
+                "the database of revision %s is copied, to be brought to %s", present, known[-1]
+            )
+        elif present is not None and present not in known and may_go_back and go_back(path, known):
             log.warning("the database of revision %s is set aside for the copy before it", present)
     except sqlite3.Error as error:
         raise StoreUnwritable(path, str(error)) from error

@@ -96,6 +96,17 @@ def read_module(file: bytes) -> Module:
     )
 
 
+def append_signature(content: bytes, signature: bytes) -> bytes:
+    """Return the file of a module that has none yet, with its signature, which is PKCS #7 in DER.
+
+    Raises: ImageError if it has one, by which alone the kernel would go.
+    """
+    if content.endswith(_MARK):
+        raise ImageError("this module is signed already", _REMEDY)
+    trailer = _PKCS7_TRAILER + len(signature).to_bytes(_TRAILER_BYTES - len(_PKCS7_TRAILER), "big")
+    return content + signature + trailer + _MARK
+
+
 def _split(file: bytes) -> tuple[bytes, bytes | None]:
     """Return a module's file in two: what is signed, and the signature."""
     if not file.endswith(_MARK):

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,16 +10,16 @@ from typing import Final
 import msgspec
 
 from image import places
-from image.drivers.module_file import read_module
+from image.drivers.module_file import append_signature, read_module
 from image.drivers.recipes import FOLDER, PATCHES, Recipe, find_kernel, header_packages
 from image.errors import ImageError
-from image.keys import Key
 from image.lock import Lock
 from image.repository import place_of
+from image.signing import Signer
 from image.toolchain import TOP, Place, Toolchain
 
+KEY: Final = "modules"
 _SCRIPT: Final = Path(__file__).with_name("build.sh")
-_SIGN: Final = Path(__file__).with_name("sign.sh")
 _INSIDE: Final = TOP / "drivers"
 _REMEDY: Final = "the sources may have changed: look at image/drivers/recipes.toml and its patches"
 
@@ -96,10 +96,12 @@ class Workshop:
             shutil.rmtree(work)
         return built
 
-    def install(self, recipes: Iterable[Recipe], root: Path, key: Key) -> tuple[Path, ...]:
-        """Put the modules of recipes into a tree, each signed; return their files.
+    def install(
+        self, recipes: Iterable[Recipe], root: Path, signer: Signer | None
+    ) -> tuple[Path, ...]:
+        """Put the modules of recipes into a tree, each signed if there is a signer; return files.
 
-        Raises: what :meth:`build` raises; CommandFailed if the key cannot sign.
+        Raises: what :meth:`build` and :func:`sign` raise.
         """
         folder = root / "usr/lib/modules" / self.kernel / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,27 +110,9 @@ class Workshop:
             built = self.build(recipe)
             for name in recipe.modules:
                 placed.append(Path(shutil.copyfile(built / f"{name}.ko", folder / f"{name}.ko")))
-        if placed:
-            self.sign(placed, key)
+                if signer:
+                    sign(placed[-1], signer)
         return tuple(placed)
-
-    def sign(self, modules: Sequence[Path], key: Key) -> None:
-        """Append a signature to each module of a folder, by the kernel's own tool.
-
-        Raises: CommandFailed if the key cannot sign.
-        """
-        self.toolchain.run(
-            ["bash", str(_INSIDE / "sign.sh"), *(module.name for module in modules)],
-            seen=(
-                Place(outside=modules[0].parent, inside=_INSIDE / "modules"),
-                Place(outside=self.packages, inside=_INSIDE / "packages"),
-                Place(outside=key.secret, inside=_INSIDE / "key"),
-                Place(outside=key.certificate, inside=_INSIDE / "certificate"),
-                Place(outside=_SIGN, inside=_INSIDE / "sign.sh"),
-            ),
-            environment={"TOOLS": self._file(header_packages(self.kernel)[-1])},
-            remedy="see that the key modules is one, and its certificate its own",
-        )
 
     def _file(self, package: str) -> str:
         if package not in self.files:
@@ -147,6 +131,17 @@ class Workshop:
             with file.open("rb") as opened:
                 total.update(hashlib.file_digest(opened, "sha256").digest())
         return total.hexdigest()[:16]
+
+
+def sign(module: Path, signer: Signer) -> None:
+    """Append a signature by the key of modules to a module's file, as the kernel reads it.
+
+    The kernel knows that key's certificate, so the signature does not repeat it.
+    Raises: KeyRefused, CommandFailed if the key cannot sign; ImageError if the module is signed.
+    """
+    content = module.read_bytes()
+    signature = signer.detached(KEY, content, has_certificate=False)
+    module.write_bytes(append_signature(content, signature))
 
 
 def require_kernel(file: Path, kernel: str) -> None:

@@ -2,13 +2,11 @@ import struct
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
 
-from image.drivers.module_file import read_module
+from image.drivers.module_file import append_signature, read_module
 from image.errors import ImageError
 from image.keys import Keys
+from image.signing import detached
 
 TEXTS = (
     b"vermagic=6.12.118+deb13-amd64 SMP preempt mod_unload modversions \0"
@@ -38,20 +36,7 @@ def certificate(keys: Keys, name: str) -> x509.Certificate:
 
 
 def signed(content: bytes, keys: Keys, name: str = "modules") -> bytes:
-    """Sign as scripts/sign-file of the kernel does."""
-    secret = load_pem_private_key(keys.named(name).secret.read_bytes(), password=None)
-    assert isinstance(secret, rsa.RSAPrivateKey)
-    options = [
-        pkcs7.PKCS7Options.DetachedSignature,
-        pkcs7.PKCS7Options.Binary,
-        pkcs7.PKCS7Options.NoAttributes,
-        pkcs7.PKCS7Options.NoCerts,
-    ]
-    builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
-    builder = builder.add_signer(certificate(keys, name), secret, hashes.SHA256())
-    signature = builder.sign(Encoding.DER, options)
-    trailer = bytes((0, 0, 2, 0, 0, 0, 0, 0)) + len(signature).to_bytes(4, "big")
-    return content + signature + trailer + MARK
+    return append_signature(content, detached(keys.named(name), content, has_certificate=False))
 
 
 def test_a_module_says_its_kernel_its_needs_and_its_devices() -> None:
@@ -68,6 +53,22 @@ def test_a_module_signed_with_our_key_is_accepted(vendor_keys: Keys) -> None:
 
     assert read.content == module()
     read.require_signed_by(certificate(vendor_keys, "modules"))
+
+
+def test_a_signature_is_appended_as_the_kernels_own_tool_does(vendor_keys: Keys) -> None:
+    file = signed(module(), vendor_keys)
+
+    # scripts/sign-file.c: struct module_signature with its length big-endian, then these words.
+    length = int.from_bytes(file[-len(MARK) - 4 : -len(MARK)], "big")
+    trailer = file[-len(MARK) - 12 : -len(MARK) - 4]
+    assert file.endswith(MARK)
+    assert trailer == bytes((0, 0, 2, 0, 0, 0, 0, 0))
+    assert len(file) == len(module()) + length + 12 + len(MARK)
+
+
+def test_a_signed_module_is_not_signed_again(vendor_keys: Keys) -> None:
+    with pytest.raises(ImageError, match="signed already"):
+        signed(signed(module(), vendor_keys), vendor_keys)
 
 
 def test_a_module_without_signature_is_refused(vendor_keys: Keys) -> None:

@@ -245,11 +245,14 @@ def newer_with_copy(folder: Path) -> Path:
     return path
 
 
-def test_a_node_whose_update_fell_back_goes_back_to_the_copy(tmp_path: Path) -> None:
+def test_a_node_whose_update_fell_back_goes_back_to_the_copy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = newer_with_copy(tmp_path)
 
     Store.open(tmp_path, may_go_back=True).close()
 
+    assert "the database of revision 9999 is set aside" in caplog.text
     assert tables_of(path) == {f"made_at_{HEADS[-1]}"}
     assert "made_at_9999" in tables_of(tmp_path / f"{FILE_NAME}.newer")
 

@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from image import keys, toolchain
 from image.errors import CommandFailed
@@ -16,11 +17,11 @@ from image.keys import Keys
 from image.signing import Signer, Token
 from image.toolchain import Place
 
-HOLDS: Final = ("boot", "pcr", "verity")
+HOLDS: Final = ("boot", "modules", "pcr", "verity")
 SETTINGS: Final = "directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n"
 IMPORT: Final = """
 softhsm2-util --init-token --free --label vendor --so-pin 123456 --pin 123456
-for key in boot pcr verity; do
+for key in boot modules pcr verity; do
   id=$(printf %s "$key" | od -An -tx1 | tr -d ' ')
   softhsm2-util --import "/vendor/$key.key" --token vendor --label "$key" --id "$id" --pin 123456
 done
@@ -72,12 +73,17 @@ def by_token(vendor: Keys, tmp_path_factory: pytest.TempPathFactory) -> Signer:
     return Signer(keys=keys.read(left, sign=set(keys.NAMES) - set(HOLDS)), tools=tools, token=token)
 
 
-def test_a_token_signs_content_as_a_file_does(vendor: Keys, by_token: Signer) -> None:
-    content = b"a root hash"
+@pytest.mark.parametrize(("name", "has_certificate"), [("verity", True), ("modules", False)])
+def test_a_token_signs_content_as_a_file_does(
+    vendor: Keys, by_token: Signer, name: str, has_certificate: bool
+) -> None:
+    content = b"a root hash, or a module"
 
-    signature = by_token.detached("verity", content)
+    signature = by_token.detached(name, content, has_certificate=has_certificate)
 
-    certificate = x509.load_pem_x509_certificate(vendor.named("verity").certificate.read_bytes())
+    signed = vendor.named(name).certificate
+    certificate = x509.load_pem_x509_certificate(signed.read_bytes())
+    assert (certificate.public_bytes(Encoding.DER) in signature) is has_certificate
     key = certificate.public_key()
     assert isinstance(key, rsa.RSAPublicKey)
     key.verify(signature[-256:], content, padding.PKCS1v15(), hashes.SHA256())

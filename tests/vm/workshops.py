@@ -14,6 +14,7 @@ from image.drivers.module_file import Module, read_module
 from image.drivers.recipes import Recipe
 from image.drivers.support import read_catalogue
 from image.drivers.workshop import Workshop
+from image.signing import Signer
 from image.toolchain import Toolchain
 
 # Classes that cards show themselves as: 3D controllers, co-processors, processing accelerators.
@@ -21,7 +22,7 @@ _CLASSES: Final = ("bc03sc02i00", "bc0Bsc40i00", "bc12sc00i00")
 
 
 def open_workshop(tools: Toolchain, log: Path, *built: Recipe) -> Workshop:
-    """Return the workshop of the image's kernel, with the packages to sign, and to build these."""
+    """Return the workshop of the image's kernel, with the packages to build these."""
     locked = lock.read()
     kernel = recipes.find_kernel(one.name for one in locked.of("image"))
     wanted = {*recipes.header_packages(kernel), *(one.package for one in built)}
@@ -37,10 +38,12 @@ def recipe_named(name: str) -> Recipe:
 
 def assert_made(workshop: Workshop, recipe: Recipe, root: Path) -> None:
     """Build a recipe's modules, and hold them to the kernel, the key and the catalogue."""
-    ours = keys.read(places.keys()).named("modules")
-    certificate = x509.load_pem_x509_certificate(ours.certificate.read_bytes())
+    ours = keys.read(places.keys())
+    signed = ours.named("modules").certificate.read_bytes()
+    certificate = x509.load_pem_x509_certificate(signed)
 
-    files = workshop.install([recipe], root, ours)
+    signer = Signer(keys=ours, tools=workshop.toolchain)
+    files = workshop.install([recipe], root, signer)
 
     assert [file.stem for file in files] == list(recipe.modules)
     made = {file.stem.replace("-", "_"): read_module(file.read_bytes()) for file in files}

@@ -180,7 +180,11 @@ def _serve_people(
             raise NotOnConsole("recovery key", "coffer machine add-recovery-key")
 
     machine = MachineRpc(
-        config.state, config, is_key_sealed=node.key.is_sealed, require_owner=require_owner
+        config.state,
+        config,
+        is_key_sealed=node.key.is_sealed,
+        require_owner=require_owner,
+        has_operators=lambda: node.operators.count > 0,
     )
     local.add_MachineServicer_to_server(machine, server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)

@@ -241,7 +241,7 @@ class Log(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[LogEntry, _Mapping]]] = ..., is_cut: _Optional[bool] = ...) -> None: ...
 
 class MachineView(_message.Message):
-    __slots__ = ("is_appliance", "image_version", "kernel", "secure_boot", "lockdown", "requires_signed_modules", "usr_root_hash", "usr_is_read_only", "var_is_encrypted", "pcrs", "taint", "problems", "cores", "busy_fraction", "memory_bytes", "memory_free_bytes", "disk_bytes", "disk_free_bytes", "up_seconds", "addresses", "cards")
+    __slots__ = ("is_appliance", "image_version", "kernel", "secure_boot", "lockdown", "requires_signed_modules", "usr_root_hash", "usr_is_read_only", "var_is_encrypted", "pcrs", "taint", "problems", "cores", "busy_fraction", "memory_bytes", "memory_free_bytes", "disk_bytes", "disk_free_bytes", "up_seconds", "addresses", "cards", "recovery_key_made_milliseconds")
     class PcrsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -270,6 +270,7 @@ class MachineView(_message.Message):
     UP_SECONDS_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     CARDS_FIELD_NUMBER: _ClassVar[int]
+    RECOVERY_KEY_MADE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     is_appliance: bool
     image_version: str
     kernel: str
@@ -291,7 +292,8 @@ class MachineView(_message.Message):
     up_seconds: float
     addresses: _containers.RepeatedCompositeFieldContainer[NetworkAddress]
     cards: _containers.RepeatedCompositeFieldContainer[AcceleratorCard]
-    def __init__(self, is_appliance: _Optional[bool] = ..., image_version: _Optional[str] = ..., kernel: _Optional[str] = ..., secure_boot: _Optional[bool] = ..., lockdown: _Optional[str] = ..., requires_signed_modules: _Optional[bool] = ..., usr_root_hash: _Optional[str] = ..., usr_is_read_only: _Optional[bool] = ..., var_is_encrypted: _Optional[bool] = ..., pcrs: _Optional[_Mapping[int, str]] = ..., taint: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., cores: _Optional[int] = ..., busy_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., up_seconds: _Optional[float] = ..., addresses: _Optional[_Iterable[_Union[NetworkAddress, _Mapping]]] = ..., cards: _Optional[_Iterable[_Union[AcceleratorCard, _Mapping]]] = ...) -> None: ...
+    recovery_key_made_milliseconds: int
+    def __init__(self, is_appliance: _Optional[bool] = ..., image_version: _Optional[str] = ..., kernel: _Optional[str] = ..., secure_boot: _Optional[bool] = ..., lockdown: _Optional[str] = ..., requires_signed_modules: _Optional[bool] = ..., usr_root_hash: _Optional[str] = ..., usr_is_read_only: _Optional[bool] = ..., var_is_encrypted: _Optional[bool] = ..., pcrs: _Optional[_Mapping[int, str]] = ..., taint: _Optional[int] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., cores: _Optional[int] = ..., busy_fraction: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., up_seconds: _Optional[float] = ..., addresses: _Optional[_Iterable[_Union[NetworkAddress, _Mapping]]] = ..., cards: _Optional[_Iterable[_Union[AcceleratorCard, _Mapping]]] = ..., recovery_key_made_milliseconds: _Optional[int] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("what", "remedy")

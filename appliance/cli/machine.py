@@ -6,7 +6,7 @@ from rich.text import Text
 from typer import Context, Typer
 
 from appliance.api import agent_pb2 as pb
-from appliance.cli.terminal import facts, listed, table, terminal_of
+from appliance.cli.terminal import facts, listed, moment, table, terminal_of
 
 OUTSIDE = "not available outside the appliance"
 
@@ -90,7 +90,14 @@ def _start(found: pb.MachineView) -> tuple[tuple[str, str], ...]:
         ("modules", "signed ones alone" if found.requires_signed_modules else "any"),
         ("/usr", f"verity {found.usr_root_hash}" if found.usr_root_hash else "not checked"),
         ("/var", "encrypted" if found.var_is_encrypted else "not encrypted"),
+        ("recovery key", _recovery_key(found)),
     )
+
+
+def _recovery_key(found: pb.MachineView) -> str:
+    if not found.HasField("recovery_key_made_milliseconds"):
+        return "none"
+    return f"made {moment(found.recovery_key_made_milliseconds)}"
 
 
 def _use(found: pb.MachineView) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from appliance.api import agent_pb2 as pb
 from appliance.machine import orders
-from appliance.machine.ask import Facts
+from appliance.machine.ask import Facts, Helper, ask
 from appliance.machine.errors import OrderRefused, OutsideAppliance
 from appliance.machine.rpc import MachineRpc
 from appliance.operators.errors import NotOnConsole
@@ -45,9 +45,23 @@ class FakeHelper:
 
 def rpc(*answers: Facts) -> tuple[MachineRpc, FakeHelper]:
     helper = FakeHelper(*answers)
+    return machine_rpc(helper), helper
+
+
+def machine_rpc(
+    helper: Helper = ask,
+    *,
+    state: Path = Path("/"),
+    require_owner: Callable[[Any], None] = lambda _: None,
+) -> MachineRpc:
     return MachineRpc(
-        Path("/"), Settings(), helper, is_key_sealed=False, require_owner=lambda _: None
-    ), helper
+        state,
+        Settings(),
+        helper,
+        is_key_sealed=False,
+        require_owner=require_owner,
+        has_operators=lambda: True,
+    )
 
 
 def test_a_network_plan_becomes_an_order_and_the_view_shows_the_trial() -> None:
@@ -102,15 +116,16 @@ def test_a_faulty_value_is_refused_before_the_helper_is_asked(
 
 
 def test_outside_the_appliance_nothing_changes_the_machine() -> None:
-    machine = MachineRpc(Path("/"), Settings(), is_key_sealed=False, require_owner=lambda _: None)
+    machine = machine_rpc()
     with pytest.raises(OutsideAppliance, match="not available outside the appliance"):
         asyncio.run(machine.Restart(pb.RestartRequest(), HERE))
 
 
-def test_keys_and_resets_are_told_as_the_helper_tells_them() -> None:
-    machine, helper = rpc(
+def test_keys_and_resets_are_told_as_the_helper_tells_them(tmp_path: Path) -> None:
+    helper = FakeHelper(
         {"recovery_key": KEY, "kinds": []}, {"kinds": ["tpm2"]}, {"tpm_cleared": False}
     )
+    machine = machine_rpc(helper, state=tmp_path)
 
     made = asyncio.run(machine.AddRecoveryKey(pb.AddRecoveryKeyRequest(), HERE))
     kinds = asyncio.run(machine.BindDisk(pb.BindDiskRequest(recovery_key=KEY), HERE)).kinds
@@ -130,7 +145,7 @@ def test_who_may_not_learn_what_opens_the_disk_has_no_key_made() -> None:
         raise NotOnConsole("recovery key", "coffer machine add-recovery-key")
 
     helper = FakeHelper()
-    machine = MachineRpc(Path("/"), Settings(), helper, is_key_sealed=False, require_owner=refuse)
+    machine = machine_rpc(helper, require_owner=refuse)
 
     with pytest.raises(NotOnConsole, match="an operator already") as caught:
         asyncio.run(machine.AddRecoveryKey(pb.AddRecoveryKeyRequest(), HERE))

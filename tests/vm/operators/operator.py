@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -47,6 +47,13 @@ class Operator:
         here = "127.0.0.1"
         way = (f"{here}:{port}", "--enrolment", f"{here}:{enrolment_port}", "--as", "tester")
         self.run("remote", "add", name, *way, given=code + "\n")
+
+    def keep_recovery_key(self, name: str) -> None:
+        """Have a recovery key of a machine made, as it says is missing until somebody does."""
+        shown = self.ask(name, "machine", "show")
+        problems: Any = shown.get("problems", [])
+        assert [one["what"].partition(":")[0] for one in problems] == ["there is no recovery key"]
+        self.run("--at", name, "machine", "add-recovery-key", "--yes")
 
     def ask(self, name: str, *words: str, given: str = "") -> dict[str, object]:
         """Ask a machine something; return its answer."""
@@ -106,4 +113,6 @@ def administered(
     """A machine and its operator: what the first start left; it keeps what the tests before did."""
     folder = tmp_path_factory.mktemp("box")
     with start_anew(first_start, tools, image, folder / "machine") as machine:
-        yield Box(machine=machine, operator=enrolled(machine, folder / "home"))
+        operator = enrolled(machine, folder / "home")
+        operator.keep_recovery_key("box")
+        yield Box(machine=machine, operator=operator)

@@ -86,6 +86,7 @@ class Site:
         """Become its operator, and give the card on the wire its address, and it its name."""
         code = read_code(self.machine)
         self.operator.enrol(self.name, port=self.port, enrolment_port=self.port + 1, code=code)
+        self.operator.keep_recovery_key(self.name)
         cards = self.ask("machine", "network")["interfaces"]
         shown = self.ask("machine", "show").get("addresses", [])
         free = sorted(set(cards) - {one["interface"] for one in shown})

@@ -62,6 +62,7 @@ def installing(
         machine.wait_for(is_settled, "running agent", START_SECONDS)
         code = read_code(machine)
         made.operator.enrol("box", port=17445, enrolment_port=17446, code=code)
+        made.operator.keep_recovery_key("box")
         with made.operator.running("--at", "box", "updates", "install", str(newer)):
             made.wait_for(("checking", "writing"), SENT_SECONDS)
             machine.save(SNAPSHOT)

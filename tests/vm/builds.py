@@ -53,9 +53,9 @@ def _copy_tree(folder: Path) -> None:
         ["git", "ls-files", "-z"], cwd=places.TREE, capture_output=True, check=True, text=True
     )
     for name in listed.stdout.split("\0")[:-1]:
-        if (places.TREE / name).is_file():
+        if os.path.lexists(places.TREE / name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(places.TREE / name, folder / name)
+            shutil.copy2(places.TREE / name, folder / name, follow_symlinks=False)
 
 
 def _build(tree: Path, written: int, words: Sequence[str]) -> Path:

@@ -24,8 +24,10 @@ _SIGNED_OUT_OF_TREE: Final = 1 << 12
 _VERITY: Final = "CRYPT-VERITY-"
 _LUKS: Final = "CRYPT-LUKS2-"
 _MOST_BYTES: Final = 1 << 16
-_DENIALS: Final = "run/coffer-denials"
-"""Where a unit of the image lists what AppArmor denied, a line each."""
+_WARNINGS: Final = "run/coffer-kernel-warnings"
+"""Where a unit of the image lists what AppArmor denied and what does not verify, a line each."""
+_DENIED: Final = "apparmor="
+_CORRUPTED: Final = "device-mapper: verity: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Posture:
     confinement:        of whoever reads this, by AppArmor: a profile and whether it is enforced.
     runnable:           what can be written to and holds programs that can be run.
     denials:            what AppArmor denied to anyone, as the kernel's log has it.
+    damages:            blocks of /usr that did not verify when they were read, likewise.
     """
 
     is_appliance: bool
@@ -70,6 +73,7 @@ class Posture:
     confinement: str
     runnable: tuple[str, ...]
     denials: tuple[str, ...]
+    damages: tuple[str, ...]
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what is amiss; nothing outside the appliance, where none of it is promised."""
@@ -113,6 +117,13 @@ class Posture:
                 f"{' '.join(self.denials[-1:])}",
                 "send the vendor a support bundle: a service was attacked, or has a fault",
             ),
+            (
+                bool(self.damages),
+                f"/usr is damaged ({len(self.damages)} reads failed), at last: "
+                f"{' '.join(self.damages[-1:])}",
+                "start the other version (coffer updates rollback) or install a newer one; if it"
+                " comes again replace the disk",
+            ),
         )
         return tuple(Problem(what=what, remedy=remedy) for is_so, what, remedy in found if is_so)
 
@@ -126,6 +137,7 @@ def read_posture(root: Path = Path("/")) -> Posture:
     """Read how this machine was started; a file that is not there counts as what is worse."""
     release = _release(root)
     usr, var = _mounted(root, "/usr"), _mounted(root, "/var")
+    warnings = _text(root / _WARNINGS).splitlines()
     return Posture(
         is_appliance=release.get("IMAGE_ID") == IMAGE_ID,
         is_development=_is_development(release),
@@ -142,7 +154,8 @@ def read_posture(root: Path = Path("/")) -> Posture:
         taint=int(_text(root / "proc/sys/kernel/tainted").strip() or 0),
         confinement=_text(root / "proc/self/attr/apparmor/current").strip(),
         runnable=_runnable(root),
-        denials=tuple(map(_denial, _text(root / _DENIALS).splitlines())),
+        denials=tuple(_denial(line) for line in warnings if _DENIED in line),
+        damages=tuple(_damage(line) for line in warnings if line.startswith(_CORRUPTED)),
     )
 
 
@@ -186,6 +199,11 @@ def _denial(line: str) -> str:
     words = dict(word.partition("=")[::2] for word in line.split() if "=" in word)
     told = ("profile", "operation", "name", "requested_mask")
     return " ".join(words[name].strip('"') for name in told if name in words)
+
+
+def _damage(line: str) -> str:
+    """Return which block is corrupted, without the numbers of its device."""
+    return line.removeprefix(_CORRUPTED).partition(": ")[2]
 
 
 def _settings(text: str) -> dict[str, str]:

@@ -100,6 +100,11 @@ def run_program(*words: str, seconds: float = PROGRAM_SECONDS) -> str:
         )
     except FileNotFoundError:
         raise ProgramFailed(f"{words[0]} is not there", remedy="is this the appliance?") from None
+    except OSError as error:
+        raise ProgramFailed(
+            f"{words[0]} cannot be run: {error.strerror}",
+            remedy="see whether the disk is damaged: coffer machine show",
+        ) from error
     except subprocess.TimeoutExpired:
         raise ProgramFailed(f"{words[0]} took over {seconds:.0f} s", remedy="try again") from None
     if ran.returncode != 0:

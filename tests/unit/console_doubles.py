@@ -27,6 +27,7 @@ FINE = Posture(
     confinement="coffer-console (enforce)",
     runnable=(),
     denials=(),
+    damages=(),
 )
 
 

@@ -16,6 +16,8 @@ LUKS2: Final = re.compile(rb"LUKS\xba\xbe\x00\x02(\x00{5}[\x00-\x0f][\x00-\xff]{
 """The first bytes of a volume's header, and how long it is with its area of JSON."""
 AREA_BYTES: Final = 4096
 """Where that begins."""
+_EXTENT: Final = re.compile(r"^\s*0:.*:\s*(\d+)\.\.\s*(\d+)", re.MULTILINE)
+"""The first line of dump.erofs about where a file lies: begin and end, in bytes."""
 STICK_ROOM_BYTES: Final = 64 << 20
 _WORK: Final = Path("/coffer/disk")
 _STICKS_FILE: Final = Path("/coffer/stick/file")
@@ -101,6 +103,11 @@ class Forgery:
         (found,) = (one for one in read_partitions(self.disk) if one.label.endswith(ending))
         return found
 
+    @property
+    def usr(self) -> Partition:
+        """The partition with /usr: its label is the version alone."""
+        return self.partition(self.partition("_verity").label.removesuffix("_verity"))
+
     def flip(self, offset: int) -> None:
         """Change one bit of a byte of the disk."""
         with self.disk.open("r+b") as file:
@@ -108,6 +115,13 @@ class Forgery:
             byte = file.read(1)[0]
             file.seek(offset)
             file.write(bytes([byte ^ 1]))
+
+    def middle_of(self, path: str) -> int:
+        """Return where on the disk the middle of the first piece of a file of /usr lies."""
+        words = (f"--offset={self.usr.start}", "-e", f"--path={path}", self.disk.name)
+        first = _EXTENT.search(self.run("dump.erofs", *words))
+        assert first
+        return self.usr.start + (int(first[1]) + int(first[2])) // 2
 
     def find(self, partition: Partition, needle: bytes) -> int:
         """Return where on the disk bytes lie that the partition has once or more: the first."""

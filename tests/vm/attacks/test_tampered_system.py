@@ -1,13 +1,17 @@
 """Bits flipped in /usr or in what verifies it: the kernel notices when it reads them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from firmware.boot.accepted import parse_accepted
+from image.hardware import Hardware
 from image.toolchain import Toolchain
 from image.vm import Machine
-from tests.vm.disks import Forgery, Partition
+from tests.vm.conftest import PORTS
+from tests.vm.disks import Forgery
+from tests.vm.operators.operator import enrolled
 from tests.vm.screen import STOPPED, is_settled, plain, shown
 
 START_SECONDS = 900.0
@@ -24,7 +28,7 @@ def start(forgery: Forgery, tools: Toolchain, folder: Path) -> str:
 
 def test_data_of_usr(image: Path, tools: Toolchain, tmp_path: Path) -> None:
     forgery = Forgery.of(image, tmp_path / "forgery", tools)
-    forgery.flip(usr_of(forgery).start + SUPERBLOCK + 64)
+    forgery.flip(forgery.usr.start + SUPERBLOCK + 64)
 
     said = start(forgery, tools, tmp_path / "machine")
 
@@ -41,6 +45,22 @@ def test_the_hashes_of_usr(image: Path, tools: Toolchain, tmp_path: Path, offset
 
     assert "Mounted sysusr-usr.mount" not in said
     assert "Timed out waiting" not in said
+
+
+def test_what_is_read_long_after_the_start(image: Path, tools: Toolchain, tmp_path: Path) -> None:
+    forgery = Forgery.of(image, tmp_path / "forgery", tools)
+    forgery.flip(forgery.middle_of("/bin/timedatectl"))
+
+    with Machine(tools, forgery.disk, tmp_path / "machine", Hardware(networks=(PORTS,))) as machine:
+        said = machine.wait_for(is_settled, "running agent", START_SECONDS)
+        operator = enrolled(machine, tmp_path / "home")
+        operator.keep_recovery_key("box")
+        with pytest.raises(AssertionError, match="timedatectl"):
+            operator.run("--at", "box", "machine", "time")
+        amiss: Any = operator.ask("box", "machine", "show")["problems"]
+
+    assert shown(said, "problems") == "none"
+    assert [one["what"].partition(" (")[0] for one in amiss] == ["/usr is damaged"]
 
 
 def test_the_signature_of_the_hashes_vouches_for_nothing_in_a_start(
@@ -60,8 +80,3 @@ def test_the_signature_of_the_hashes_vouches_for_nothing_in_a_start(
     assert shown(said, "/var") == "encrypted"
     assert shown(said, "problems") == "none"
     assert {pcr: shown(said, f"PCR {pcr}") for pcr in accepted.pcrs} == accepted.pcrs
-
-
-def usr_of(forgery: Forgery) -> Partition:
-    """Return the partition with /usr: its label is the version alone."""
-    return forgery.partition(forgery.partition("_verity").label.removesuffix("_verity"))

@@ -57,10 +57,9 @@ def write_modules(forgery: Forgery) -> list[str]:
     (folder / "vmlinuz").write_bytes(sections[".linux"])
     (folder / "release").write_bytes(sections[".uname"])
     kernel = sections[".uname"].decode("ascii").rstrip("\0")
-    usr = forgery.partition(forgery.partition("_verity").label.removesuffix("_verity"))
     taken = 'dump.erofs --offset="$1" --cat --path="$2" "$3" >stock.xz'
     path = f"/lib/modules/{kernel}/{MODULE}"
-    forgery.run("bash", "-euc", taken, "take", str(usr.start), path, forgery.disk.name)
+    forgery.run("bash", "-euc", taken, "take", str(forgery.usr.start), path, forgery.disk.name)
     stock = lzma.decompress((folder / "stock.xz").read_bytes())
     content = read_module(stock).content
     named = ("-subj", "/CN=somebody else", "-days", "30")

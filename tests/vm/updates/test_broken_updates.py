@@ -50,9 +50,10 @@ def have_the_agent_refuse_to_run(parts: Parts) -> None:
     parts.say_to_kernel("systemd.setenv=COFFER_CONFIG=/nowhere.toml")
 
 
-def have_the_agent_open_no_port(parts: Parts) -> None:
-    # Unlike the one above, after it has brought its database to the younger build's revision.
-    parts.say_to_kernel("sysctl.net.ipv4.ip_unprivileged_port_start=65535")
+def have_the_agent_abort_once_its_database_is_open(parts: Parts) -> None:
+    # Unlike above, after the database was brought to the younger build's revision: gRPC aborts
+    # whoever begins to use it, as the health check does too.
+    parts.say_to_kernel("systemd.setenv=GRPC_POLL_STRATEGY=nowhere")
 
 
 def test_a_version_that_the_other_slot_names_is_written_anew_from_a_usb_stick(
@@ -100,11 +101,12 @@ def test_the_version_before_runs_again(
 def test_it_runs_again_with_the_database_that_the_update_had_changed(
     box: Box, newer: Path, image: Path, tools: Toolchain, tmp_path: Path
 ) -> None:
-    sent = broken(newer, have_the_agent_open_no_port, tmp_path / "broken", tools)
+    change = have_the_agent_abort_once_its_database_is_open
+    sent = broken(newer, change, tmp_path / "broken", tools)
 
-    fall(box, sent, newer, image, "the agent does not answer")
+    fall(box, sent, newer, image, "did not come as far")
 
-    logs = box.operator.run("--at", "box", "machine", "logs", "--lines", "2000")
+    logs = box.operator.run("--at", "box", "machine", "logs", "--unit", "coffer.service")
     assert "is set aside for the copy before it" in logs
 
 

@@ -64,7 +64,7 @@ test-image:  ## start the disk image in virtual machines and attack them; takes 
 	@$(AS_ROOT) $(PYTHON) -m pytest -o tmp_path_retention_policy=failed --junitxml build/image.xml tests/vm
 
 # Every third cut, from the first on, is one of a first start: of 13 that is five.
-test-image-start:  ## of that only what is in it, two starts, five of them cut off, the recovery in another machine and the smallest driver; about half an hour
+test-image-start:  ## of that only what is in it, two starts, five first starts whose power is cut, the recovery in another machine and the smallest driver; about half an hour
 	@.ci/setup image
 	@mkdir -p build
 	@$(AS_ROOT) $(PYTHON) -m pytest -o tmp_path_retention_policy=failed --junitxml build/start.xml --cuts 13 tests/vm/tree tests/vm/starts/test_first_start.py tests/vm/power/test_cut_first_starts.py tests/vm/starts/test_recovery.py tests/vm/starts/test_smallest_driver.py

@@ -24,6 +24,7 @@ from appliance.identity.node_id import NodeId
 from appliance.jobs.checks import JobLimits
 from appliance.jobs.jobs import Jobs
 from appliance.machine.posture import is_development
+from appliance.machine.recovery import Recovery
 from appliance.mailbox.inbox import Inbox
 from appliance.mailbox.letters import Kind
 from appliance.mailbox.outbox import Outbox
@@ -97,6 +98,11 @@ class Node:
             now_milliseconds=self._milliseconds,
         )
         self.jobs = self._make_jobs(store)
+        self.recovery = Recovery(
+            config.state,
+            has_operators=lambda: self.operators.count > 0,
+            now_milliseconds=self._milliseconds,
+        )
         self.updates = make_updates(config.state, self.peers.all)
         self._join()
 

@@ -183,8 +183,8 @@ def _serve_people(
         config.state,
         config,
         is_key_sealed=node.key.is_sealed,
+        recovery=node.recovery,
         require_owner=require_owner,
-        has_operators=lambda: node.operators.count > 0,
     )
     local.add_MachineServicer_to_server(machine, server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)

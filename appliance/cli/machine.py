@@ -96,7 +96,9 @@ def _start(found: pb.MachineView) -> tuple[tuple[str, str], ...]:
 
 def _recovery_key(found: pb.MachineView) -> str:
     if not found.HasField("recovery_key_made_milliseconds"):
-        return "none"
+        return "none is known of"
+    if not found.recovery_key_made_milliseconds:
+        return "there is one; when it was made is not known"
     return f"made {moment(found.recovery_key_made_milliseconds)}"
 
 

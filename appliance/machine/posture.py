@@ -24,9 +24,9 @@ _SIGNED_OUT_OF_TREE: Final = 1 << 12
 _VERITY: Final = "CRYPT-VERITY-"
 _LUKS: Final = "CRYPT-LUKS2-"
 _MOST_BYTES: Final = 1 << 16
-_WARNINGS: Final = "run/coffer-kernel-warnings"
-"""Where a unit of the image lists what AppArmor denied and what does not verify, a line each."""
-_DENIED: Final = "apparmor="
+_DENIALS: Final = "run/coffer-denials"
+_DAMAGES: Final = "run/coffer-damages"
+"""Where units of the image list what AppArmor denied and what did not verify, a line each."""
 _CORRUPTED: Final = "device-mapper: verity: "
 
 
@@ -113,13 +113,13 @@ class Posture:
             ),
             (
                 bool(self.denials),
-                f"AppArmor denied what a service tried ({len(self.denials)} in all), at last: "
+                f"AppArmor denied what a service tried ({len(self.denials)} times), lately: "
                 f"{' '.join(self.denials[-1:])}",
                 "send the vendor a support bundle: a service was attacked, or has a fault",
             ),
             (
                 bool(self.damages),
-                f"/usr is damaged ({len(self.damages)} reads failed), at last: "
+                f"/usr is damaged ({len(self.damages)} reads failed), lately: "
                 f"{' '.join(self.damages[-1:])}",
                 "start the other version (coffer updates rollback) or install a newer one; if it"
                 " comes again replace the disk",
@@ -134,10 +134,13 @@ def is_development(root: Path = Path("/")) -> bool:
 
 
 def read_posture(root: Path = Path("/")) -> Posture:
-    """Read how this machine was started; a file that is not there counts as what is worse."""
+    """Read how this machine was started; a file that is not there counts as what is worse.
+
+    But for the lists of warnings, which begin some time after the start: a unit of theirs that
+    fails is a problem by itself.
+    """
     release = _release(root)
     usr, var = _mounted(root, "/usr"), _mounted(root, "/var")
-    warnings = _text(root / _WARNINGS).splitlines()
     return Posture(
         is_appliance=release.get("IMAGE_ID") == IMAGE_ID,
         is_development=_is_development(release),
@@ -154,8 +157,8 @@ def read_posture(root: Path = Path("/")) -> Posture:
         taint=int(_text(root / "proc/sys/kernel/tainted").strip() or 0),
         confinement=_text(root / "proc/self/attr/apparmor/current").strip(),
         runnable=_runnable(root),
-        denials=tuple(_denial(line) for line in warnings if _DENIED in line),
-        damages=tuple(_damage(line) for line in warnings if line.startswith(_CORRUPTED)),
+        denials=tuple(map(_denial, _text(root / _DENIALS).splitlines())),
+        damages=tuple(map(_damage, _text(root / _DAMAGES).splitlines())),
     )
 
 

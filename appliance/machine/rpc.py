@@ -18,7 +18,7 @@ from appliance.machine.controls import report
 from appliance.machine.disks import read_disks, read_filesystems
 from appliance.machine.load import read_load
 from appliance.machine.posture import read_posture
-from appliance.machine.recovery import note_made, read_made
+from appliance.machine.recovery import Recovery
 from appliance.machine.support import collect, machine_facts, settings_facts
 
 CHUNK_BYTES: Final = 256 << 10
@@ -33,8 +33,8 @@ class MachineRpc(MachineServicer):
     settings: of the agent; in a support bundle go their numbers and switches.
     helper:   gives an order to the machine's helper and returns its facts.
     is_key_sealed: whether the node's identity key is.
+    recovery: has recovery keys made.
     require_owner: raises for a caller who may not learn what opens the disk.
-    has_operators: tells whether somebody looks after the machine.
     """
 
     def __init__(
@@ -44,29 +44,23 @@ class MachineRpc(MachineServicer):
         helper: Helper = ask,
         *,
         is_key_sealed: bool,
+        recovery: Recovery,
         require_owner: Callable[[Context], None],
-        has_operators: Callable[[], bool],
     ) -> None:
         self._state = state
         self._settings = settings
         self._is_key_sealed = is_key_sealed
         self._helper = helper
+        self._recovery = recovery
         self._require_owner = require_owner
-        self._has_operators = has_operators
 
     async def ShowMachine(self, request: pb.ShowMachineRequest, context: Context) -> pb.MachineView:
         """Show how this machine was started, and how much of it is in use."""
         load = await asyncio.to_thread(read_load, self._state)
         posture = await asyncio.to_thread(read_posture)
         cards = await asyncio.to_thread(read_cards)
-        return views.machine_view(
-            posture,
-            load,
-            cards,
-            is_key_sealed=self._is_key_sealed,
-            has_operators=self._has_operators(),
-            recovery_key_made_milliseconds=await asyncio.to_thread(read_made, self._state),
-        )
+        recovery = await self._recovery.look(is_appliance=posture.is_appliance)
+        return views.machine_view(posture, load, cards, recovery, is_key_sealed=self._is_key_sealed)
 
     async def ShowHardening(
         self, request: pb.ShowHardeningRequest, context: Context
@@ -134,9 +128,7 @@ class MachineRpc(MachineServicer):
     ) -> pb.RecoveryKey:
         """Make a recovery key and tell it this once."""
         self._require_owner(context)
-        told: Any = await self._ask(orders.AddRecoveryKey())
-        await asyncio.to_thread(note_made, self._state, time.time_ns() // 1_000_000)
-        return pb.RecoveryKey(recovery_key=told["recovery_key"])
+        return pb.RecoveryKey(recovery_key=await self._recovery.add())
 
     async def BindDisk(self, request: pb.BindDiskRequest, context: Context) -> pb.DiskKeys:
         """Bind the disk to the TPM as it is now."""

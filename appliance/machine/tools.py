@@ -1,7 +1,9 @@
 """What an order is done with: the machine's files, its programs, and who is told of progress."""
 
+import errno
 import fcntl
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -92,6 +94,9 @@ class Tools:
             yield
 
 
+_DAMAGED: Final = "see whether /usr is damaged: coffer machine show"
+
+
 def run_program(*words: str, seconds: float = PROGRAM_SECONDS) -> str:
     """Run one of the operating system's programs in a bare environment; see :class:`Run`."""
     try:
@@ -101,12 +106,13 @@ def run_program(*words: str, seconds: float = PROGRAM_SECONDS) -> str:
     except FileNotFoundError:
         raise ProgramFailed(f"{words[0]} is not there", remedy="is this the appliance?") from None
     except OSError as error:
-        raise ProgramFailed(
-            f"{words[0]} cannot be run: {error.strerror}",
-            remedy="see whether the disk is damaged: coffer machine show",
-        ) from error
+        remedy = _DAMAGED if error.errno in (errno.EIO, errno.ENOEXEC) else "try again"
+        why = f"{words[0]} cannot be run: {error.strerror}"
+        raise ProgramFailed(why, remedy=remedy) from error
     except subprocess.TimeoutExpired:
         raise ProgramFailed(f"{words[0]} took over {seconds:.0f} s", remedy="try again") from None
+    if ran.returncode == -signal.SIGBUS:
+        raise ProgramFailed(f"{words[0]} could not be read to its end", remedy=_DAMAGED)
     if ran.returncode != 0:
         said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
         raise ProgramFailed(

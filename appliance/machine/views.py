@@ -14,7 +14,7 @@ from appliance.machine.disks import Disk, Filesystem
 from appliance.machine.load import Load
 from appliance.machine.posture import Posture
 from appliance.machine.posture import Problem as MachineProblem
-from appliance.machine.recovery import NO_KEY
+from appliance.machine.recovery import RecoveryKey
 from firmware.cards.found import FoundCard
 from firmware.cards.found import Problem as CardProblem
 
@@ -136,18 +136,12 @@ def machine_view(
     posture: Posture,
     load: Load,
     cards: Sequence[FoundCard],
+    recovery: RecoveryKey,
     *,
     is_key_sealed: bool,
-    has_operators: bool,
-    recovery_key_made_milliseconds: int | None,
 ) -> pb.MachineView:
-    """Return what local callers see of a machine; outside the appliance no key is sealed or made.
-
-    has_operators: before there is one, nobody could keep a recovery key
-    """
+    """Return what local callers see of a machine; outside the appliance no key is sealed."""
     unsealed = [UNSEALED] * (posture.is_appliance and not is_key_sealed)
-    is_lost = has_operators and recovery_key_made_milliseconds is None
-    unrecoverable = [NO_KEY] * (posture.is_appliance and is_lost)
     view = pb.MachineView(
         is_appliance=posture.is_appliance,
         image_version=posture.image_version,
@@ -159,7 +153,7 @@ def machine_view(
         var_is_encrypted=posture.var_is_encrypted,
         pcrs=posture.pcrs,
         taint=posture.taint,
-        problems=map(_problem, (*posture.problems(), *unsealed, *unrecoverable)),
+        problems=map(_problem, (*posture.problems(), *unsealed, *recovery.problems())),
         cores=load.cores,
         busy_fraction=load.busy_fraction,
         memory_bytes=load.memory_bytes,
@@ -170,8 +164,8 @@ def machine_view(
         addresses=[pb.NetworkAddress(interface=name, address=a) for name, a in load.addresses],
         cards=map(_card, cards),
     )
-    if recovery_key_made_milliseconds is not None:
-        view.recovery_key_made_milliseconds = recovery_key_made_milliseconds
+    if recovery.made_milliseconds is not None:
+        view.recovery_key_made_milliseconds = recovery.made_milliseconds
     if posture.secure_boot is not None:
         view.secure_boot = posture.secure_boot
     return view

@@ -62,7 +62,10 @@ class Module:
             raise ImageError(f"module {self.name} is not signed by {who}", _REMEDY) from None
 
 
-_REMEDY: Final = "remove the folder drivers from the cache and build again"
+_REMEDY: Final = (
+    "see that the key modules is its certificate's own; then remove the folder drivers from the"
+    " cache and build again"
+)
 
 
 def read_module(file: bytes) -> Module:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from cryptography import x509
 
 from image import places
 from image.drivers.module_file import append_signature, read_module
@@ -137,11 +138,15 @@ def sign(module: Path, signer: Signer) -> None:
     """Append a signature by the key of modules to a module's file, as the kernel reads it.
 
     The kernel knows that key's certificate, so the signature does not repeat it.
-    Raises: KeyRefused, CommandFailed if the key cannot sign; ImageError if the module is signed.
+    Raises: KeyRefused, CommandFailed if the key cannot sign; ImageError if the module is signed
+            already, or the certificate is another key's.
     """
     content = module.read_bytes()
-    signature = signer.detached(KEY, content, has_certificate=False)
-    module.write_bytes(append_signature(content, signature))
+    signed = append_signature(content, signer.detached(KEY, content, has_certificate=False))
+    # The kernel would say so too, but on the box.
+    certificate = signer.keys.named(KEY).certificate.read_bytes()
+    read_module(signed).require_signed_by(x509.load_pem_x509_certificate(certificate))
+    module.write_bytes(signed)
 
 
 def require_kernel(file: Path, kernel: str) -> None:

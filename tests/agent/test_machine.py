@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ import pytest
 from pydantic import BaseModel
 
 from appliance.api import agent_pb2 as pb
-from appliance.machine.ask import Facts, Helper, ask
-from appliance.machine.errors import OrderRefused
-from appliance.machine.load import Load, read_load
-from appliance.machine.posture import Posture
+from appliance.machine.ask import Helper, ask
+from appliance.machine.load import read_load
+from appliance.machine.recovery import Recovery, RecoveryKey
 from appliance.machine.rpc import MachineRpc
 from appliance.machine.views import machine_view
 from tests.agent.cli_sides import coffer
@@ -22,38 +20,27 @@ from tests.doubles import FakeAgent
 from tests.unit.console_doubles import FINE
 
 HERE: Any = None
+NOW = 1_796_040_000_000  # 2026-11-30
+KEPT = RecoveryKey(is_wanted=True, made_milliseconds=NOW)
 
 
 class Settings(BaseModel):
     """Stands in for the agent's own."""
 
 
-def rpc(state: Path, helper: Helper = ask) -> MachineRpc:
-    return MachineRpc(
-        state,
-        Settings(),
-        helper,
-        is_key_sealed=False,
-        require_owner=lambda _: None,
-        has_operators=lambda: True,
+def recovery(state: Path, helper: Helper = ask, *, has_operators: bool = True) -> Recovery:
+    return Recovery(
+        state, helper, has_operators=lambda: has_operators, now_milliseconds=lambda: NOW
     )
 
 
-def view_of(
-    posture: Posture,
-    load: Load,
-    *,
-    is_key_sealed: bool = True,
-    has_operators: bool = True,
-    made: int | None = 1,
-) -> pb.MachineView:
-    return machine_view(
-        posture,
-        load,
-        (),
-        is_key_sealed=is_key_sealed,
-        has_operators=has_operators,
-        recovery_key_made_milliseconds=made,
+def rpc(state: Path) -> MachineRpc:
+    return MachineRpc(
+        state,
+        Settings(),
+        is_key_sealed=False,
+        recovery=recovery(state),
+        require_owner=lambda _: None,
     )
 
 
@@ -72,9 +59,10 @@ def test_a_plain_machine_tells_of_its_use_and_promises_nothing(tmp_path: Path) -
 
 def test_an_appliance_whose_identity_key_is_a_plain_file_says_so(tmp_path: Path) -> None:
     load = read_load(tmp_path)
-    sealed = view_of(FINE, load)
-    plain = view_of(FINE, load, is_key_sealed=False)
-    elsewhere = view_of(replace(FINE, is_appliance=False), load, is_key_sealed=False)
+    sealed = machine_view(FINE, load, (), KEPT, is_key_sealed=True)
+    plain = machine_view(FINE, load, (), KEPT, is_key_sealed=False)
+    other = replace(FINE, is_appliance=False)
+    elsewhere = machine_view(other, load, (), KEPT, is_key_sealed=False)
 
     assert (list(sealed.problems), list(elsewhere.problems)) == ([], [])
     [problem] = plain.problems
@@ -82,40 +70,18 @@ def test_an_appliance_whose_identity_key_is_a_plain_file_says_so(tmp_path: Path)
     assert "coffer-machine-seal.service" in problem.remedy
 
 
-def test_an_appliance_that_somebody_looks_after_wants_a_recovery_key(tmp_path: Path) -> None:
+def test_a_recovery_key_that_nobody_has_is_a_problem(tmp_path: Path) -> None:
     load = read_load(tmp_path)
-    kept = view_of(FINE, load)
-    nobody = view_of(FINE, load, has_operators=False, made=None)
-    elsewhere = view_of(replace(FINE, is_appliance=False), load, made=None)
+    none = RecoveryKey(is_wanted=True, made_milliseconds=None)
+    kept = machine_view(FINE, load, (), KEPT, is_key_sealed=True)
+    lost = machine_view(FINE, load, (), none, is_key_sealed=True)
 
-    assert not [*kept.problems, *nobody.problems, *elsewhere.problems]
-    [problem] = view_of(FINE, load, made=None).problems
+    assert kept.recovery_key_made_milliseconds == NOW
+    assert not kept.problems
+    assert not lost.HasField("recovery_key_made_milliseconds")
+    [problem] = lost.problems
     assert "no recovery key" in problem.what
     assert "add-recovery-key" in problem.remedy
-
-
-def test_when_a_recovery_key_was_made_outlives_the_agent(tmp_path: Path) -> None:
-    def make(order: BaseModel, *, tell: object = None) -> Facts:
-        return {"recovery_key": "cbdefghi", "kinds": ["tpm2", "recovery"]}
-
-    before = asyncio.run(rpc(tmp_path).ShowMachine(pb.ShowMachineRequest(), HERE))
-    asyncio.run(rpc(tmp_path, make).AddRecoveryKey(pb.AddRecoveryKeyRequest(), HERE))
-    after = asyncio.run(rpc(tmp_path).ShowMachine(pb.ShowMachineRequest(), HERE))
-
-    assert not before.HasField("recovery_key_made_milliseconds")
-    age_seconds = time.time() - after.recovery_key_made_milliseconds / 1000
-    assert 0 <= age_seconds < 60
-    assert not [file for file in tmp_path.iterdir() if "cbdefghi" in file.read_text()]
-
-
-def test_a_key_that_could_not_be_made_is_not_noted(tmp_path: Path) -> None:
-    def fail(order: BaseModel, *, tell: object = None) -> Facts:
-        raise OrderRefused("no", remedy="none")
-
-    with pytest.raises(OrderRefused):
-        asyncio.run(rpc(tmp_path, fail).AddRecoveryKey(pb.AddRecoveryKeyRequest(), HERE))
-
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_report_puts_what_failed_first_and_says_why_things_are_waived(
@@ -158,7 +124,7 @@ def test_a_verdict_comes_first_and_each_problem_has_a_remedy(
         secure_boot=True,
         lockdown="integrity",
         pcrs={7: "ab" * 32},
-        recovery_key_made_milliseconds=1_796_040_000_000,
+        recovery_key_made_milliseconds=NOW,
         addresses=[pb.NetworkAddress(interface="enp1s0", address="192.0.2.7")],
     )
     fine = shown(agent, view, capsys)

@@ -14,6 +14,7 @@ from appliance.api import agent_pb2 as pb
 from appliance.machine import orders
 from appliance.machine.ask import Facts, Helper, ask
 from appliance.machine.errors import OrderRefused, OutsideAppliance
+from appliance.machine.recovery import Recovery
 from appliance.machine.rpc import MachineRpc
 from appliance.operators.errors import NotOnConsole
 from tests.agent.cli_sides import coffer
@@ -59,8 +60,8 @@ def machine_rpc(
         Settings(),
         helper,
         is_key_sealed=False,
+        recovery=Recovery(state, helper, has_operators=lambda: True, now_milliseconds=lambda: 1),
         require_owner=require_owner,
-        has_operators=lambda: True,
     )
 
 

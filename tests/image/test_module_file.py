@@ -1,12 +1,16 @@
+import shutil
 import struct
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from image.drivers.module_file import append_signature, read_module
+from image.drivers.workshop import sign
 from image.errors import ImageError
 from image.keys import Keys
-from image.signing import detached
+from image.signing import Signer, detached
+from image.toolchain import Toolchain
 
 TEXTS = (
     b"vermagic=6.12.118+deb13-amd64 SMP preempt mod_unload modversions \0"
@@ -69,6 +73,23 @@ def test_a_signature_is_appended_as_the_kernels_own_tool_does(vendor_keys: Keys)
 def test_a_signed_module_is_not_signed_again(vendor_keys: Keys) -> None:
     with pytest.raises(ImageError, match="signed already"):
         signed(signed(module(), vendor_keys), vendor_keys)
+
+
+def test_a_key_that_is_not_the_certificates_own_signs_no_module(
+    vendor_keys: Keys, tmp_path: Path
+) -> None:
+    other = tmp_path / "keys"
+    shutil.copytree(vendor_keys.folder, other)
+    shutil.copy2(other / "boot.key", other / "modules.key")
+    file = tmp_path / "one.ko"
+    file.write_bytes(module())
+
+    sign(file, Signer(keys=vendor_keys, tools=Toolchain(root=tmp_path)))
+    read_module(file.read_bytes()).require_signed_by(certificate(vendor_keys, "modules"))
+    file.write_bytes(module())
+    with pytest.raises(ImageError, match="module one is not signed by CN="):
+        sign(file, Signer(keys=Keys(folder=other), tools=Toolchain(root=tmp_path)))
+    assert file.read_bytes() == module()
 
 
 def test_a_module_without_signature_is_refused(vendor_keys: Keys) -> None:

@@ -80,18 +80,18 @@ def test_an_appliance_as_it_should_be_has_no_problem(tmp_path: Path) -> None:
         ),
         (
             {
-                "run/coffer-kernel-warnings": 'audit: type=1400 audit(1.2:3): apparmor="DENIED" '
+                "run/coffer-denials": 'audit: type=1400 audit(1.2:3): apparmor="DENIED" '
                 'operation="open" class="file" profile="coffer-worker" name="/srv/x" pid=7 '
                 'comm="coffer-worker" requested_mask="w" denied_mask="w" fsuid=1 ouid=0\n'
             },
-            "AppArmor denied what a service tried (1 in all), at last: coffer-worker open /srv/x w",
+            "AppArmor denied what a service tried (1 times), lately: coffer-worker open /srv/x w",
         ),
         (
             {
-                "run/coffer-kernel-warnings": "device-mapper: verity: 254:0: data block 7 is"
+                "run/coffer-damages": "device-mapper: verity: 254:0: data block 7 is"
                 " corrupted\ndevice-mapper: verity: 254:0: metadata block 50337 is corrupted\n"
             },
-            "/usr is damaged (2 reads failed), at last: metadata block 50337 is corrupted",
+            "/usr is damaged (2 reads failed), lately: metadata block 50337 is corrupted",
         ),
         (
             {"etc/os-release": "IMAGE_ID=coffer\nVARIANT_ID=development-qat\n"},

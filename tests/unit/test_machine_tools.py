@@ -29,3 +29,10 @@ def test_a_program_that_the_kernel_cannot_start_is_named(tmp_path: Path) -> None
     with pytest.raises(ProgramFailed, match="damaged cannot be run: Exec format error") as caught:
         run_program(str(damaged))
     assert "coffer machine show" in caught.value.remedy
+
+
+def test_a_program_that_cannot_be_read_to_its_end_points_at_the_disk() -> None:
+    # The kernel's word for a page that cannot be read, when the program is already running.
+    with pytest.raises(ProgramFailed, match="python3 could not be read to its end") as caught:
+        run_program("python3", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGBUS)")
+    assert "coffer machine show" in caught.value.remedy

@@ -18,6 +18,7 @@ from image.vm import Machine
 from tests.vm import screen
 from tests.vm.conftest import FirstStart, start_anew
 
+_NO_KEY: Final = "no recovery key is known of"
 _ASKING_SECONDS: Final = 600.0
 _CODE_SECONDS: Final = 600.0  # while the start goes on, and another machine's, the console is last
 _COFFER: Final = (sys.executable, "-m", "appliance.cli")
@@ -52,7 +53,9 @@ class Operator:
         """Have a recovery key of a machine made, as it says is missing until somebody does."""
         shown = self.ask(name, "machine", "show")
         problems: Any = shown.get("problems", [])
-        assert [one["what"].partition(":")[0] for one in problems] == ["there is no recovery key"]
+        assert [one["what"].partition(":")[0] for one in problems] == [
+            "no recovery key is known of"
+        ]
         self.run("--at", name, "machine", "add-recovery-key", "--yes")
 
     def ask(self, name: str, *words: str, given: str = "") -> dict[str, object]:

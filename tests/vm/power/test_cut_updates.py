@@ -36,7 +36,7 @@ class Installing:
         """Return what the machine says of its slots once the update is in one of these states."""
         return eventually(
             lambda: self.operator.ask("box", "updates", "show"),
-            lambda said: said.get("update", {}).get("state") in states,
+            lambda said: (said.get("update") or {}).get("state") in states,
             seconds,
         )
 

@@ -158,7 +158,7 @@ def wait_for_the_fall(operator: Operator) -> Any:
         except AssertionError as error:  # while it is down, the command line says so and fails
             said = error
         else:
-            update: Any = found.get("update", {})
+            update: Any = found["update"] or {}
             if update.get("state") == "fell_back":
                 return found
             assert update.get("state") != "good", found

@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
 import pwd
+import select
 import socket
 import threading
+import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,3 +86,28 @@ def helper(root: Path, programs: Programs, *, is_trusted: bool = True) -> Iterat
         finally:
             listening.shutdown(socket.SHUT_RDWR)
             served.join()
+
+
+@contextmanager
+def device_of_tpm(path: Path, answer: Callable[[bytes], bytes]) -> Iterator[None]:
+    """Have a device, which a terminal stands in for, that answers the commands written to it."""
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    path.symlink_to(os.ttyname(theirs))
+    ended = threading.Event()
+
+    def serve_tpm() -> None:
+        while not ended.is_set():
+            if select.select([ours], [], [], 0.05)[0]:
+                os.write(ours, answer(os.read(ours, 4096)))
+
+    served = threading.Thread(target=serve_tpm)
+    served.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        served.join()
+        path.unlink()
+        os.close(ours)
+        os.close(theirs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from appliance.machine.doing import disk_keys, factory_reset
+from appliance.machine.doing import disk_keys, factory_reset, tpm
 from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.orders import (
     AddRecoveryKey,
@@ -187,6 +187,6 @@ def test_a_firmware_that_does_not_take_the_request_leaves_all_as_it_is(
 
 
 def test_the_clear_command_is_well_formed() -> None:
-    command = factory_reset.TPM2_CLEAR
+    command = tpm.CLEAR
 
     assert int.from_bytes(command[2:6], "big") == len(command)

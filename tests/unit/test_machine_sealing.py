@@ -8,15 +8,16 @@ import pytest
 
 from appliance.identity.sealing import CREDENTIAL
 from appliance.machine import seal, tools
-from appliance.machine.doing import disk_keys, sealing, wrapping
+from appliance.machine.doing import disk_keys, sealing, tpm, wrapping
 from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.orders import AddRecoveryKey, BindDisk
 from appliance.machine.tools import PROGRAM_SECONDS, Tools
 from appliance.updates.slots import BOOT_COUNT
 from tests.repository import tree
-from tests.unit.machine_doubles import root_below
+from tests.unit.machine_doubles import device_of_tpm, root_below
 from tests.unit.test_machine_disk import KEY, SECURE_BOOT, SLOTS
 
+MOST_FAILURES = 3
 OTHER_KEY = "-".join(["jklnrtuv", "cbdefghi"] * 4)
 
 
@@ -30,6 +31,7 @@ class Machine:
     ran: list[tuple[str, ...]] = field(default_factory=list)
     lent: list[str] = field(default_factory=list)
     var_opens: bool = True
+    failures: int = 0
 
     def __call__(self, *words: str, seconds: float = PROGRAM_SECONDS) -> str:
         self.ran.append(words)
@@ -38,6 +40,8 @@ class Machine:
             return f"{self.tpm}:{Path(words[-2]).read_text()[::-1]}\n"
         if words[:2] == ("systemd-creds", "decrypt"):
             tpm, _, sealed = Path(words[-2]).read_text().strip().partition(":")
+            if self.failures > MOST_FAILURES:
+                raise ProgramFailed("systemd-creds failed: Failed to unseal: No locks available")
             if tpm != self.tpm:
                 raise ProgramFailed("systemd-creds failed: TPM policy does not match")
             return sealed[::-1]
@@ -235,3 +239,46 @@ def test_the_unit_waits_with_the_first_key_until_an_update_is_no_trial_any_more(
 
     assert f"\nConditionPathExists=|!/{BOOT_COUNT}\n" in unit
     assert f"\nConditionPathExists=|/{sealing.SEALED}\n" in unit
+
+
+@pytest.mark.parametrize("does_obey", [True, False])
+def test_a_tpm_that_counts_power_cuts_as_guesses_is_told_to_forget_them(
+    machine: Machine, does_obey: bool
+) -> None:
+    machine.starts()
+    before, machine.failures = machine.offered, MOST_FAILURES + 1
+
+    def told(command: bytes) -> bytes:
+        # TPM2_DictionaryAttackLockReset, by TPM_RH_LOCKOUT; else TPM_RC_AUTH_FAIL.
+        assert command[6:14] == bytes.fromhex("00000139 4000000a")
+        machine.failures = 0 if does_obey else machine.failures
+        return bytes.fromhex("8001 0000000a") + (0 if does_obey else 0x98E).to_bytes(4, "big")
+
+    (machine.root / "dev").mkdir(exist_ok=True)
+    with device_of_tpm(machine.root / tpm.DEVICE, told):
+        if does_obey:
+            machine.starts()
+        else:
+            with pytest.raises(OrderRefused, match="No locks available"):
+                machine.starts()
+
+    assert machine.offered == (before if does_obey else None)
+
+
+def test_a_tpm_that_refuses_for_another_reason_is_told_nothing(machine: Machine) -> None:
+    machine.starts()
+    machine.tpm = "another"
+    told: list[bytes] = []
+
+    def note(command: bytes) -> bytes:
+        told.append(command)
+        return b""
+
+    (machine.root / "dev").mkdir(exist_ok=True)
+    with (
+        device_of_tpm(machine.root / tpm.DEVICE, note),
+        pytest.raises(OrderRefused, match="policy does not match"),
+    ):
+        machine.starts()
+
+    assert told == []

@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from appliance.identity.sealing import SEALING_KEY_BYTES
-from appliance.machine.doing import disk_keys, sealing
-from appliance.machine.doing.factory_reset import HEADER_BYTES, TPM2_CLEAR
+from appliance.machine.doing import disk_keys, sealing, tpm
+from appliance.machine.doing.factory_reset import HEADER_BYTES
 from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.orders import AddRecoveryKey, BindDisk, ShowDiskKeys
 from appliance.machine.tools import PROGRAM_SECONDS, Tools, run_program
 from image.places import DEFINITION
 from image.toolchain import Place, Toolchain
 from tests.fleet.nodes import eventually
-from tests.unit.machine_doubles import root_below
+from tests.unit.machine_doubles import device_of_tpm, root_below
 
 INSIDE = Path("/machine-of-test")
 SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -31,6 +31,9 @@ UNITS = DEFINITION / "mkosi.extra/usr/lib/systemd/system"
 DISK_BYTES = 3000 << 20
 VAR = "coffer-var"
 LUKS = b"LUKS\xba\xbe"
+MOST_CUTS = 40
+INITIALIZE = bytes.fromhex("00000002 00000000")  # to swtpm's control channel
+STARTUP = bytes.fromhex("8001 0000000c 00000144 0000")  # TPM2_Startup(TPM_SU_CLEAR)
 WRONG_KEY = "-".join(["cbdefghi"] * 8)
 
 
@@ -60,6 +63,13 @@ class Box:
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             connection.sendall(command)
             return connection.recv(4096)
+
+    def cut_power_of_tpm(self) -> None:
+        """Start the TPM anew that nobody told to stop."""
+        with socket.create_connection(("127.0.0.1", self.port + 1)) as control:
+            control.sendall(INITIALIZE)
+            assert control.recv(4) == bytes(4)
+        assert self.command_tpm(STARTUP)[6:10] == bytes(4)
 
 
 @contextmanager
@@ -162,7 +172,7 @@ def test_after_the_tpm_was_cleared_no_older_copy_of_the_disk_opens_by_it(box: Bo
     volume = box.root / disk_keys.VOLUME
     shutil.copyfile(volume, box.root / "older")
 
-    answer = box.command_tpm(TPM2_CLEAR)
+    answer = box.command_tpm(tpm.CLEAR)
 
     assert answer[6:10] == bytes(4), answer.hex()
     shutil.copyfile(box.root / "older", volume)
@@ -194,6 +204,26 @@ def test_the_identitys_sealing_key_goes_with_the_disk_to_another_machine(
         assert len(bytes.fromhex(key)) == SEALING_KEY_BYTES
     with pytest.raises(OrderRefused):
         sealing.unseal(box.orders)  # the machine that it came from gives it out no more
+
+
+def test_a_tpm_to_which_power_cuts_are_guesses_gives_the_sealing_key_out(box: Box) -> None:
+    sealing.seal_identity(box.orders)
+    key = sealing.unseal(box.orders)
+    for _ in range(MOST_CUTS):
+        box.cut_power_of_tpm()
+        try:
+            sealing.unseal(box.orders)
+        except OrderRefused as refused:
+            assert "No locks available" in refused.what
+            break
+    else:
+        pytest.fail("this TPM counts no power cuts")
+
+    with device_of_tpm(box.root / tpm.DEVICE, box.command_tpm):
+        sealing.seal_identity(box.orders)
+
+    assert sealing.unseal(box.orders) == key
+    assert new_recovery_key(box)
 
 
 def extend_secure_boot(box: Box) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.machine.ask import Facts
+from appliance.machine.doing import tpm
 from appliance.machine.doing.disk_keys import VOLUME
 from appliance.machine.doing.hardware import serial_number
 from appliance.machine.doing.power import begin_restart
@@ -27,12 +28,6 @@ _REQUESTED: Final = (7).to_bytes(4, "little") + "yes\0".encode("utf-16-le")
 
 HEADER_BYTES: Final = 32 << 20
 """More than LUKS2 keeps of keys: two headers and all key slots lie in the first 16 MiB."""
-
-TPM: Final = "dev/tpmrm0"
-# TPM2_Clear by the lockout hierarchy, whose authorisation is empty unless somebody set one:
-# tag with sessions, 27 bytes, TPM_CC_Clear, TPM_RH_LOCKOUT, 9 bytes of TPM_RS_PW with no password.
-TPM2_CLEAR: Final = bytes.fromhex("8002 0000001b 00000126 4000000a 00000009 40000009 0000 00 0000")
-_NO_ERROR: Final = 0
 
 
 def factory_reset(order: FactoryReset, tools: Tools) -> Facts:
@@ -53,7 +48,7 @@ def factory_reset(order: FactoryReset, tools: Tools) -> Facts:
     tools.tell({"step": "requested"})
     _erase_header(tools.root / VOLUME)
     tools.tell({"step": "erased"})
-    is_cleared = _clear_tpm(tools.root / TPM)
+    is_cleared = tpm.obeys(tools.root / tpm.DEVICE, tpm.CLEAR)
     tools.tell({"step": "TPM cleared" if is_cleared else "TPM not cleared"})
     begin_restart(tools)
     return {"tpm_cleared": is_cleared}
@@ -83,19 +78,3 @@ def _erase_header(volume: Path) -> None:
         for _ in range(HEADER_BYTES // len(zeros)):
             device.write(zeros)
         os.fsync(device.fileno())
-
-
-def _clear_tpm(device: Path) -> bool:
-    """Let the TPM forget its owner secret, and all that was ever sealed with it."""
-    try:
-        descriptor = os.open(device, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        os.write(descriptor, TPM2_CLEAR)
-        answer = os.read(descriptor, 4096)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return len(answer) >= 10 and int.from_bytes(answer[6:10], "big") == _NO_ERROR

@@ -6,10 +6,12 @@ it runs, in the helper's own /run, and never among its words. Each start of the 
 this, so no cryptography is loaded here.
 """
 
+import errno
 import os
 from typing import Final
 
 from appliance.identity.sealing import CREDENTIAL, REMEDY, SEALING_KEY_BYTES
+from appliance.machine.doing import tpm
 from appliance.machine.errors import OrderRefused, ProgramFailed
 from appliance.machine.tools import Tools
 
@@ -29,6 +31,8 @@ starts should not depend on how far the machine's start has come.
 """
 CREDS: Final = "systemd-creds"
 CREDS_SECONDS: Final = 120.0
+_LOCKED_OUT: Final = os.strerror(errno.ENOLCK)
+"""How systemd says that the TPM defends itself against guesses of passwords."""
 
 
 def seal_identity(tools: Tools) -> None:
@@ -53,20 +57,25 @@ def unseal(tools: Tools) -> str | None:
     if tools.read(SEALED) is None:
         return None
     try:
-        return tools.run(
-            CREDS,
-            "decrypt",
-            f"--name={CREDENTIAL}",
-            "--tpm2-device=auto",
-            str(tools.root / SEALED),
-            "-",
-            seconds=CREDS_SECONDS,
-        ).strip()
+        return _decrypt(tools)
     except ProgramFailed as error:
         raise OrderRefused(
             f"the TPM does not give out the key that seals the identity key: {error.what}",
             remedy=REMEDY,
         ) from error
+
+
+def _decrypt(tools: Tools) -> str:
+    words = (f"--name={CREDENTIAL}", "--tpm2-device=auto", str(tools.root / SEALED), "-")
+    try:
+        return tools.run(CREDS, "decrypt", *words, seconds=CREDS_SECONDS).strip()
+    except ProgramFailed as error:
+        # To a TPM each power cut counts as a wrong password; after some it is asked in vain for
+        # minutes or hours. Nothing is sealed with a password here, so there is none to guess.
+        is_locked_out = _LOCKED_OUT in error.what
+        if not (is_locked_out and tpm.obeys(tools.root / tpm.DEVICE, tpm.FORGET_FAILURES)):
+            raise
+    return tools.run(CREDS, "decrypt", *words, seconds=CREDS_SECONDS).strip()
 
 
 def seal(sealing_key: str, tools: Tools) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from image import places
+from image import manifest, places
 from image.toolchain import Place, Toolchain
 
 
@@ -35,7 +35,15 @@ def root(tools: Toolchain, usr_partition: Path, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def listed() -> frozenset[str]:
-    """The paths and patterns of the list of programs."""
-    lines = (places.DEFINITION / "programs").read_text(encoding="utf-8").splitlines()
+def profiles(image: Path) -> tuple[str, ...]:
+    """What the image has beyond the base."""
+    return manifest.read_profiles(image.with_suffix(".manifest.json"))
+
+
+@pytest.fixture(scope="session")
+def listed(profiles: tuple[str, ...]) -> frozenset[str]:
+    """The paths and patterns of the lists of programs, of the base and of its profiles."""
+    added = (places.DEFINITION / "mkosi.profiles" / name / "programs" for name in profiles)
+    lists = [places.DEFINITION / "programs", *(one for one in added if one.exists())]
+    lines = [line for one in lists for line in one.read_text(encoding="utf-8").splitlines()]
     return frozenset(line for line in lines if line and not line.startswith("#"))

@@ -8,6 +8,7 @@ import pytest
 
 MOST_PROGRAMS: Final = 300
 MOST_USR_MIB: Final = 200
+MOST_ADDED_MIB: Final = {"development": 0, "fpga": 10, "nvidia": 70, "qat": 10}
 _SUPERBLOCK: Final = 1024
 _BLOCKS_AT: Final = 36
 _BLOCK_BYTES: Final = 4096
@@ -56,12 +57,13 @@ def test_no_folder_of_programs_has_a_shell_or_a_way_to_one(root: Path, name: str
     assert not (root / "usr/sbin" / name).exists()
 
 
-def test_usr_is_small(usr_partition: Path) -> None:
+def test_usr_is_small(usr_partition: Path, profiles: tuple[str, ...]) -> None:
     with usr_partition.open("rb") as file:
         file.seek(_SUPERBLOCK + _BLOCKS_AT)
         blocks = int.from_bytes(file.read(4), "little")
 
-    assert blocks * _BLOCK_BYTES / (1 << 20) <= MOST_USR_MIB
+    most_mib = MOST_USR_MIB + sum(MOST_ADDED_MIB[name] for name in profiles)
+    assert blocks * _BLOCK_BYTES / (1 << 20) <= most_mib
 
 
 def test_nobody_has_a_shell(root: Path) -> None:

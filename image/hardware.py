@@ -141,9 +141,10 @@ class Hardware:
         return [
             *("-nodefaults", "-no-user-config", "-display", "none", "-uuid", str(number)),
             *("-machine", "q35,smm=on,pflash0=code,pflash1=variables"),
-            # /dev/kvm may be there and not work. max without la57: all that compiled code asks for,
-            # with shorter page walks.
-            *("-accel", "tcg,thread=multi", "-cpu", "max,la57=off"),
+            # /dev/kvm may be there and not work. max has all that compiled code asks for. Without
+            # la57 page walks are shorter; without erms and fsrm the kernel copies and clears by
+            # eight bytes at once, for "rep movsb" is emulated byte by byte.
+            *("-accel", "tcg,thread=multi", "-cpu", "max,la57=off,erms=off,fsrm=off"),
             *("-smp", str(self.cores), "-m", str(self.memory_mib)),
             *("-global", "driver=cfi.pflash01,property=secure,value=on"),
             *("-blockdev", _file("code", "raw", self.firmware.code) + ",read-only=on"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from services.demand import Demand
 from services.errors import ConfigError
 from services.progress import Progress
 from services.randomness import Rng
@@ -321,6 +322,8 @@ class Service:
     assign:   (rank of each receiver, party count) -> role of each rank, if a proposer names none.
     check:    raises ConfigError on terms of the right shape that the service cannot run.
     disclose: what each party will learn, beyond and including its output.
+    demand:   (terms, rank) -> what that asks of the dataset of the party of this rank, which
+              brings one; its owner's policy judges it.
     load:     returns one party's run; what only that needs is imported then.
     memory:   (terms, rank) -> bytes that the run takes there at the least.
     bears_duplicates: whether several rows of a dataset may have one key.
@@ -341,6 +344,7 @@ class Service:
     assign: Callable[[tuple[int, ...], int], tuple[str, ...]]
     check: Callable[[Terms], None]
     disclose: Callable[[Terms], tuple[Statement, ...]]
+    demand: Callable[[Terms, int], Demand]
     load: Callable[[], Run]
     memory: Callable[[Terms, int], int] = _no_memory
     bears_duplicates: Callable[[Terms], bool] = _never

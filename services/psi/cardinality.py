@@ -10,9 +10,11 @@ from typing import Final
 
 from pydantic import Field
 
+from services.demand import Demand
 from services.errors import ConfigError
 from services.psi.counting_terms import (
     CAN_COUNT_ONE,
+    HOW_MANY_MATCH,
     KEYS,
     LEARNS_COUNT,
     MATCH,
@@ -21,7 +23,7 @@ from services.psi.counting_terms import (
     memory,
 )
 from services.psi.disclosure import Template, size_of, statements
-from services.psi.keyed import check_keys
+from services.psi.keyed import check_keys, columns_used
 from services.service import (
     Adversary,
     Parameters,
@@ -89,6 +91,18 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
     return statements(terms, templates, lambda about: {"epsilon": str(epsilon)})
 
 
+def demand(terms: Terms, rank: int) -> Demand:
+    """Return what is asked of a party's dataset: a number, which who counts learns exactly."""
+    columns, other = columns_used(terms, rank), terms.parties[1 - rank]
+    if other.role == "receiver":
+        return Demand(columns=columns, told_exactly=(HOW_MANY_MATCH,))
+    if not other.receives:
+        return Demand(columns=columns)
+    epsilon = _epsilon(terms)
+    told = () if epsilon else (HOW_MANY_MATCH,)
+    return Demand(columns=columns, epsilon=epsilon, told_exactly=told)
+
+
 def load() -> Run:
     """Return one party's run: with it come the kernels, and they take long."""
     from services.psi.telling import tell
@@ -125,6 +139,7 @@ SERVICE: Final = Service(
     assign=assign,
     check=check,
     disclose=disclose,
+    demand=demand,
     load=load,
     memory=memory,
 )

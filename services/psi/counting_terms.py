@@ -15,6 +15,8 @@ _PROCESS_BYTES = 512 << 20
 MOST_SCALE: Final = 2.0**54
 """Then noise reaches 2^62 with a chance of e^-256."""
 
+HOW_MANY_MATCH: Final = "how many keys match"
+
 LEARNS_COUNT: Final[Template] = (
     "%(learner)s learns how many keys match, and of none which it is",
     "you learn how many keys match, and of none which it is",

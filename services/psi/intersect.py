@@ -9,10 +9,11 @@ Leaks:  to each party how many rows the other brings, as its publication says; t
 
 from typing import Final
 
+from services.demand import ColumnUse, Demand
 from services.errors import ConfigError
 from services.psi.disclosure import disclose
-from services.psi.gifts import check_gifts, takes_labels
-from services.psi.keyed import check_keys, dataset_of
+from services.psi.gifts import check_gifts, gift_of, takes_labels
+from services.psi.keyed import check_keys, columns_used, dataset_of
 from services.psi.parameters import IntersectParameters, parameters_of
 from services.psi.plan import PROCESS_BYTES, bytes_of_partition, plan_of, result_bytes
 from services.service import Adversary, Run, Service, Stage, Terms
@@ -44,6 +45,22 @@ def check(terms: Terms) -> None:
         )
     check_gifts(terms)
     plan_of(terms, gives_labels=takes_labels(terms))
+
+
+def demand(terms: Terms, rank: int) -> Demand:
+    """Return what is asked of a party's dataset: who receives learns of single rows."""
+    if not terms.parties[1 - rank].receives:
+        return Demand(columns=columns_used(terms, rank))
+    gift = gift_of(terms, rank)
+    use = ColumnUse.PLAIN if gift.gives_unmatched else ColumnUse.JOIN_PAYLOAD
+    ours, theirs = (dataset_of(terms.parties[one]).row_count for one in (rank, 1 - rank))
+    comes_whole = gift.gives_unmatched or gift.is_by_all
+    return Demand(
+        columns=columns_used(terms, rank, gift.columns, use, shown_to=frozenset({1 - rank})),
+        smallest_group=1,
+        largest_result=ours if comes_whole else min(ours, theirs),
+        told_exactly=("which keys match",),
+    )
 
 
 def memory(terms: Terms, rank: int) -> int:
@@ -88,6 +105,7 @@ SERVICE: Final = Service(
     assign=assign,
     check=check,
     disclose=disclose,
+    demand=demand,
     load=load,
     memory=memory,
     bears_duplicates=bears_duplicates,

@@ -1,8 +1,10 @@
 """Terms of two parties that bring a table with a key each."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
+from services.demand import ColumnDemand, ColumnUse
 from services.errors import ConfigError
 from services.service import DatasetTerms, PartyTerms, Terms
 
@@ -29,6 +31,25 @@ def no_column(party: PartyTerms, name: str) -> ConfigError:
 def counts_of(terms: Terms) -> list[int]:
     """Return how many rows each party brings at most, by rank."""
     return [dataset_of(party).row_count for party in terms.parties]
+
+
+def columns_used(
+    terms: Terms,
+    rank: int,
+    besides: Iterable[str] = (),
+    use: ColumnUse = ColumnUse.JOIN_KEY,
+    *,
+    shown_to: frozenset[int] = frozenset(),
+) -> dict[str, ColumnDemand]:
+    """Return a party's key columns, compared blindly, and those ``besides`` that serve a use."""
+    found = {
+        name: ColumnDemand(uses=frozenset({ColumnUse.JOIN_KEY}))
+        for name in dataset_of(terms.parties[rank]).key
+    }
+    for name in besides:
+        uses = found[name].uses if name in found else frozenset()
+        found[name] = ColumnDemand(uses=uses | {use}, shown_to=shown_to)
+    return found
 
 
 def check_keys(terms: Terms) -> None:

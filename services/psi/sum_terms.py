@@ -6,16 +6,20 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from services.demand import ColumnUse, Demand
 from services.errors import ConfigError
-from services.psi.counting_terms import CAN_COUNT_ONE, LEARNS_COUNT, MOST_SCALE
+from services.psi.counting_terms import CAN_COUNT_ONE, HOW_MANY_MATCH, LEARNS_COUNT, MOST_SCALE
 from services.psi.disclosure import Template, size_of, statements
-from services.psi.keyed import check_keys, dataset_of, no_column
+from services.psi.keyed import check_keys, columns_used, dataset_of, no_column
 from services.service import Parameters, Statement, Terms
 
 MOST_COLUMNS: Final = 32
 MOST_DIGITS: Final = 9
 BYTES_A_NUMBER: Final = 48
 """Of the sender's memory: three copies of a value, and of whether there is one."""
+
+SUMS_AND_COUNTS: Final = "sums and means, and how many values there are"
+IS_ENOUGH: Final = "whether the minimum is reached"
 
 LEARNS_VALUE_COUNTS: Final[Template] = (
     "%(learner)s learns how many of the rows of %(about)s that match have a value, by column: "
@@ -210,6 +214,32 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
             "minimum": parameters.minimum,
             "epsilon": str(parameters.epsilon),
         },
+    )
+
+
+def demand(terms: Terms, rank: int) -> Demand:
+    """Return what is asked of a party's dataset.
+
+    The receiver counts what matches, however little that is; the sender learns nothing of it below
+    the minimum.
+    """
+    parameters = parameters_of(terms)
+    epsilon, minimum = parameters.epsilon, parameters.minimum
+    if terms.parties[rank].role == "sender":
+        told = (HOW_MANY_MATCH, *(() if epsilon else (SUMS_AND_COUNTS,)))
+        return Demand(
+            columns=columns_used(terms, rank, parameters.columns, ColumnUse.AGGREGATED),
+            smallest_group=minimum,
+            epsilon=epsilon,
+            told_exactly=told,
+        )
+    told = (IS_ENOUGH, *((SUMS_AND_COUNTS,) if terms.parties[1 - rank].receives else ()))
+    return Demand(
+        columns=columns_used(terms, rank),
+        smallest_group=minimum,
+        smallest_intersection=minimum,
+        epsilon=epsilon,
+        told_exactly=() if epsilon else told,
     )
 
 

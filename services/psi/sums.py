@@ -19,6 +19,7 @@ from services.psi.sum_terms import (
     BYTES_A_NUMBER,
     SumParameters,
     check,
+    demand,
     disclose,
     parameters_of,
 )
@@ -60,6 +61,7 @@ SERVICE: Final = Service(
     assign=assign,
     check=check,
     disclose=disclose,
+    demand=demand,
     load=load,
     memory=memory,
 )

@@ -23,6 +23,7 @@ from appliance.mailbox.inbox import Inbox
 from appliance.mailbox.letters import Letter, Receipt, Undelivered
 from appliance.mailbox.outbox import Outbox
 from appliance.store.database import Store
+from services.demand import ColumnDemand, ColumnUse, Demand
 from services.errors import ConfigError, ServiceError
 from services.service import (
     Adversary,
@@ -60,6 +61,13 @@ def _disclose(terms: Terms) -> tuple[Statement, ...]:
     )
 
 
+def _demand(terms: Terms, rank: int) -> Demand:
+    dataset = terms.parties[rank].dataset
+    key = dataset.key if dataset else ()
+    used = {name: ColumnDemand(uses=frozenset({ColumnUse.JOIN_KEY})) for name in key}
+    return Demand(columns=used)
+
+
 def _never() -> Run:
     raise NotImplementedError
 
@@ -81,6 +89,7 @@ JOIN = Service(
     assign=lambda receivers, count: ("leader", *("member" for _ in range(count - 1))),
     check=_check,
     disclose=_disclose,
+    demand=_demand,
     load=_never,
     memory=lambda terms, rank: 2 << 20,
 )

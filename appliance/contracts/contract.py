@@ -20,12 +20,18 @@ from pydantic import (
     model_validator,
 )
 
+from appliance.contracts.envelope import DocumentType
 from appliance.contracts.errors import ContractMalformed
 from appliance.identity.errors import NodeIdMistyped
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.faults import explain, harmless
 
 MOST_CONTRACT_BYTES: Final = 64 * 1024
+CONTRACT: Final = DocumentType(
+    name="contract",
+    media_type="application/vnd.coffer.contract+json",
+    most_bytes=MOST_CONTRACT_BYTES,
+)
 MOST_PARTIES: Final = 64
 LIFE_MILLISECONDS: Final = 24 * 3600 * 1000
 MOST_LIFE_MILLISECONDS: Final = 7 * LIFE_MILLISECONDS

@@ -1,4 +1,4 @@
-"""Signatures on a contract: DSSE, each party over the same bytes, under its pinned identity key.
+"""Documents signed by nodes: DSSE, under pinned identity keys alone, over the same bytes for all.
 
 securesystemslib does the DSSE; keys are ours, so that a TPM can sign and only pinned keys verify.
 """
@@ -8,7 +8,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -20,16 +20,31 @@ from securesystemslib.signer import (  # type: ignore[attr-defined] # public, bu
     Signer,
 )
 
-from appliance.contracts.contract import MOST_CONTRACT_BYTES, MOST_PARTIES, Contract
-from appliance.contracts.errors import ContractUnsigned, EnvelopeMalformed
+from appliance.contracts.errors import EnvelopeMalformed
 from appliance.identity.errors import CertificateInvalid, SignatureInvalid
 from appliance.identity.keys import IdentityKey, verify_signature
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.faults import explain, harmless
 
-PAYLOAD_TYPE: Final = "application/vnd.coffer.contract+json"
 MOST_SIGNATURE_BYTES: Final = 128
-_MOST_ENVELOPE_CHARACTERS: Final = MOST_CONTRACT_BYTES * 4 // 3 + MOST_PARTIES * 512 + 1024
+MOST_SIGNATURES: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentType:
+    """One type of signed document.
+
+    media_type: what DSSE signs beside the bytes, so that a signature is good for one type alone.
+    """
+
+    name: str
+    media_type: str
+    most_bytes: int
+
+    @property
+    def most_characters(self) -> int:
+        """How long an envelope of such a document may be."""
+        return self.most_bytes * 4 // 3 + MOST_SIGNATURES * 512 + 1024
 
 
 class PinnedKey(Key):
@@ -79,49 +94,29 @@ class IdentitySigner(Signer):
         return Signature(self._key.node_id.text, self._key.sign(payload).hex())
 
 
-def sign_contract(data: bytes, key: IdentityKey) -> bytes:
-    """Return this node's signature on a contract's bytes."""
-    signature = Envelope(data, PAYLOAD_TYPE, {}).sign(IdentitySigner(key))
+def sign(data: bytes, document: DocumentType, key: IdentityKey) -> bytes:
+    """Return this node's signature on a document's bytes."""
+    signature = Envelope(data, document.media_type, {}).sign(IdentitySigner(key))
     return bytes.fromhex(signature.signature)
 
 
-def verify_contract(data: bytes, node_id: NodeId, public_der: bytes, signature: bytes) -> None:
+def verify(
+    data: bytes, document: DocumentType, node_id: NodeId, public_der: bytes, signature: bytes
+) -> None:
     """Return if the node with this pinned key signed these bytes, else raise SignatureInvalid."""
     found = Signature(node_id.text, signature.hex())
-    envelope = Envelope(data, PAYLOAD_TYPE, {node_id.text: found})
+    envelope = Envelope(data, document.media_type, {node_id.text: found})
     try:
         envelope.verify([PinnedKey(node_id, public_der)], threshold=1)
     except VerificationError:
         raise SignatureInvalid(
-            f"the signature of {node_id.short} on the contract does not verify"
+            f"the signature of {node_id.short} on the {document.name} does not verify"
         ) from None
-
-
-def require_signed_by_all(
-    contract: Contract,
-    data: bytes,
-    signatures: Mapping[NodeId, bytes],
-    public_ders: Mapping[NodeId, bytes],
-) -> None:
-    """Return if every party signed the bytes, each under its pinned key; else ContractUnsigned."""
-    missing = []
-    for party in contract.parties:
-        signature = signatures.get(party.node_id)
-        public_der = public_ders.get(party.node_id)
-        if signature is None or public_der is None:
-            missing.append(party.name)
-            continue
-        try:
-            verify_contract(data, party.node_id, public_der, signature)
-        except SignatureInvalid:
-            missing.append(party.name)
-    if missing:
-        raise ContractUnsigned(missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """What an envelope holds: a contract's bytes and signatures, none of them verified."""
+    """What an envelope holds: a document's bytes and signatures, none of them verified."""
 
     data: bytes
     signatures: Mapping[str, bytes]
@@ -138,19 +133,19 @@ class _EnvelopeText(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     payload: str
-    payloadType: Literal["application/vnd.coffer.contract+json"]  # noqa: N815 - DSSE's own name
-    signatures: Annotated[tuple[_SignatureText, ...], Field(max_length=MOST_PARTIES)]
+    payloadType: str  # noqa: N815 - DSSE's own name
+    signatures: Annotated[tuple[_SignatureText, ...], Field(max_length=MOST_SIGNATURES)]
 
 
-def write_envelope(data: bytes, signatures: Mapping[NodeId, bytes]) -> str:
-    """Return the DSSE envelope (JSON) of a contract's bytes with signatures."""
+def write_envelope(data: bytes, document: DocumentType, signatures: Mapping[NodeId, bytes]) -> str:
+    """Return the DSSE envelope (JSON) of a document's bytes with signatures."""
     named = {node.text: Signature(node.text, made.hex()) for node, made in signatures.items()}
-    return rfc8785.dumps(Envelope(data, PAYLOAD_TYPE, named).to_dict()).decode("utf-8")
+    return rfc8785.dumps(Envelope(data, document.media_type, named).to_dict()).decode("utf-8")
 
 
-def parse_envelope(text: str) -> Signed:
+def parse_envelope(text: str, document: DocumentType) -> Signed:
     """Read an envelope; EnvelopeMalformed if it is none. Nothing in it is verified yet."""
-    if len(text) > _MOST_ENVELOPE_CHARACTERS:
+    if len(text) > document.most_characters:
         raise EnvelopeMalformed(f"the envelope has {len(text)} characters")
     try:
         shape = _EnvelopeText.model_validate_json(text)
@@ -159,6 +154,8 @@ def parse_envelope(text: str) -> Signed:
         raise EnvelopeMalformed(f"the envelope is malformed: {explain(error)}") from None
     except (binascii.Error, ValueError) as error:
         raise EnvelopeMalformed(f"the envelope is malformed: {harmless(str(error))}") from None
+    if shape.payloadType != document.media_type:
+        raise EnvelopeMalformed(f"the envelope holds no {document.name}")
     signatures = {
         keyid: bytes.fromhex(found.signature) for keyid, found in envelope.signatures.items()
     }

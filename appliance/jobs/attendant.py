@@ -14,8 +14,8 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from appliance.contracts.contract import Contract, parse_contract
-from appliance.contracts.envelope import require_signed_by_all
 from appliance.contracts.errors import ContractUnsigned
+from appliance.contracts.signatures import require_signed_by_all
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table

@@ -13,13 +13,13 @@ from typing import Final
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from appliance.contracts.contract import Contract, digest_of, parse_contract
+from appliance.contracts.contract import CONTRACT, Contract, digest_of, parse_contract
 from appliance.contracts.envelope import (
     base64_of,
     parse_base64,
     parse_envelope,
-    sign_contract,
-    verify_contract,
+    sign,
+    verify,
     write_envelope,
 )
 from appliance.contracts.errors import ContractMalformed, EnvelopeMalformed
@@ -100,16 +100,16 @@ class Docket:
         """Sign our own proposal, keep it and send it to its other parties."""
         own = contract.proposer
         row = self._add(session, contract, data, own, JobState.WAITING_PEERS)
-        signature = sign_contract(data, self._key)
+        signature = sign(data, CONTRACT, self._key)
         table.parties_of(session, row.id)[own].signature = signature
         others = [party.name for party in contract.parties if party.node_id != self._key.node_id]
         self._note(session, row, f"signed here and proposed to {', '.join(others)}")
-        envelope = write_envelope(data, {self._key.node_id: signature})
+        envelope = write_envelope(data, CONTRACT, {self._key.node_id: signature})
         self._tell_others(session, row, Kind.JOB_PROPOSED, JobProposed(envelope=envelope))
 
     def proposed_id(self, body: JobProposed) -> str:
         """Return the id of the job that a letter of our own proposes."""
-        return parse_contract(parse_envelope(body.envelope).data).id
+        return parse_contract(parse_envelope(body.envelope, CONTRACT).data).id
 
     def admit(self, session: Session, sender: NodeId, body: JobProposed) -> None:
         """Take in a peer's proposal; LetterRefused if it is none."""
@@ -152,7 +152,7 @@ class Docket:
     def approve(self, session: Session, row: JobRow) -> None:
         """Sign a contract that waits for approval and tell the others; IllegalTransition."""
         row.state = row.job_state.after(JobEvent.APPROVED).value
-        signature = sign_contract(row.contract, self._key)
+        signature = sign(row.contract, CONTRACT, self._key)
         table.parties_of(session, row.id)[row.rank].signature = signature
         self._note(session, row, "approved and signed here")
         told = JobSigned(job_id=row.id, digest=row.digest, signature=base64_of(signature))
@@ -383,7 +383,7 @@ class Docket:
         self, session: Session, sender: NodeId, body: JobProposed
     ) -> tuple[Contract, bytes, bytes]:
         try:
-            signed = parse_envelope(body.envelope)
+            signed = parse_envelope(body.envelope, CONTRACT)
             contract = parse_contract(signed.data)
         except (EnvelopeMalformed, ContractMalformed) as error:
             raise LetterRefused(Refusal.MALFORMED, error.what) from None
@@ -408,7 +408,7 @@ class Docket:
         if pin is None:
             raise LetterRefused(Refusal.NOT_ALLOWED, "it is not paired")
         try:
-            verify_contract(data, sender, pin.public_der, signature)
+            verify(data, CONTRACT, sender, pin.public_der, signature)
         except SignatureInvalid as error:
             raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
 

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 import services
 from appliance.agent import frames
 from appliance.api import peer_pb2 as pb
-from appliance.contracts.contract import parse_contract
+from appliance.contracts.contract import CONTRACT, parse_contract
 from appliance.contracts.envelope import parse_base64, parse_envelope
 from appliance.datasets.publication import read_letter
 from appliance.identity.node_id import NodeId
@@ -104,7 +104,7 @@ def some_frames() -> Iterator[bytes]:
 
 def read_envelope(data: bytes) -> None:
     with suppress(ServiceError):
-        signed = parse_envelope(data.decode("utf-8", "replace"))
+        signed = parse_envelope(data.decode("utf-8", "replace"), CONTRACT)
         parse_contract(signed.data)
 
 

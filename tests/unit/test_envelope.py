@@ -4,17 +4,17 @@ import json
 
 import pytest
 
+from appliance.contracts.contract import CONTRACT as DOCUMENT
 from appliance.contracts.contract import write_contract
 from appliance.contracts.envelope import (
-    PAYLOAD_TYPE,
     parse_base64,
     parse_envelope,
-    require_signed_by_all,
-    sign_contract,
-    verify_contract,
+    sign,
+    verify,
     write_envelope,
 )
 from appliance.contracts.errors import ContractUnsigned, EnvelopeMalformed
+from appliance.contracts.signatures import require_signed_by_all
 from appliance.identity.errors import SignatureInvalid
 from appliance.identity.keys import verify_signature
 from tests.unit.contract_doubles import MemoryKey, contract
@@ -22,7 +22,7 @@ from tests.unit.contract_doubles import MemoryKey, contract
 KEYS = [MemoryKey() for _ in range(3)]
 CONTRACT = contract([key.node_id for key in KEYS])
 DATA = write_contract(CONTRACT)
-SIGNATURES = {key.node_id: sign_contract(DATA, key) for key in KEYS}
+SIGNATURES = {key.node_id: sign(DATA, DOCUMENT, key) for key in KEYS}
 PINS = {key.node_id: key.public_der for key in KEYS}
 
 
@@ -32,8 +32,8 @@ def test_a_contract_that_all_parties_signed_passes() -> None:
 
 def test_signatures_are_over_the_dsse_encoding() -> None:
     encoded = b"DSSEv1 %d %b %d %b" % (
-        len(PAYLOAD_TYPE),
-        PAYLOAD_TYPE.encode(),
+        len(DOCUMENT.media_type),
+        DOCUMENT.media_type.encode(),
         len(DATA),
         DATA,
     )
@@ -66,23 +66,25 @@ def test_a_party_whose_key_is_not_pinned_names_the_party() -> None:
 
 def test_a_changed_key_does_not_verify() -> None:
     with pytest.raises(SignatureInvalid, match=KEYS[0].node_id.short):
-        verify_contract(DATA, KEYS[0].node_id, MemoryKey().public_der, SIGNATURES[KEYS[0].node_id])
+        verify(DATA, DOCUMENT, KEYS[0].node_id, MemoryKey().public_der, SIGNATURES[KEYS[0].node_id])
 
 
 @pytest.mark.parametrize("signature", [b"", b"\x00" * 64, b"\x30\x06\x02\x01\x00\x02\x01\x00"])
 def test_a_malformed_signature_does_not_verify(signature: bytes) -> None:
     with pytest.raises(SignatureInvalid):
-        verify_contract(DATA, KEYS[0].node_id, KEYS[0].public_der, signature)
+        verify(DATA, DOCUMENT, KEYS[0].node_id, KEYS[0].public_der, signature)
 
 
 def test_an_envelope_is_read_back_from_its_text() -> None:
-    signed = parse_envelope(write_envelope(DATA, SIGNATURES))
+    signed = parse_envelope(write_envelope(DATA, DOCUMENT, SIGNATURES), DOCUMENT)
     assert signed.data == DATA
     assert signed.signatures == {node.text: made for node, made in SIGNATURES.items()}
 
 
 def envelope(**changes: object) -> str:
-    plain = json.loads(write_envelope(DATA, {KEYS[0].node_id: SIGNATURES[KEYS[0].node_id]}))
+    plain = json.loads(
+        write_envelope(DATA, DOCUMENT, {KEYS[0].node_id: SIGNATURES[KEYS[0].node_id]})
+    )
     return json.dumps(plain | changes)
 
 
@@ -112,7 +114,7 @@ ONE = {"keyid": "a", "sig": "AAAA"}
 )
 def test_a_malformed_envelope_is_refused(text: str) -> None:
     with pytest.raises(EnvelopeMalformed):
-        parse_envelope(text)
+        parse_envelope(text, DOCUMENT)
 
 
 def test_a_signature_in_a_letter_must_be_base64() -> None:

@@ -10,13 +10,14 @@ import pytest
 import rfc8785
 
 from appliance.contracts.contract import (
+    CONTRACT,
     Contract,
     ServiceRef,
     digest_of,
     make_job_id,
     write_contract,
 )
-from appliance.contracts.envelope import base64_of, sign_contract, write_envelope
+from appliance.contracts.envelope import base64_of, sign, write_envelope
 from appliance.jobs import attendant, docket
 from appliance.jobs import store as table
 from appliance.jobs.reasons import Reason
@@ -60,14 +61,16 @@ class Forger:
 
     async def propose(self, made: Contract, signer: MemoryKey | None = None) -> Refusal | None:
         data = write_contract(made)
-        signature = sign_contract(data, signer or self.node.key)
-        return await self.propose_envelope(write_envelope(data, {self.node.node_id: signature}))
+        signature = sign(data, CONTRACT, signer or self.node.key)
+        return await self.propose_envelope(
+            write_envelope(data, CONTRACT, {self.node.node_id: signature})
+        )
 
     async def propose_envelope(self, envelope: str) -> Refusal | None:
         return await self.write(Kind.JOB_PROPOSED, JobProposed(envelope=envelope))
 
     async def sign(self, job_id: str, data: bytes, signer: MemoryKey) -> Refusal | None:
-        signature = base64_of(sign_contract(data, signer))
+        signature = base64_of(sign(data, CONTRACT, signer))
         body = JobSigned(job_id=job_id, digest=digest_of(data), signature=signature)
         return await self.write(Kind.JOB_SIGNED, body)
 
@@ -121,11 +124,15 @@ def test_a_proposal_that_its_proposer_did_not_sign_is_refused(tmp_path: Path) ->
         made = forger.contract()
         data = write_contract(made)
         other = MemoryKey()
-        stranger = {other.node_id: sign_contract(data, other)}
+        stranger = {other.node_id: sign(data, CONTRACT, other)}
         assert await forger.propose(made, signer=other) is Refusal.BAD_SIGNATURE
-        assert await forger.propose_envelope(write_envelope(data, {})) is Refusal.BAD_SIGNATURE
         assert (
-            await forger.propose_envelope(write_envelope(data, stranger)) is Refusal.BAD_SIGNATURE
+            await forger.propose_envelope(write_envelope(data, CONTRACT, {}))
+            is Refusal.BAD_SIGNATURE
+        )
+        assert (
+            await forger.propose_envelope(write_envelope(data, CONTRACT, stranger))
+            is Refusal.BAD_SIGNATURE
         )
         assert (await forger.victim.jobs.list()).views == ()
 
@@ -137,9 +144,9 @@ def test_a_proposal_that_differs_by_one_byte_from_what_was_signed_is_refused(
 ) -> None:
     async def test(fleet: Fleet, forger: Forger) -> None:
         data = write_contract(forger.contract())
-        signature = sign_contract(data, forger.node.key)
+        signature = sign(data, CONTRACT, forger.node.key)
         changed = data.replace(b'"row_count":100', b'"row_count":101', 1)
-        envelope = write_envelope(changed, {forger.node.node_id: signature})
+        envelope = write_envelope(changed, CONTRACT, {forger.node.node_id: signature})
         assert await forger.propose_envelope(envelope) is Refusal.BAD_SIGNATURE
 
     play(tmp_path, test)
@@ -148,8 +155,8 @@ def test_a_proposal_that_differs_by_one_byte_from_what_was_signed_is_refused(
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"type":"coffer.contract/1"}', b"\xff" * 100])
 def test_a_signed_proposal_that_is_no_contract_is_refused(tmp_path: Path, data: bytes) -> None:
     async def test(fleet: Fleet, forger: Forger) -> None:
-        signature = sign_contract(data, forger.node.key)
-        envelope = write_envelope(data, {forger.node.node_id: signature})
+        signature = sign(data, CONTRACT, forger.node.key)
+        envelope = write_envelope(data, CONTRACT, {forger.node.node_id: signature})
         assert await forger.propose_envelope(envelope) is Refusal.MALFORMED
         assert await forger.propose_envelope("not an envelope") is Refusal.MALFORMED
 
@@ -444,8 +451,8 @@ def test_the_keys_of_a_peers_json_reach_the_log_neither_whole_nor_raw(
             receipt = await forger.victim.inbox.receive(forger.node.node_id, letter)
             assert receipt.refusal is Refusal.MALFORMED
         data = rfc8785.dumps({**forger.contract().model_dump(mode="json"), key[:40_000]: 1})
-        signature = sign_contract(data, forger.node.key)
-        envelope = write_envelope(data, {forger.node.node_id: signature})
+        signature = sign(data, CONTRACT, forger.node.key)
+        envelope = write_envelope(data, CONTRACT, {forger.node.node_id: signature})
         assert await forger.propose_envelope(envelope) is Refusal.MALFORMED
 
     play(tmp_path, test)
@@ -460,8 +467,8 @@ def test_a_number_that_cannot_be_written_is_a_malformed_contract(tmp_path: Path)
         data = write_contract(forger.contract()).replace(
             b'"parameters":{}', b'"parameters":{"a":' + b"9" * 5000 + b"}"
         )
-        signature = sign_contract(data, forger.node.key)
-        envelope = write_envelope(data, {forger.node.node_id: signature})
+        signature = sign(data, CONTRACT, forger.node.key)
+        envelope = write_envelope(data, CONTRACT, {forger.node.node_id: signature})
         assert await forger.propose_envelope(envelope) is Refusal.MALFORMED
 
     play(tmp_path, test)

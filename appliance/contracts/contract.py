@@ -64,6 +64,7 @@ TypeName = Annotated[
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
 # RFC 8785 has no greater integers.
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+NodeText = Annotated[str, AfterValidator(_is_node_id)]
 JobId = Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{26}$")]
 
 
@@ -105,7 +106,7 @@ class ContractDataset(_Part):
 class ContractParty(_Part):
     """One party. Its rank is its place in the list; ``name`` is the proposer's name for it."""
 
-    node: Annotated[str, AfterValidator(_is_node_id)]
+    node: NodeText
     name: Label
     role: Name
     dataset: ContractDataset | None

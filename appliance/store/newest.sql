@@ -146,4 +146,30 @@ CREATE TABLE operators (
 	CONSTRAINT uq_operators_name UNIQUE (name)
 )
 
-INSERT INTO alembic_version VALUES ('0002')
+CREATE TABLE grants (
+	id TEXT NOT NULL,
+	grantor TEXT NOT NULL,
+	dataset TEXT NOT NULL,
+	body BLOB NOT NULL,
+	signature BLOB NOT NULL,
+	uses INTEGER NOT NULL,
+	issued_milliseconds INTEGER NOT NULL,
+	expires_milliseconds INTEGER NOT NULL,
+	revoked_milliseconds INTEGER,
+	CONSTRAINT pk_grants PRIMARY KEY (id)
+)
+
+CREATE INDEX ix_grants_grantor ON grants (grantor)
+
+CREATE TABLE grant_uses (
+	job_id TEXT NOT NULL,
+	grant_id TEXT NOT NULL,
+	taken_milliseconds INTEGER NOT NULL,
+	began_milliseconds INTEGER,
+	CONSTRAINT pk_grant_uses PRIMARY KEY (job_id, grant_id),
+	CONSTRAINT fk_grant_uses_grant_id_grants FOREIGN KEY(grant_id) REFERENCES grants (id)
+)
+
+CREATE INDEX ix_grant_uses_grant_id ON grant_uses (grant_id)
+
+INSERT INTO alembic_version VALUES ('0005')

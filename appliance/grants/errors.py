@@ -1,0 +1,28 @@
+"""What can be wrong with a grant, or stand between it and a job."""
+
+from services.errors import ConfigError, ProtocolError
+
+
+class GrantMalformed(ProtocolError):
+    """Bytes that should be a grant are not, or are not its one canonical form."""
+
+
+class GrantNotFound(ConfigError):
+    """There is no grant with that id."""
+
+    def __init__(self, named: str) -> None:
+        super().__init__(
+            f"there is no grant {named[:64]!r} on this node", remedy='see "coffer grants list"'
+        )
+
+
+class GrantRefused(ConfigError):
+    """A grant does not cover what a contract asks; the text names the first thing beyond it."""
+
+
+class GrantRevoked(GrantRefused):
+    """A grant was revoked by its owner."""
+
+
+class GrantSpent(GrantRefused):
+    """All uses of a grant are taken."""

@@ -131,7 +131,11 @@ def serve(agent: socket.socket, applied: tuple[str, ...]) -> int:
 async def _run(order: RunJob, sockets: dict[int, socket.socket], reporter: Reporter) -> Finished:
     contract = parse_contract(order.contract)
     service = get_service(contract, SERVICES)
-    inputs = None if order.source is None else TableInputs(order.source, _reading(order))
+    terms = terms_of(contract, service)
+    inputs = None
+    if order.source is not None:
+        used = service.demand(terms, order.rank).columns
+        inputs = TableInputs(order.source, _reading(order), used)
     session = Session(
         session_id=bytes.fromhex(digest_of(order.contract)),
         rank=order.rank,
@@ -143,7 +147,7 @@ async def _run(order: RunJob, sockets: dict[int, socket.socket], reporter: Repor
     outcome = await service.run(
         Task(
             session=session,
-            terms=terms_of(contract, service),
+            terms=terms,
             inputs=inputs,
             scratch=FolderScratch(Path(order.kept)),
             rng=System(),

@@ -67,7 +67,8 @@ def test_a_value_that_travels_as_text_arrives_as_it_was(
         table = {"id": [str(uuid.UUID(int=n)) for n in range(len(values))]}
         path = parquet_file(folder, table | {"x": pa.array(values, kind)})
         source, reading = inspected(path).source, Reading(scratch=folder)
-        given_texts = [batch[0] for batch in TableInputs(source, reading).read_texts(["x"], rows)]
+        inputs = TableInputs(source, reading, ("x",))
+        given_texts = [batch[0] for batch in inputs.read_texts(["x"], rows)]
         parts, done = [], 0
         for batch in given_texts:
             parts.append(JoinedRows(rows[done : done + len(batch)], (batch,)))
@@ -92,7 +93,7 @@ def test_texts_come_in_the_order_asked_for(data: st.DataObject) -> None:
     with TemporaryDirectory() as name:
         ids = [f"k{n}" for n in range(len(values))]
         path = parquet_file(Path(name), {"id": ids, "x": pa.array(values, pa.string())})
-        inputs = TableInputs(inspected(path).source, Reading(scratch=Path(name)))
+        inputs = TableInputs(inspected(path).source, Reading(scratch=Path(name)), ("x", "id"))
 
         batches = list(inputs.read_texts(["x", "id"], np.array(rows, np.int64)))
 
@@ -187,7 +188,7 @@ def test_numbers_are_read_exactly_or_refused_with_their_row(
     with TemporaryDirectory() as name:
         ids = [f"k{n}" for n in range(len(values))]
         path = parquet_file(Path(name), {"id": ids, "x": pa.array(values, kind)})
-        inputs = TableInputs(inspected(path).source, Reading(scratch=Path(name)))
+        inputs = TableInputs(inspected(path).source, Reading(scratch=Path(name)), ("x", "id"))
 
         if unfit:
             with pytest.raises(BadValue, match=rf"row {unfit[0] + 1}, column x: the value "):

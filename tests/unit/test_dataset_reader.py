@@ -27,6 +27,7 @@ from appliance.datasets.reader import TableInputs
 from appliance.datasets.result_file import GROUP_ROWS
 from appliance.datasets.source import Kind, Source
 from appliance.datasets.table import Reading
+from services.errors import LocalProtocolError
 from services.service import Keys
 from tests.unit.dataset_doubles import csv_file, inspected, parquet_file, wanted_query
 
@@ -37,7 +38,7 @@ def as_texts(keys: Keys) -> list[str]:
 
 
 def read_keys(source: Source, scratch: Path) -> list[Keys]:
-    return list(TableInputs(source, Reading(scratch=scratch)).read_keys())
+    return list(TableInputs(source, Reading(scratch=scratch), source.key).read_keys())
 
 
 def keys_in(source: Source, scratch: Path) -> list[str]:
@@ -105,7 +106,7 @@ def test_a_null_key_is_told_by_row_and_column(tmp_path: Path) -> None:
 def test_keys_before_a_null_key_come_first(tmp_path: Path) -> None:
     ids = [*(f"k{n}" for n in range(2 * BATCH_ROWS + 5)), None]
     source = inspected(parquet_file(tmp_path, {"id": ids})).source
-    batches = TableInputs(source, Reading(scratch=tmp_path)).read_keys()
+    batches = TableInputs(source, Reading(scratch=tmp_path), source.key).read_keys()
 
     assert [len(next(batches)) for _ in range(2)] == [BATCH_ROWS, BATCH_ROWS]
     with pytest.raises(BadKey, match=f"row {2 * BATCH_ROWS + 6}, column id: the key is null"):
@@ -254,7 +255,7 @@ def test_a_service_is_told_which_row_went_bad(tmp_path: Path) -> None:
     csv_file(tmp_path, "id,x\n1,2\n2,three\n")
 
     with pytest.raises(BadRow, match=r"row 2 \(line 3 of the file\), column x"):
-        list(TableInputs(source, Reading(scratch=tmp_path)).read_keys())
+        list(TableInputs(source, Reading(scratch=tmp_path), source.key).read_keys())
 
 
 def test_a_vanished_file_is_told(tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_a_vanished_file_is_told(tmp_path: Path) -> None:
     path.unlink()
 
     with pytest.raises(FileVanished):
-        list(TableInputs(source, Reading(scratch=tmp_path)).read_keys())
+        list(TableInputs(source, Reading(scratch=tmp_path), source.key).read_keys())
     with pytest.raises(FileVanished):
         write_rows(source, rows(0), tmp_path / "rows.parquet", Reading(scratch=tmp_path))
 
@@ -329,3 +330,17 @@ def test_a_commitment_hides_the_content_and_binds_to_it() -> None:
 
 def test_a_full_disk_names_the_folder(tmp_path: Path) -> None:
     assert DiskFull(tmp_path).what == f"the disk that holds {tmp_path} is full"
+
+
+def test_columns_of_which_the_contract_makes_no_use_cannot_be_read(tmp_path: Path) -> None:
+    source = inspected(parquet_file(tmp_path, {"id": ["a"], "age": [1], "sex": ["f"]})).source
+    inputs = TableInputs(source, Reading(scratch=tmp_path), ("age",))
+
+    for read in (
+        inputs.read_keys,
+        lambda: inputs.read_texts(["age", "sex"], rows(0)),
+        lambda: inputs.read_numbers(["id"], 0),
+    ):
+        with pytest.raises(LocalProtocolError, match="makes no use"):
+            read()
+    assert len(list(inputs.read_numbers(["age"], 0))) == 1

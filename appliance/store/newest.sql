@@ -172,4 +172,16 @@ CREATE TABLE grant_uses (
 
 CREATE INDEX ix_grant_uses_grant_id ON grant_uses (grant_id)
 
-INSERT INTO alembic_version VALUES ('0005')
+CREATE TABLE budget_spends (
+	job_id TEXT NOT NULL,
+	dataset TEXT NOT NULL,
+	peer TEXT NOT NULL,
+	epsilon TEXT NOT NULL,
+	delta TEXT NOT NULL,
+	spent_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_budget_spends PRIMARY KEY (job_id, dataset, peer)
+)
+
+CREATE INDEX ix_budget_spends_dataset ON budget_spends (dataset)
+
+INSERT INTO alembic_version VALUES ('0006')

@@ -77,7 +77,7 @@ diagrams:  ## draw appliance/STATES.md anew from the tables of states
 	@.ci/setup test
 	@$(PYTHON) -m tests.repository.diagrams
 
-schema:  ## write appliance/store/newest.sql anew from the migrations
+schema:  ## write appliance/store/newest.sql anew from the migrations, and the JSON schema of policies
 	@.ci/setup test
 	@$(PYTHON) -m tests.repository.schema
 

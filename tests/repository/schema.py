@@ -1,11 +1,23 @@
-"""Writes what the migrations make of an empty database: ``make schema``."""
+"""Writes the database's newest schema, and that of policies: ``make schema``."""
+
+import json
+from typing import Final
 
 import sqlalchemy as sa
 
+from appliance.policies.policy import policy_schema
 from appliance.store.migrate import NEWEST
 from appliance.store.upgrade import upgrade
+from tests.repository import tree
 
 _MADE = "SELECT sql FROM sqlite_master WHERE sql NOT NULL AND name <> 'sqlite_sequence'"
+
+POLICY_SCHEMA: Final = tree.ROOT / "appliance/policies/policy.schema.json"
+
+
+def write_policy_schema() -> str:
+    """Return the JSON schema of the document that a dataset's owner writes."""
+    return json.dumps(policy_schema(), indent=2) + "\n"
 
 
 def write() -> str:
@@ -21,3 +33,4 @@ def write() -> str:
 
 if __name__ == "__main__":
     NEWEST.write_text(write(), encoding="utf-8")
+    POLICY_SCHEMA.write_text(write_policy_schema(), encoding="utf-8")

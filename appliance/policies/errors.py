@@ -1,0 +1,31 @@
+"""What can be wrong with a policy, said so that its owner can mend it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+from services.errors import ConfigError
+
+_MOST_CHARACTERS: Final = 80
+
+
+class PolicyInvalid(ConfigError):
+    """A text is no policy; ``where`` is the key that is wrong, empty if it is none or the whole."""
+
+    def __init__(self, where: str, what: str, *, remedy: str) -> None:
+        super().__init__(f"{where}: {what}" if where else what, remedy=remedy)
+        self.where = where
+
+
+def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Return a remedy that names the known word that is most like this one, if one is."""
+    near = get_close_matches(word[:_MOST_CHARACTERS], list(known), n=1)
+    return f'did you mean "{near[0]}"?' if near else otherwise
+
+
+def quoted(text: object) -> str:
+    """Return the beginning of what somebody wrote, so that it cannot move a reader's cursor."""
+    whole = str(text)
+    kept = whole[:_MOST_CHARACTERS]
+    kept = kept if kept.isprintable() else ascii(kept)[1:-1]
+    return f'"{kept}"' if len(whole) <= _MOST_CHARACTERS else f'"{kept}..."'

@@ -1,6 +1,7 @@
 """The ledger of spent privacy, per dataset and peer: across jobs, restarts and years.
 
-Every method runs inside the caller's transaction, so that a job that begins has spent.
+Every method runs inside the caller's transaction. What a job will lose is set aside when it is
+signed here, so that two jobs never count on the same; once it has begun, it has lost it for good.
 """
 
 from collections.abc import Collection
@@ -20,31 +21,32 @@ def spent(
     *,
     most_delta: Decimal = Decimal(0),
     peer: NodeId | None = None,
-    besides: str = "",
+    before: tuple[int, str] | None = None,
     asked: Spend | None = None,
 ) -> Spend:
     """Return what is spent of a dataset in all, or toward one peer, with what is ``asked`` now.
 
     Peers may put together what they were told, so what goes to several adds up.
-    besides: a job whose own spend does not count.
+    before: the time and the job of a loss that others are counted before.
     """
     losses = [
-        _spend_of(row)
+        Spend(epsilon=Decimal(row.epsilon), delta=Decimal(row.delta))
         for row in table.spends_of(session, dataset)
-        if row.job_id != besides and (peer is None or row.peer == peer.text)
+        if (peer is None or row.peer == peer.text)
+        and (before is None or (row.signed_milliseconds, row.job_id) < before)
     ]
     return compose([*losses, *((asked,) if asked else ())], most_delta)
 
 
-def spend(
+def set_aside(
     session: Session,
     dataset: str,
     job_id: str,
     peers: Collection[NodeId],
-    lost: Spend,
+    loss: Spend,
     now_milliseconds: int,
 ) -> None:
-    """Note what a job that begins loses; that it has begun before changes nothing."""
+    """Set aside what a job that is signed will lose; that it was before changes nothing."""
     for peer in sorted(peers, key=lambda node: node.text):
         if table.find_spend(session, job_id, dataset, peer.text) is None:
             session.add(
@@ -52,13 +54,25 @@ def spend(
                     job_id=job_id,
                     dataset=dataset,
                     peer=peer.text,
-                    epsilon=str(lost.epsilon),
-                    delta=str(lost.delta),
-                    spent_milliseconds=now_milliseconds,
+                    epsilon=str(loss.epsilon),
+                    delta=str(loss.delta),
+                    signed_milliseconds=now_milliseconds,
+                    began_milliseconds=None,
                 )
             )
     session.flush()
 
 
-def _spend_of(row: SpendRow) -> Spend:
-    return Spend(epsilon=Decimal(row.epsilon), delta=Decimal(row.delta))
+def begin(session: Session, job_id: str, now_milliseconds: int) -> None:
+    """Note that a job begins, so that its loss is for good."""
+    for row in table.spends_by_job(session, job_id):
+        if row.began_milliseconds is None:
+            row.began_milliseconds = now_milliseconds
+
+
+def give_back(session: Session, job_id: str) -> None:
+    """Give back what was set aside for a job that has ended without having begun."""
+    for row in table.spends_by_job(session, job_id):
+        if row.began_milliseconds is None:
+            session.delete(row)
+    session.flush()

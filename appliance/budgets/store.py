@@ -1,4 +1,4 @@
-"""The table of what jobs have spent of datasets' privacy budgets; nothing is taken out of it."""
+"""The table of what jobs have spent of datasets' privacy budgets: for good, once they began."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,14 @@ class SpendRow(Row):
     # Decimal numbers, exactly.
     epsilon: Mapped[str]
     delta: Mapped[str]
-    spent_milliseconds: Mapped[int]
+    # When the job was signed here, and when it began; until then a loss comes back if it ends.
+    signed_milliseconds: Mapped[int]
+    began_milliseconds: Mapped[int | None]
 
 
 def spends_of(session: Session, dataset: str) -> Sequence[SpendRow]:
-    """Return what was spent of a dataset, in the order of time."""
-    order = (SpendRow.spent_milliseconds, SpendRow.job_id, SpendRow.peer)
+    """Return what is spent of a dataset, in the order of time."""
+    order = (SpendRow.signed_milliseconds, SpendRow.job_id, SpendRow.peer)
     wanted = select(SpendRow).where(SpendRow.dataset == dataset).order_by(*order)
     return session.scalars(wanted).all()
 
@@ -36,3 +38,8 @@ def spends_of(session: Session, dataset: str) -> Sequence[SpendRow]:
 def find_spend(session: Session, job_id: str, dataset: str, peer: str) -> SpendRow | None:
     """Return what a job has spent."""
     return session.get(SpendRow, (job_id, dataset, peer))
+
+
+def spends_by_job(session: Session, job_id: str) -> Sequence[SpendRow]:
+    """Return what a job has spent, of all datasets."""
+    return session.scalars(select(SpendRow).where(SpendRow.job_id == job_id)).all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ForeignKey, func, select
+from sqlalchemy import ForeignKey, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.store.schema import Row
@@ -66,11 +66,16 @@ def uses_taken(session: Session, grant_id: str) -> int:
 
 
 def uses_taken_of(
-    session: Session, grantor: str, dataset: str, *, since_milliseconds: int = 0, besides: str = ""
+    session: Session,
+    grantor: str,
+    dataset: str,
+    *,
+    since_milliseconds: int = 0,
+    before: tuple[int, str] | None = None,
 ) -> int:
     """Return how many uses of a dataset, by any grant, are taken since then.
 
-    besides: a job whose own use does not count.
+    before: the time and the job of a use that others are counted before.
     """
     taken = (
         select(func.count(GrantUseRow.job_id))
@@ -79,9 +84,11 @@ def uses_taken_of(
             GrantRow.grantor == grantor,
             GrantRow.dataset == dataset,
             GrantUseRow.taken_milliseconds >= since_milliseconds,
-            GrantUseRow.job_id != besides,
         )
     )
+    if before is not None:
+        place = tuple_(GrantUseRow.taken_milliseconds, GrantUseRow.job_id)
+        taken = taken.where(place < before)
     return session.scalar(taken) or 0
 
 
@@ -95,3 +102,13 @@ def jobs_of(session: Session, grant_id: str) -> Sequence[str]:
     """Return the jobs that have taken a use of a grant."""
     wanted = select(GrantUseRow.job_id).where(GrantUseRow.grant_id == grant_id)
     return session.scalars(wanted.order_by(GrantUseRow.job_id)).all()
+
+
+def find_use(session: Session, job_id: str, grantor: str) -> GrantUseRow | None:
+    """Return the use that a job has taken of a grant of this node's."""
+    wanted = (
+        select(GrantUseRow)
+        .join(GrantRow, GrantRow.id == GrantUseRow.grant_id)
+        .where(GrantUseRow.job_id == job_id, GrantRow.grantor == grantor)
+    )
+    return session.scalars(wanted.limit(1)).first()

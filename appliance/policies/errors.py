@@ -29,3 +29,13 @@ def quoted(text: object) -> str:
     kept = whole[:_MOST_CHARACTERS]
     kept = kept if kept.isprintable() else ascii(kept)[1:-1]
     return f'"{kept}"' if len(whole) <= _MOST_CHARACTERS else f'"{kept}..."'
+
+
+class PolicyConflict(ConfigError):
+    """Somebody else has changed the policy since it was read."""
+
+    def __init__(self, dataset: str, over: int, present: int) -> None:
+        super().__init__(
+            f"the policy of {dataset} was to replace version {over}, but it is at {present} now",
+            remedy=f'read it again: "coffer policies show {dataset}"',
+        )

@@ -178,10 +178,21 @@ CREATE TABLE budget_spends (
 	peer TEXT NOT NULL,
 	epsilon TEXT NOT NULL,
 	delta TEXT NOT NULL,
-	spent_milliseconds INTEGER NOT NULL,
+	signed_milliseconds INTEGER NOT NULL,
+	began_milliseconds INTEGER,
 	CONSTRAINT pk_budget_spends PRIMARY KEY (job_id, dataset, peer)
 )
 
 CREATE INDEX ix_budget_spends_dataset ON budget_spends (dataset)
 
-INSERT INTO alembic_version VALUES ('0006')
+CREATE TABLE policies (
+	dataset TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	text TEXT NOT NULL,
+	digest TEXT NOT NULL,
+	changed_by TEXT NOT NULL,
+	changed_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_policies PRIMARY KEY (dataset, version)
+)
+
+INSERT INTO alembic_version VALUES ('0007')

@@ -72,15 +72,28 @@ def do(tmp_path: Path) -> Any:
 
 def test_a_job_spends_once_whatever_happens_and_toward_each_peer(do: Any) -> None:
     for _ in range(2):
-        do(lambda s: budgets.spend(s, "visits", "a", [PEER], of("0.1"), 1))
-    do(lambda s: budgets.spend(s, "visits", "b", [PEER, OTHER], of("0.2"), 2))
-    do(lambda s: budgets.spend(s, "patients", "b", [OTHER], of("5"), 2))
+        do(lambda s: budgets.set_aside(s, "visits", "a", [PEER], of("0.1"), 1))
+    do(lambda s: budgets.set_aside(s, "visits", "b", [PEER, OTHER], of("0.2"), 2))
+    do(lambda s: budgets.set_aside(s, "patients", "b", [OTHER], of("5"), 2))
 
     assert do(lambda s: budgets.spent(s, "visits")) == of("0.5")
     assert do(lambda s: budgets.spent(s, "visits", peer=OTHER)) == of("0.2")
-    assert do(lambda s: budgets.spent(s, "visits", besides="b")) == of("0.1")
+    assert do(lambda s: budgets.spent(s, "visits", before=(2, "b"))) == of("0.1")
+    assert do(lambda s: budgets.spent(s, "visits", before=(1, "a"))) == NOTHING
     assert do(lambda s: budgets.spent(s, "visits", asked=of("0.000000001"))) == of("0.500000001")
     assert do(lambda s: budgets.spent(s, "nothing")) == NOTHING
+
+
+def test_a_loss_comes_back_if_the_job_ends_before_it_has_begun_and_never_after(do: Any) -> None:
+    for job in "ab":
+        do(lambda s, job=job: budgets.set_aside(s, "visits", job, [PEER], of("0.1"), 1))
+    do(lambda s: budgets.begin(s, "a", 5))
+    for job in "ab":
+        do(lambda s, job=job: budgets.give_back(s, job))
+
+    assert do(lambda s: budgets.spent(s, "visits")) == of("0.1")
+    do(lambda s: budgets.begin(s, "a", 9))
+    assert do(lambda s: budgets.spent(s, "visits")) == of("0.1")
 
 
 def test_what_is_undone_is_not_spent_and_what_is_done_is_there_after_a_restart(
@@ -89,12 +102,12 @@ def test_what_is_undone_is_not_spent_and_what_is_done_is_there_after_a_restart(
     store = Store.open(tmp_path)
 
     def breaks(session: Session) -> None:
-        budgets.spend(session, "visits", "a", [PEER], of("1"), 1)
+        budgets.set_aside(session, "visits", "a", [PEER], of("1"), 1)
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="gone"):
         asyncio.run(store.run(breaks))
-    asyncio.run(store.run(lambda s: budgets.spend(s, "visits", "b", [PEER], of("0.25"), 1)))
+    asyncio.run(store.run(lambda s: budgets.set_aside(s, "visits", "b", [PEER], of("0.25"), 1)))
     store.close()
 
     again = Store.open(tmp_path)

@@ -132,7 +132,8 @@ def test_uses_of_a_dataset_are_counted_over_all_its_grants_and_days(do: Any) -> 
 
     assert count() == 3
     assert count(since_milliseconds=ISSUED + 10) == 2
-    assert count(besides=JOBS[0]) == 2
+    assert count(before=(ISSUED + 10, JOBS[1])) == 1
+    assert count(before=(ISSUED + 20, JOBS[2])) == 2
 
 
 def test_a_peers_grant_is_kept_if_it_signed_it_for_this_node(do: Any) -> None:

@@ -18,7 +18,8 @@ def upgrade() -> None:
         sa.Column("peer", sa.Text(), nullable=False),
         sa.Column("epsilon", sa.Text(), nullable=False),
         sa.Column("delta", sa.Text(), nullable=False),
-        sa.Column("spent_milliseconds", sa.Integer(), nullable=False),
+        sa.Column("signed_milliseconds", sa.Integer(), nullable=False),
+        sa.Column("began_milliseconds", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("job_id", "dataset", "peer", name=op.f("pk_budget_spends")),
     )
     op.create_index(op.f("ix_budget_spends_dataset"), "budget_spends", ["dataset"])

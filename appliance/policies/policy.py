@@ -84,10 +84,12 @@ class ColumnRule(_Part):
 
     @model_validator(mode="after")
     def _says_to_whom(self) -> Self:
-        shown = ", ".join(use.value for use in self.uses if use in SHOWN)
+        shown = [use.value for use in self.uses if use in SHOWN]
         if shown and not self.receivers:
-            remedy = f'write {{ uses = ["{shown}"], receivers = ["PEER"] }}'
-            raise fault(f"{shown} shows rows, and no receiver is named", remedy)
+            raise fault(
+                f"{shown[0]} shows rows, and no receiver is named",
+                f'write {{ uses = ["{shown[0]}"], receivers = ["PEER"] }}',
+            )
         if self.receivers and not shown:
             raise fault(
                 "names receivers, and no use that shows rows to them",

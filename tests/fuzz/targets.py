@@ -1,4 +1,4 @@
-"""Every reader of a peer's bytes, as a function that returns, or raises what it may."""
+"""Every reader of a peer's bytes, or a text, as a function that returns, or raises what it may."""
 
 import base64
 import io
@@ -25,6 +25,9 @@ from appliance.peering.addresses import parse_address, parse_endpoint
 from appliance.peering.code import InvitationText
 from appliance.peering.errors import IntroductionInvalid
 from appliance.peering.introduction import Introduction
+from appliance.policies.document import parse_policy
+from appliance.policies.errors import PolicyInvalid
+from appliance.policies.writing import write_policy
 from appliance.updates.bundle import MAGIC, read_manifest
 from appliance.updates.errors import BundleUnsigned, InstallFailed, UpdateRefused
 from appliance.updates.gpt import read_partitions
@@ -35,6 +38,7 @@ from services.errors import ConfigError, PeerProtocolError, ProtocolError, Servi
 from services.kernels import blocks, curve25519, ggm, okvs, ristretto
 from services.kernels.okvs_shape import Shape
 from services.psi import texts
+from tests.unit.policy_doubles import examples_of_the_page
 from tests.unit.update_doubles import partition_table, trust
 
 PEER = 1
@@ -257,6 +261,17 @@ def read_partition_table(data: bytes) -> None:
         read_partitions(io.BytesIO(data))
 
 
+def read_policy(data: bytes) -> None:
+    """A policy as an owner sends it; one that is read is written so that it is read again."""
+    with suppress(PolicyInvalid):
+        made = parse_policy(data.decode("utf-8", "replace"))
+        assert parse_policy(write_policy(made)) == made
+
+
+def some_policies() -> Iterator[bytes]:
+    yield from (example.encode() for example in examples_of_the_page())
+
+
 def trap(data: bytes) -> None:
     """Fail as a bug would, so that a test sees that it is found."""
     if data[:2] == b"{{":
@@ -278,5 +293,6 @@ TARGETS = {
     "trees": Target(read_trees),
     "bundles": Target(read_bundle, some_bundles),
     "manifests": Target(read_manifest_alone),
+    "policies": Target(read_policy, some_policies),
     "partitions": Target(read_partition_table, lambda: [partition_table(["coffer_1", "_empty"])]),
 }

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from bench import policy_decisions
 from bench.asked import Asked
 from bench.bars import Bar, ratio_bars
 from bench.parties import Measured, medians
@@ -154,3 +155,11 @@ def test_an_entry_for_the_results_has_date_command_machine_and_tables() -> None:
     assert lines[2].startswith("Machine: 2 cores of CPU, 24 GiB; Linux 6.1, Python 3.11")
     assert "| theirs | 8 | 1 | 4.00 | 8.00 | 1.0 / 3.0 | 10 / 11 | 10 / 11 | 4 |" in lines
     assert "| passed | True |" in lines
+
+
+def test_decisions_are_measured_against_their_bar() -> None:
+    found = policy_decisions.run(Asked(is_quick=True))
+
+    assert [line["decisions"] for line in found["decisions"]] == ["allowed", "refused"]
+    assert {bar["at_most"] for bar in found["bars"]} == {policy_decisions.MOST_P99_MILLISECONDS}
+    assert all(line["cpu_p99_ms"] > 0 for line in found["decisions"])

@@ -139,6 +139,9 @@ WRONG = {
     f"{SHOWS}['never', 'label']": ("columns.id", 'says "never", and uses beside it', "leave one"),
     f"{SHOWS}[]": ("columns.id", "names no use", 'write "never"'),
     f"{SHOWS}'plain'": ("columns.id", "plain shows rows, and no receiver is named", "receivers ="),
+    f"{SHOWS}['plain', 'join-payload']": (
+        *("columns.id", "join-payload shows rows", 'write { uses = ["join-payload"], receivers'),
+    ),
     f"{SHOWS}{{uses = 'label', receivers = ['shop']}}": (
         *("columns.id", "names receivers, and no use that shows rows to them", "leave the"),
     ),

@@ -75,6 +75,10 @@ class Note:
         """Return the note with one signature more."""
         return replace(self, signatures=(*self.signatures, line))
 
+    def only_by(self, name: str) -> "Note":
+        """Return the note without the signatures of others."""
+        return replace(self, signatures=tuple(one for one in self.signatures if one.name == name))
+
 
 def origin_of(node_id: NodeId) -> str:
     """Return what names a node's ledger, and the node's key in notes. Nothing resolves it."""

@@ -6,6 +6,7 @@ peer takes a later one only with the proof that the ledger goes on from there.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from appliance.ledger import store as table
 from appliance.ledger.checkpoint import (
     Note,
     countersign,
+    origin_of,
     parse_note,
     parse_signature_line,
     verify_checkpoint,
@@ -25,6 +27,9 @@ from appliance.ledger.errors import LedgerForked, LedgerUnproven, ProofWrong
 from appliance.ledger.facts import Kind, LedgerExchanged, LedgerRefused
 from appliance.ledger.ledger import Ledger, milliseconds
 from appliance.ledger.merkle import verify_consistency
+
+MOST_FORKS: Final = 16
+"""That are kept of one peer."""
 
 
 class Exchange:
@@ -55,7 +60,7 @@ class Exchange:
         Raises: CheckpointMalformed, CheckpointUnsigned, SignatureInvalid; LedgerUnproven and
         LedgerForked, which :meth:`keep_fork` is then for.
         """
-        note = parse_note(text)
+        note = parse_note(text).only_by(origin_of(peer))
         verify_checkpoint(note, peer, public_der)
         held = table.newest_of_peer(session, peer)
         if held is not None:
@@ -67,8 +72,11 @@ class Exchange:
     def keep_fork(self, session: Session, fork: LedgerUnproven) -> None:
         """Keep both checkpoints as evidence, and record that we refused to sign.
 
-        It is a transaction of its own: the one that found the fork was undone.
+        It is a transaction of its own: the one that found the fork was undone. Of a peer that goes
+        on so, no more is kept than proves it.
         """
+        if len(table.forks_of(session, fork.peer)) >= MOST_FORKS:
+            return
         row = table.PeerForkRow(
             peer=fork.peer.text, held=fork.held, shown=fork.shown, at_milliseconds=self._at()
         )

@@ -40,7 +40,7 @@ from appliance.ledger.merkle import (
     prove_inclusions,
     read_frontier,
 )
-from appliance.ledger.verification import Verified, require_contains, verify_log
+from appliance.ledger.verification import Verified, read_hashes, require_contains, verify_log
 
 KEPT_DAYS: Final = 180
 _EMPTY: Final = Frontier(size=0, hashes=())
@@ -214,7 +214,7 @@ class Ledger:
         return read_frontier(self._read(session), number + 1)
 
     def _read(self, session: Session) -> Read:
-        return partial(table.hashes_at, session)
+        return partial(read_hashes, session)
 
     def _at(self) -> int:
         return milliseconds(self._now())
@@ -227,13 +227,8 @@ def milliseconds(time: datetime) -> int:
 
 def _listed(row: table.LedgerEntryRow) -> Listed:
     try:
+        kind = Kind(row.kind)
         entry = None if row.content is None else parse_entry(row.content)
-    except EntryMalformed as error:
-        raise LedgerDamaged(row.number, f"entry {row.number} was changed: {error.what}") from None
-    return Listed(
-        index=row.number,
-        at=row.at_milliseconds,
-        kind=Kind(row.kind),
-        job=row.job_id,
-        entry=entry,
-    )
+    except (EntryMalformed, ValueError) as error:
+        raise LedgerDamaged(row.number, f"entry {row.number} was changed: {error}") from None
+    return Listed(index=row.number, at=row.at_milliseconds, kind=kind, job=row.job_id, entry=entry)

@@ -5,7 +5,7 @@ that was signed is compared too; of those the peers hold copies, which :func:`re
 takes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -78,7 +78,7 @@ def verify_log(session: Session, node_id: NodeId, public_der: bytes) -> Verified
     checkpoints = _verify_checkpoints(session, size, node_id, public_der)
     return Verified(
         size=size,
-        root=read_frontier(partial(table.hashes_at, session), size).root,
+        root=read_frontier(partial(read_hashes, session), size).root,
         pruned_up_to=pruned_up_to,
         checkpoints=checkpoints,
     )
@@ -95,7 +95,7 @@ def require_contains(session: Session, size: int, note: Note, since: int = 0) ->
         raise LedgerDamaged(
             size, f"entries from {size} on are missing: {signed.size} entries were signed"
         )
-    if root_of(partial(table.hashes_at, session), signed.size) != signed.root:
+    if root_of(partial(read_hashes, session), signed.size) != signed.root:
         raise LedgerDamaged(
             since,
             f"an entry from {since} to {signed.size - 1} was changed after all up to there were"
@@ -103,11 +103,21 @@ def require_contains(session: Session, size: int, note: Note, since: int = 0) ->
         )
 
 
+def read_hashes(session: Session, places: Collection[Place]) -> dict[Place, bytes]:
+    """Return the kept hashes of complete subtrees. Raises: LedgerDamaged if one is not there."""
+    found = table.hashes_at(session, places)
+    for level, position in places:
+        if not isinstance(found.get((level, position)), bytes):
+            first = position << level
+            raise LedgerDamaged(first, f"the hash of entry {first} or one above it is missing")
+    return found
+
+
 def _pruned_up_to(session: Session) -> int:
     """Return how far entries say that they were pruned; they are verified with all others."""
     found = 0
     for content in table.contents_of_kind(session, Kind.LEDGER_PRUNED):
-        with suppress(msgspec.DecodeError):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
             found = max(found, msgspec.json.decode(content, type=_Pruned).facts.up_to)
     return found
 
@@ -119,10 +129,10 @@ def _verify_rows(rows: Sequence[table.Columns], begin: int, pruned_up_to: int) -
         if number != expected:
             raise LedgerDamaged(expected, f"entry {expected} is missing")
         if content is None:
-            if number >= pruned_up_to:
+            if number >= pruned_up_to or not isinstance(leaf_hash, bytes):
                 raise LedgerDamaged(number, f"the content of entry {number} is missing")
         else:
-            if hash_leaf(content) != leaf_hash:
+            if not isinstance(content, bytes) or hash_leaf(content) != leaf_hash:
                 raise LedgerDamaged(number, f"the content of entry {number} was changed")
             _verify_head(number, at, kind, job, content)
         leaves.append(leaf_hash)
@@ -132,7 +142,7 @@ def _verify_rows(rows: Sequence[table.Columns], begin: int, pruned_up_to: int) -
 def _verify_head(number: int, at: int, kind: str, job: str | None, content: bytes) -> None:
     try:
         head = _HEADS.decode(content)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise LedgerDamaged(number, f"the content of entry {number} is no entry") from None
     if head.index != number:
         raise LedgerDamaged(number, f"entry {number} holds the content of entry {head.index}")

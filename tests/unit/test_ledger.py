@@ -253,9 +253,10 @@ def test_pages_are_of_some_kinds_or_of_a_job(node: LedgerNode) -> None:
     assert [one.kind for one in job] == [Kind.JOB_ENDED, Kind.JOB_STARTED, Kind.JOB_SIGNED]
 
 
-def test_a_page_names_an_entry_that_is_none(node: LedgerNode) -> None:
+@pytest.mark.parametrize("change", ["content = x'7b7d'", "kind = 'node.stopped'"])
+def test_a_page_names_an_entry_that_is_none(node: LedgerNode, change: str) -> None:
     node.start(2)
-    node.run(lambda s: s.execute(text("UPDATE ledger_entries SET content = x'7b7d'")))
+    node.run(lambda s: s.execute(text(f"UPDATE ledger_entries SET {change}")))  # noqa: S608
 
     with pytest.raises(LedgerDamaged, match="entry 2 was changed"):
         node.run(lambda session: node.ledger.page(session, most=9))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from appliance.ledger.errors import (
     LedgerForked,
     LedgerUnproven,
 )
+from appliance.ledger.exchange import MOST_FORKS
 from appliance.ledger.facts import Kind, LedgerExchanged
+from tests.unit.contract_doubles import MemoryKey
 from tests.unit.ledger_doubles import LedgerNode
 
 
@@ -121,6 +124,26 @@ def test_a_ledger_that_does_not_go_on_from_what_we_hold_is_not_signed(
         with pytest.raises(LedgerUnproven, match="is not shown to begin with its first 4"):
             take(peer, own, forged, shown)
     assert peer.run(lambda session: peer.exchange.held_size(session, own.id)) == 4
+
+
+def test_a_peer_that_goes_on_forking_fills_no_disk(
+    pair: tuple[LedgerNode, LedgerNode], twin: LedgerNode
+) -> None:
+    own, peer = pair
+    own.start(3)
+    own.show(peer)
+    twin.start(3)
+    forged = twin.checkpoint().with_line(countersign(own.checkpoint().checkpoint, MemoryKey()))
+
+    for _ in range(MOST_FORKS + 3):
+        with pytest.raises(LedgerForked) as caught:
+            take(peer, own, forged, [])
+        peer.run(partial(peer.exchange.keep_fork, fork=caught.value))
+
+    kept = peer.run(lambda session: table.forks_of(session, own.id))
+    assert len(kept) == MOST_FORKS
+    assert len(parse_note(kept[0].shown).signatures) == 1
+    assert peer.run(peer.ledger.size) == 2 + MOST_FORKS
 
 
 def test_a_ledger_does_not_become_smaller(

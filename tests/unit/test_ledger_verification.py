@@ -12,9 +12,10 @@ from appliance.ledger import store as table
 from appliance.ledger.entries import parse_entry, write_entry
 from appliance.ledger.errors import LedgerDamaged
 from appliance.ledger.facts import Kind, LedgerPruned, NodeStarted
+from appliance.ledger.ledger import Ledger
 from appliance.ledger.merkle import Frontier, hash_leaf
 from tests.unit.contract_doubles import MemoryKey
-from tests.unit.ledger_doubles import LedgerNode
+from tests.unit.ledger_doubles import ACTOR, LedgerNode
 
 SIZE = 33
 
@@ -205,6 +206,26 @@ def test_a_hash_of_a_subtree_that_was_changed_is_named(
 
     assert found.index == position << level
     assert f"one of the {(1 << level) - 1} after it" in found.what
+
+
+@pytest.mark.parametrize("value", ["'text'", "7", "x'ff'"])
+def test_a_content_of_another_type_is_named(node: LedgerNode, value: str) -> None:
+    found = damage(node, f"UPDATE ledger_entries SET content = {value} WHERE number = 5")  # noqa: S608
+
+    assert (found.index, found.what) == (5, "the content of entry 5 was changed")
+
+
+def test_a_tree_with_a_hash_missing_is_not_gone_on_with(node: LedgerNode) -> None:
+    node.run(lambda session: session.execute(text("DELETE FROM ledger_nodes WHERE level > 2")))
+    again = Ledger(node.key, now=node.now)
+
+    for work in (
+        again.checkpoint,
+        partial(again.prove_consistency, first=24, second=SIZE),
+        lambda session: again.append(session, Kind.NODE_STARTED, NodeStarted(version="x"), ACTOR),
+    ):
+        with pytest.raises(LedgerDamaged, match="is missing"):
+            node.run(work)
 
 
 def test_a_missing_hash_of_a_subtree_is_named(node: LedgerNode) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.identity.node_id import NodeId
 from appliance.ledger.facts import Kind
-from appliance.ledger.merkle import Node, Place
+from appliance.ledger.merkle import HASH_BYTES, Node, Place
 from appliance.store.schema import Row
 
 
@@ -27,16 +27,14 @@ class LedgerEntryRow(Row):
 
 
 class LedgerNodeRow(Row):
-    """The hash of a complete subtree of more than one entry, under the last entry in it.
+    """The hash of a complete subtree of more than one entry, under the first of its right half.
 
-    So what a transaction adds lies together; level 0 are the entries' own hashes.
+    No two subtrees have that in common, and those that entries complete together lie together.
     """
 
     __tablename__ = "ledger_nodes"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own form
 
-    last: Mapped[int] = mapped_column(primary_key=True)
-    level: Mapped[int] = mapped_column(primary_key=True)
+    middle: Mapped[int] = mapped_column(primary_key=True)
     hash: Mapped[bytes]
 
 
@@ -93,14 +91,16 @@ _ADD_ENTRY: Final = (
     "INSERT INTO ledger_entries (number, at_milliseconds, kind, job_id, content, leaf_hash)"
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
-_ADD_NODE: Final = "INSERT INTO ledger_nodes (last, level, hash) VALUES (?, ?, ?)"
+_ADD_NODE: Final = "INSERT INTO ledger_nodes (middle, hash) VALUES (?, ?)"
 _HASHES: Final = """
-SELECT number, 0, leaf_hash FROM json_each(?) CROSS JOIN ledger_entries ON number = value
+SELECT 1, number, leaf_hash FROM json_each(?) CROSS JOIN ledger_entries ON number = value
 UNION ALL
-SELECT last, level, hash FROM json_each(?) CROSS JOIN ledger_nodes
-ON last = value ->> 0 AND level = value ->> 1
+SELECT 0, middle, hash FROM json_each(?) CROSS JOIN ledger_nodes ON middle = value
 """
-_NODES: Final = "SELECT last, level, hash FROM ledger_nodes WHERE last >= ? AND last < ?"
+_NODES: Final = (
+    "SELECT middle, hash FROM ledger_nodes WHERE middle > ? AND middle < ? ORDER BY middle"
+)
+_JOINED: Final = f"SELECT max(length(hash)), group_concat(hex(hash), '') FROM ({_NODES})"  # noqa: S608
 _BATCH: Final = (
     "SELECT number, at_milliseconds, kind, job_id, content, leaf_hash FROM ledger_entries"
     " WHERE number > ? ORDER BY number LIMIT ?"
@@ -121,34 +121,46 @@ def add_entries(session: Session, rows: Sequence[Columns]) -> None:
 def add_nodes(session: Session, nodes: Sequence[Node]) -> None:
     """Keep the hashes of subtrees that have become complete."""
     if nodes:
-        rows = [(_last_in(node.place), node.place[0], node.hash) for node in nodes]
+        rows = [(_middle_of(node.place), node.hash) for node in nodes]
         session.connection().exec_driver_sql(_ADD_NODE, rows)
 
 
 def hashes_at(session: Session, places: Collection[Place]) -> dict[Place, bytes]:
     """Return the hashes of complete subtrees, of those that there are."""
     leaves = [position for level, position in places if level == 0]
-    above = [(_last_in(place), place[0]) for place in places if place[0] > 0]
+    above = [_middle_of(place) for place in places if place[0] > 0]
     asked = (json.dumps(leaves), json.dumps(above))
     found = session.connection().exec_driver_sql(_HASHES, asked)
-    return {(level, last >> level): value for last, level, value in found}
+    return {(0, key) if is_leaf else _place_of(key): value for is_leaf, key, value in found}
 
 
-def nodes_completed(session: Session, begin: int, end: int) -> dict[Place, bytes]:
-    """Return the kept hashes of the subtrees that end within these entries."""
-    found = session.connection().exec_driver_sql(_NODES, (begin, end)).all()
-    return {(level, last >> level): value for last, level, value in found}
+def nodes_between(session: Session, begin: int, end: int) -> dict[Place, bytes]:
+    """Return the kept hashes of the subtrees whose middles lie between these."""
+    found = session.connection().exec_driver_sql(_NODES, (begin, end))
+    return {_place_of(middle): value for middle, value in found}
 
 
-def has_nodes_from(session: Session, number: int) -> bool:
-    """Tell whether a hash is kept of a subtree that ends with this entry or a later one."""
-    query = select(LedgerNodeRow.last).where(LedgerNodeRow.last >= number).limit(1)
-    return session.scalars(query).first() is not None
+def are_nodes_between(session: Session, begin: int, hashes: Sequence[bytes]) -> bool:
+    """Tell whether these hashes, and no others, are kept of the middles that follow ``begin``."""
+    asked = (begin, begin + len(hashes) + 1)
+    longest, joined = session.connection().exec_driver_sql(_JOINED, asked).one()
+    # As text, for SQLite joins no bytes. All have one length if the longest and the sum do.
+    return (longest, joined) == (HASH_BYTES, b"".join(hashes).hex().upper())
 
 
-def _last_in(place: Place) -> int:
+def count_nodes(session: Session) -> int:
+    """Return how many hashes of subtrees are kept."""
+    return session.scalars(select(func.count()).select_from(LedgerNodeRow)).one()
+
+
+def _middle_of(place: Place) -> int:
     level, position = place
-    return (position + 1 << level) - 1
+    return (2 * position + 1) << (level - 1)
+
+
+def _place_of(middle: int) -> Place:
+    level = (middle & -middle).bit_length()
+    return level, middle >> level
 
 
 def batches_of_entries(session: Session, count: int) -> Iterator[Sequence[Columns]]:

@@ -5,11 +5,11 @@ that was signed is compared too; of those the peers hold copies, which :func:`re
 takes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -71,7 +71,7 @@ def verify_log(session: Session, node_id: NodeId, public_der: bytes) -> Verified
         leaves = _verify_rows(rows, size, pruned_up_to)
         tops = _verify_subtrees(session, size, leaves, tops)
         size += len(rows)
-    if table.has_nodes_from(session, size):
+    if table.count_nodes(session) != size - size.bit_count():
         raise LedgerDamaged(
             size, f"entries from {size} on are missing, whose hashes are still kept"
         )
@@ -154,23 +154,45 @@ def _verify_subtrees(
     session: Session, begin: int, leaves: Sequence[bytes], tops: Frontier
 ) -> Frontier:
     """Compare what is kept of the subtrees that these leaves complete; return the batches' tree."""
-    level, hashes, made = 0, list(leaves), dict[Place, bytes]()
-    while len(hashes) > 1:
-        pairs = zip(hashes[::2], hashes[1::2], strict=False)  # an odd one completes nothing
-        hashes = [hash_children(left, right) for left, right in pairs]
-        level += 1
-        made |= {(level, place): one for place, one in enumerate(hashes, begin >> level)}
-    if len(leaves) == _BATCH:
-        tops, above = tops.with_leaf(hashes[0])
-        made |= {(node.place[0] + _BATCH_LEVEL, node.place[1]): node.hash for node in above}
-    kept = table.nodes_completed(session, begin, begin + len(leaves))
-    if kept != made:
-        _name_wrong([place for place in kept | made if kept.get(place) != made.get(place)])
+    levels = [leaves]
+    while len(levels[-1]) > 1:
+        pairs = zip(levels[-1][::2], levels[-1][1::2], strict=False)  # an odd one completes none
+        levels.append([hash_children(left, right) for left, right in pairs])
+    if len(leaves) < _BATCH:
+        _compare(table.nodes_between(session, begin, begin + _BATCH), begin, levels)
+        return tops
+    if not table.are_nodes_between(session, begin, _in_order(levels)):
+        _compare(table.nodes_between(session, begin, begin + _BATCH), begin, levels)
+    tops, made = tops.with_leaf(levels[-1][0])
+    above = {(node.place[0] + _BATCH_LEVEL, node.place[1]): node.hash for node in made}
+    kept = table.hashes_at(session, above)
+    _name_wrong([place for place, found in above.items() if kept.get(place) != found])
     return tops
 
 
-def _name_wrong(places: Sequence[Place]) -> NoReturn:
+def _in_order(levels: Sequence[Sequence[bytes]]) -> list[bytes]:
+    """Return the hashes of all subtrees of a whole batch, by the middles of these."""
+    found = [b""] * (_BATCH - 1)
+    for level, hashes in enumerate(levels[1:]):
+        found[(1 << level) - 1 :: 2 << level] = hashes
+    return found
+
+
+def _compare(kept: Mapping[Place, bytes], begin: int, levels: Sequence[Sequence[bytes]]) -> None:
+    _name_wrong(
+        [
+            (level, position)
+            for level, hashes in enumerate(levels[1:], 1)
+            for position, found in enumerate(hashes, begin >> level)
+            if kept.get((level, position)) != found
+        ]
+    )
+
+
+def _name_wrong(places: Sequence[Place]) -> None:
     """Name the narrowest subtree that ends first: all those above a bad entry are wrong too."""
+    if not places:
+        return
     level, position = min(places, key=lambda place: (place[1] + 1 << place[0], place[0]))
     first = position << level
     raise LedgerDamaged(

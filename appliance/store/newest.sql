@@ -161,12 +161,10 @@ CREATE INDEX ix_ledger_entries_kind ON ledger_entries (kind)
 CREATE INDEX ix_ledger_entries_job_id ON ledger_entries (job_id)
 
 CREATE TABLE ledger_nodes (
-	last INTEGER NOT NULL,
-	level INTEGER NOT NULL,
+	middle INTEGER NOT NULL,
 	hash BLOB NOT NULL,
-	CONSTRAINT pk_ledger_nodes PRIMARY KEY (last, level)
+	CONSTRAINT pk_ledger_nodes PRIMARY KEY (middle)
 )
- WITHOUT ROWID
 
 CREATE TABLE ledger_checkpoints (
 	size INTEGER NOT NULL,

@@ -12,8 +12,7 @@ def write() -> str:
     """Return the statements that make the newest schema."""
     with sa.create_engine("sqlite://").connect() as connection:
         upgrade(connection)
-        made = connection.execute(sa.text(f"{_MADE} ORDER BY rowid")).scalars()
-        statements = [statement.strip() for statement in made]
+        statements = list(connection.execute(sa.text(f"{_MADE} ORDER BY rowid")).scalars())
         revision = connection.execute(sa.text("SELECT * FROM alembic_version")).scalar_one()
     statements.append(f"INSERT INTO alembic_version VALUES ('{revision}')")  # noqa: S608 (ours)
     tidy = [line.rstrip() for line in "\n\n".join(statements).splitlines()]

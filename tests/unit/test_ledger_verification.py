@@ -1,5 +1,6 @@
 """Whatever somebody does to the ledger's rows, the first bad entry is named."""
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -201,7 +202,7 @@ def test_a_hash_of_a_subtree_that_was_changed_is_named(
     found = damage(
         node,
         "UPDATE ledger_nodes SET hash = zeroblob(32)"  # noqa: S608
-        f" WHERE level = {level} AND last >> level = {position}",
+        f" WHERE middle = {(2 * position + 1) << (level - 1)}",
     )
 
     assert found.index == position << level
@@ -215,8 +216,41 @@ def test_a_content_of_another_type_is_named(node: LedgerNode, value: str) -> Non
     assert (found.index, found.what) == (5, "the content of entry 5 was changed")
 
 
+def test_in_a_large_ledger_each_place_is_looked_at(tmp_path: Path) -> None:
+    node = LedgerNode(tmp_path / "large")
+    node.start(2 * 4096 + 100)
+    damages = {
+        "UPDATE ledger_nodes SET hash = zeroblob(32) WHERE middle = 2048": (0, 4095),
+        "UPDATE ledger_nodes SET hash = zeroblob(32) WHERE middle = 4097": (4096, 1),
+        "UPDATE ledger_nodes SET hash = zeroblob(31) WHERE middle = 4099": (4098, 1),
+        "DELETE FROM ledger_nodes WHERE middle = 4104": (4096, 15),
+        "UPDATE ledger_nodes SET hash = zeroblob(32) WHERE middle = 4096": (0, 8191),
+        "UPDATE ledger_nodes SET hash = zeroblob(32) WHERE middle = 8194": (8192, 3),
+        "UPDATE ledger_entries SET content = x'00' WHERE number = 8200": (8200, None),
+        "DELETE FROM ledger_entries WHERE number = 4096": (4096, None),
+        "DELETE FROM ledger_entries WHERE number > 5000": (5001, None),
+        "DELETE FROM ledger_entries WHERE number > 4095": (4096, None),
+    }
+
+    def damage_in_turn(session: Session) -> dict[str, tuple[int, int | None]]:
+        found: dict[str, tuple[int, int | None]] = {}
+        for statement in damages:
+            undone = session.begin_nested()
+            session.execute(text(statement))
+            with pytest.raises(LedgerDamaged) as caught:
+                node.ledger.verify(session)
+            count = re.search(r"one of the (\d+) after it", caught.value.what)
+            found[statement] = caught.value.index, int(count[1]) if count else None
+            undone.rollback()
+        return found
+
+    assert node.run(damage_in_turn) == damages
+    assert node.run(node.ledger.verify).size == 2 * 4096 + 101
+    node.close()
+
+
 def test_a_tree_with_a_hash_missing_is_not_gone_on_with(node: LedgerNode) -> None:
-    node.run(lambda session: session.execute(text("DELETE FROM ledger_nodes WHERE level > 2")))
+    node.run(lambda session: session.execute(text("DELETE FROM ledger_nodes WHERE middle % 4 = 0")))
     again = Ledger(node.key, now=node.now)
 
     for work in (
@@ -229,7 +263,7 @@ def test_a_tree_with_a_hash_missing_is_not_gone_on_with(node: LedgerNode) -> Non
 
 
 def test_a_missing_hash_of_a_subtree_is_named(node: LedgerNode) -> None:
-    assert damage(node, "DELETE FROM ledger_nodes WHERE level = 3 AND last = 15").index == 8
+    assert damage(node, "DELETE FROM ledger_nodes WHERE middle = 12").index == 8
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,9 @@ def _make_entries() -> None:
     op.create_index(op.f("ix_ledger_entries_job_id"), "ledger_entries", ["job_id"], unique=False)
     op.create_table(
         "ledger_nodes",
-        sa.Column("last", sa.Integer(), nullable=False),
-        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("middle", sa.Integer(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("last", "level", name=op.f("pk_ledger_nodes")),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("middle", name=op.f("pk_ledger_nodes")),
     )
 
 

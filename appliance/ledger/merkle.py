@@ -75,13 +75,8 @@ def root_of(read: Read, size: int) -> bytes:
     return read_frontier(read, size).root
 
 
-def prove_inclusion(read: Read, index: int, size: int) -> list[bytes]:
-    """Return the proof that the tree of this size has its leaf ``index``: PATH(m, D_n)."""
-    return prove_inclusions(read, [index], size)[0]
-
-
 def prove_inclusions(read: Read, indexes: Sequence[int], size: int) -> list[list[bytes]]:
-    """Return the proofs of several leaves, all that they need read at once."""
+    """Return the proofs that the tree of this size has leaves: PATH(m, D_n), all read at once."""
     paths = [_siblings(index, size) for index in indexes]
     found = iter(_hashes(read, [subtree for path in paths for subtree in path]))
     return [[next(found) for _ in path] for path in paths]

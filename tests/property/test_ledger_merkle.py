@@ -12,7 +12,6 @@ from appliance.ledger.merkle import (
     EMPTY_ROOT,
     hash_leaf,
     prove_consistency,
-    prove_inclusion,
     prove_inclusions,
     read_frontier,
     root_of,
@@ -88,7 +87,7 @@ def test_inclusion_is_proven_as_defined_and_verifies(size: int, data: st.DataObj
     index = data.draw(st.integers(0, size - 1))
     leaf = hash_leaf(LEAVES[index])
 
-    proof = prove_inclusion(TREE.read, index, size)
+    (proof,) = prove_inclusions(TREE.read, [index], size)
 
     assert proof == path(index, LEAVES[:size])
     root = mth(LEAVES[:size])
@@ -109,7 +108,7 @@ def test_consistency_is_proven_as_defined_and_verifies(second: int, data: st.Dat
 @given(st.integers(1, MOST), st.data())
 def test_no_proof_puts_an_entry_in_two_places(size: int, data: st.DataObject) -> None:
     index, other = (data.draw(st.integers(0, size - 1)) for _ in range(2))
-    proof = prove_inclusion(TREE.read, index, size)
+    (proof,) = prove_inclusions(TREE.read, [index], size)
     leaf, root = hash_leaf(LEAVES[index]), mth(LEAVES[:size])
 
     if index != other:

@@ -16,7 +16,7 @@ from appliance.ledger.merkle import (
     Frontier,
     hash_leaf,
     prove_consistency,
-    prove_inclusion,
+    prove_inclusions,
     root_of,
     verify_consistency,
     verify_inclusion,
@@ -98,7 +98,7 @@ def test_roots_of_each_size_are_the_known_ones() -> None:
 
 @pytest.mark.parametrize(("leaf", "size", "proof"), INCLUSION)
 def test_inclusion_is_proven_as_known(leaf: int, size: int, proof: tuple[str, ...]) -> None:
-    assert prove_inclusion(TREE.read, leaf - 1, size) == hashes(proof)
+    assert prove_inclusions(TREE.read, [leaf - 1], size) == [hashes(proof)]
 
 
 @pytest.mark.parametrize(("first", "second", "proof"), CONSISTENCY)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench import boot, channel, image, psi, start
+from bench import boot, channel, governance, image, psi, start
 from bench.asked import Asked
 from bench.report import markdown, show
 from image.errors import ImageError
@@ -18,6 +18,7 @@ from image.errors import ImageError
 BENCHMARKS: Final[dict[str, Callable[[Asked], dict[str, Any]]]] = {
     "boot": boot.run,
     "channel": channel.run,
+    "governance": governance.run,
     "image": image.run,
     "psi": psi.run,
     "start": start.run,

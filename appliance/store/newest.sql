@@ -146,6 +146,58 @@ CREATE TABLE operators (
 	CONSTRAINT uq_operators_name UNIQUE (name)
 )
 
+CREATE TABLE ledger_entries (
+	number INTEGER NOT NULL,
+	at_milliseconds INTEGER NOT NULL,
+	kind TEXT NOT NULL,
+	job_id TEXT,
+	content BLOB,
+	leaf_hash BLOB NOT NULL,
+	CONSTRAINT pk_ledger_entries PRIMARY KEY (number)
+)
+
+CREATE INDEX ix_ledger_entries_kind ON ledger_entries (kind)
+
+CREATE INDEX ix_ledger_entries_job_id ON ledger_entries (job_id)
+
+CREATE TABLE ledger_nodes (
+	middle INTEGER NOT NULL,
+	hash BLOB NOT NULL,
+	CONSTRAINT pk_ledger_nodes PRIMARY KEY (middle)
+)
+
+CREATE TABLE ledger_checkpoints (
+	size INTEGER NOT NULL,
+	note TEXT NOT NULL,
+	at_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_ledger_checkpoints PRIMARY KEY (size)
+)
+
+CREATE TABLE ledger_countersignatures (
+	size INTEGER NOT NULL,
+	peer TEXT NOT NULL,
+	line TEXT NOT NULL,
+	CONSTRAINT pk_ledger_countersignatures PRIMARY KEY (size, peer),
+	CONSTRAINT fk_ledger_countersignatures_size_ledger_checkpoints FOREIGN KEY(size) REFERENCES ledger_checkpoints (size)
+)
+
+CREATE TABLE peer_checkpoints (
+	peer TEXT NOT NULL,
+	size INTEGER NOT NULL,
+	note TEXT NOT NULL,
+	at_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_peer_checkpoints PRIMARY KEY (peer, size)
+)
+
+CREATE TABLE peer_forks (
+	number INTEGER NOT NULL,
+	peer TEXT NOT NULL,
+	held TEXT NOT NULL,
+	shown TEXT NOT NULL,
+	at_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_peer_forks PRIMARY KEY (number)
+)
+
 CREATE TABLE grants (
 	id TEXT NOT NULL,
 	grantor TEXT NOT NULL,

@@ -20,6 +20,8 @@ from appliance.contracts.contract import CONTRACT, parse_contract
 from appliance.contracts.envelope import parse_base64, parse_envelope
 from appliance.datasets.publication import read_letter
 from appliance.identity.node_id import NodeId
+from appliance.ledger.checkpoint import parse_note
+from appliance.ledger.entries import parse_entry, write_entry
 from appliance.mailbox.letters import DatasetPublished, Kind, Letter, LetterRefused, parse_letter
 from appliance.peering.addresses import parse_address, parse_endpoint
 from appliance.peering.code import InvitationText
@@ -120,6 +122,29 @@ def read_contract(data: bytes) -> None:
 def read_signature(data: bytes) -> None:
     with suppress(ServiceError):
         parse_base64(data.decode("utf-8", "replace"))
+
+
+def read_note(data: bytes) -> None:
+    with suppress(ServiceError):
+        text = data.decode("utf-8", "replace")
+        assert parse_note(text).text == text
+
+
+def some_notes() -> Iterator[bytes]:
+    line = base64.b64encode(bytes(70)).decode()
+    yield f"origin\n7\n{base64.b64encode(bytes(32)).decode()}\n\n— name {line}\n".encode()
+
+
+def read_entry(data: bytes) -> None:
+    with suppress(ServiceError):
+        assert write_entry(parse_entry(data)) == data
+
+
+def some_entries() -> Iterator[bytes]:
+    yield (
+        b'{"actor":{"uid":1000,"who":"local"},"at":1796000000000,"facts":{"attempt":2},"index":7,'
+        b'"job":"aaaaaaaaaaaaaaaaaaaaaaaaaa","kind":"job.started","type":"coffer.ledger-entry/1"}'
+    )
 
 
 KINDS = [*(kind.value for kind in Kind), "unheard.of"]
@@ -284,6 +309,8 @@ TARGETS = {
     "envelopes": Target(read_envelope),
     "contracts": Target(read_contract),
     "signatures": Target(read_signature),
+    "notes": Target(read_note, some_notes),
+    "entries": Target(read_entry, some_entries),
     "letters": Target(read_any_letter, some_letters),
     "introductions": Target(read_introduction, some_introductions),
     "typed": Target(read_typed, lambda: [b"coffer1:host:7443/4-apple-berry-cat-dog-egg"]),

@@ -1,0 +1,134 @@
+"""Evidence: entries, and all that an outsider needs to verify that our ledger has them.
+
+A bundle is a set of named files, the same bytes each time: entries as they were hashed, for each
+a proof in C2SP's tlog-proof format (which has our checkpoint in it, with the peers' signatures),
+the keys, and a program that needs Python and openssl alone (``verify_evidence.py``, never
+imported by us). For whoever holds an older checkpoint of ours there are proofs that the ledger
+only grew since.
+"""
+
+import base64
+import io
+import tarfile
+from collections.abc import Collection, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import rfc8785
+from cryptography.hazmat.primitives import serialization
+from sqlalchemy.orm import Session
+
+from appliance.identity.node_id import NodeId
+from appliance.ledger import store as table
+from appliance.ledger.errors import CheckpointNotFound, EntryNotFound, EvidenceExists
+from appliance.ledger.ledger import Ledger
+
+PROGRAM: Final = "verify_evidence.py"
+MOST_EARLIER: Final = 64
+_FORMAT: Final = "coffer.evidence/1"
+_README: Final = b"""\
+Evidence from the ledger of a Coffer node. To verify it, with Python 3 and openssl:
+
+    python3 verify_evidence.py .
+
+The program says which node's ledger it is and who countersigned it: compare these ids with those
+that the organisations tell you by another way. It is short; read it, or write your own after
+RFC 9162 (the proofs), c2sp.org/tlog-proof, c2sp.org/tlog-checkpoint and c2sp.org/signed-note.
+"""
+
+
+def gather_job(
+    session: Session, ledger: Ledger, job_id: str, keys: Mapping[NodeId, bytes]
+) -> dict[str, bytes]:
+    """Return evidence of all entries of a job, as :func:`gather`."""
+    indexes = table.numbers_of_job(session, job_id)
+    if not indexes:
+        raise EntryNotFound(f"the ledger has no entry of the job {job_id}")
+    return gather(session, ledger, indexes, keys, job_id=job_id)
+
+
+def gather(
+    session: Session,
+    ledger: Ledger,
+    indexes: Collection[int],
+    keys: Mapping[NodeId, bytes],
+    *,
+    job_id: str | None = None,
+) -> dict[str, bytes]:
+    """Return the files of a bundle, under our newest checkpoint that all of these have signed.
+
+    keys: the public keys (DER) of this node and of the peers whose signatures are wanted.
+    Raises: EntryNotFound, CheckpointNotFound.
+    """
+    contents = ledger.contents(session, indexes)
+    peers = sorted(peer for peer in keys if peer != ledger.node_id)
+    size = _newest_signed(session, peers, max(contents))
+    note = ledger.countersigned(session, size).text
+    bundle = {
+        "README.txt": _README,
+        PROGRAM: files("appliance.ledger").joinpath(PROGRAM).read_bytes(),
+        "checkpoint.txt": note.encode(),
+        "evidence.json": rfc8785.dumps(
+            {
+                "type": _FORMAT,
+                "node": ledger.node_id.text,
+                "peers": [peer.text for peer in peers],
+                "entries": list(contents),
+                **({} if job_id is None else {"job": job_id}),
+            }
+        ),
+    }
+    for index, proof in ledger.prove_inclusions(session, contents, size).items():
+        lines = [f"c2sp.org/tlog-proof@v1\nindex {index}", *_encoded(proof)]
+        bundle[f"entries/{index}.json"] = contents[index]
+        bundle[f"entries/{index}.tlog-proof"] = "\n".join([*lines, "", note]).encode()
+    for earlier in table.sizes_signed(session, (), size)[-MOST_EARLIER:]:
+        grown = _encoded(ledger.prove_consistency(session, earlier, size))
+        bundle[f"earlier/{earlier}.proof"] = "".join(f"{line}\n" for line in grown).encode()
+    return bundle | {f"keys/{node.text}.pem": _pem(der) for node, der in keys.items()}
+
+
+def write_folder(bundle: Mapping[str, bytes], folder: Path) -> None:
+    """Write a bundle into a new folder. Raises: EvidenceExists, OSError."""
+    if folder.exists():
+        raise EvidenceExists(f"{folder} exists already", remedy="name another folder")
+    for name, data in sorted(bundle.items()):
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+
+def tar_of(bundle: Mapping[str, bytes]) -> bytes:
+    """Return a bundle as one tar, which tells nothing of when and where it was made."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in sorted(bundle.items()):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return made.getvalue()
+
+
+def _newest_signed(session: Session, peers: Sequence[NodeId], index: int) -> int:
+    """Return the size of our newest checkpoint that these peers have countersigned."""
+    sizes = table.sizes_signed(session, peers)
+    if not sizes or sizes[-1] <= index:
+        names = " and ".join(peer.short for peer in peers)
+        raise CheckpointNotFound(
+            f"no checkpoint that covers entry {index} is countersigned by {names}"
+            if peers
+            else f"no checkpoint that covers entry {index} is signed",
+            remedy="exchange checkpoints with these peers first",
+        )
+    return sizes[-1]
+
+
+def _encoded(proof: Sequence[bytes]) -> list[str]:
+    return [base64.b64encode(one).decode("ascii") for one in proof]
+
+
+def _pem(public_der: bytes) -> bytes:
+    return serialization.load_der_public_key(public_der).public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )

@@ -1,18 +1,8 @@
 """What can go wrong with accounts, and with those who come by them."""
 
-import difflib
 from collections.abc import Sequence
 
 from services.errors import ConfigError
-
-
-class RoleUnknown(ConfigError):
-    """No role has this name."""
-
-    def __init__(self, text: str, known: Sequence[str]) -> None:
-        nearest = difflib.get_close_matches(text.lower()[:64], known, n=1)
-        remedy = f'did you mean "{nearest[0]}"?' if nearest else f"roles are {', '.join(known)}"
-        super().__init__(f"there is no role {text[:64]!r}", remedy=remedy)
 
 
 class RolesConflict(ConfigError):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from enum import Enum
 from typing import Final
 
-from appliance.accounts.errors import RolesConflict, RoleUnknown
+from appliance.accounts.errors import RolesConflict
 
 
 class Power(Enum):
@@ -43,14 +43,6 @@ class Role(Enum):
     AUDITOR = "auditor"
     DATA_OWNER = "data owner"
     ANALYST = "analyst"
-
-    @classmethod
-    def parse(cls, text: str) -> "Role":
-        """Return the role of this name. Raises: RoleUnknown."""
-        try:
-            return cls(" ".join(text.lower().replace("-", " ").replace("_", " ").split()))
-        except ValueError:
-            raise RoleUnknown(text, [role.value for role in cls]) from None
 
     @property
     def is_administrator(self) -> bool:

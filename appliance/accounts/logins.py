@@ -6,6 +6,8 @@ one Argon2 holds its memory.
 
 import asyncio
 import hashlib
+import hmac
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +38,7 @@ from appliance.store.database import Store
 MOST_WAITING: Final = 16
 MOST_WAITING_EACH: Final = 2
 _MOST_NAME_CHARACTERS: Final = 128
+_HIDDEN_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ class Logins:
         self._vault = vault
         self._passwords = passwords
         self._now = now_milliseconds
+        self._hidden = secrets.token_bytes(_HIDDEN_BYTES)
         self._judging = asyncio.Lock()
         self._waiting: Counter[str] = Counter()
         self._trying: set[asyncio.Task[None]] = set()
@@ -220,8 +224,13 @@ class Logins:
         """Return what is known of who tries. Raises: LoginDelayed."""
         _require_heard(self._of_source.of(source), self._now(), free=FREE_TRIES_OF_SOURCE)
         typed = name[:_MOST_NAME_CHARACTERS].encode("utf-8", "replace")
-        digest = hashlib.sha256(typed).digest()
         row = table.find_by_name(session, typed.decode())
+        # What nobody is called may be a password, of which no hash is kept that could be searched.
+        digest = (
+            hmac.digest(self._hidden, typed, "sha256")
+            if row is None
+            else hashlib.sha256(row.id.encode()).digest()
+        )
         is_familiar = row is not None and table.is_familiar(session, row.id, source)
         if row is not None and is_familiar:
             failures = self._of_familiar.of((row.id, source))

@@ -102,7 +102,10 @@ class SourceRow(Row):
 
 
 class FailuresRow(Row):
-    """Wrong tries in a row on a name, be it an account's or not; of the name a hash."""
+    """Wrong tries in a row on a name, be it an account's or not.
+
+    Of an account its id's hash; of another name one under a key that ends with the agent.
+    """
 
     __tablename__ = "login_failures"
 

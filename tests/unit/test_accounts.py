@@ -1,6 +1,7 @@
 """Making accounts, changing what they may do, and ending them."""
 
 import asyncio
+import hashlib
 import os
 import sqlite3
 from pathlib import Path
@@ -469,6 +470,8 @@ def test_no_secret_is_noted_or_lies_in_the_database(tmp_path: Path) -> None:
         content = "\n".join(connection.iterdump()).encode()
     connection.close()
     raw = (tmp_path / FILE_NAME).read_bytes()
+    for guessed in (PASSWORD, "my password in the wrong place"):
+        assert hashlib.sha256(guessed.encode()).hexdigest().encode() not in content.lower()
     for one in secrets:
         text = one.encode() if isinstance(one, str) else one
         assert text not in content and text not in raw

@@ -55,12 +55,11 @@ async def serving(config: ApplianceConfig) -> AsyncIterator[Node]:
         is_new = not (config.state / database.FILE_NAME).exists()
         if is_new and FileKey.lies_in(config.state):
             raise StoreGone(config.state / database.FILE_NAME, config.state / "identity")
-        key = FileKey.open_or_make(
-            config.state, now=now, may_make=is_new, sealing_key=read_sealing_key()
-        )
+        sealing_key = read_sealing_key()
+        key = FileKey.open_or_make(config.state, now=now, may_make=is_new, sealing_key=sealing_key)
         store = Store.open(config.state, may_go_back=has_come_back())
         stack.callback(store.close)
-        node = Node(config, key, store, now)
+        node = Node(config, key, store, now, sealing_key=sealing_key)
         stack.push_async_callback(node.close)
         await node.load()
         await stack.enter_async_context(peer_server(config, node))

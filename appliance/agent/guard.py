@@ -16,7 +16,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc.aio import AbortError, ServerInterceptor
 
-from appliance.agent.permissions import Caller, NotAdmitted, admits
+from appliance.accounts.roles import NO_POWERS, Power
+from appliance.agent.permissions import Caller, require_admitted
 from appliance.agent.refusals import Context, TooManyCalls, conceal, refuse
 from appliance.peering.addresses import network_of
 from appliance.peering.allowance import Allowances
@@ -38,10 +39,14 @@ class RequestUnfit(ProtocolError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Who makes a call. Those of the same ``name`` are counted as one."""
+    """Who makes a call. Those of the same ``name`` are counted as one.
+
+    powers: what one of the node's people may do; others have none, and need none.
+    """
 
     kind: Caller
     name: Hashable
+    powers: frozenset[Power] = NO_POWERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,7 @@ Identify = Callable[[Context], Visitor]
 
 
 class Guard(ServerInterceptor):
-    """Admits a call only if the permissions page names its method for the caller's kind.
+    """Admits a call only if the permissions page names its method for the caller.
 
     tell:   whether callers hear an error's text; peers hear only its kind, for detail is an oracle.
     quotas: for the kinds of caller that are bounded.
@@ -119,8 +124,7 @@ class Guard(ServerInterceptor):
     async def _admitted(self, method: str, context: Context) -> AsyncIterator[Quota | None]:
         """Count the call while it lasts, once it is its turn. Raises: NotAdmitted, TooManyCalls."""
         visitor = self._identify(context)
-        if not admits(method, visitor.kind):
-            raise NotAdmitted(f"{visitor.kind.value} may not call {method}")
+        require_admitted(method, visitor.kind, visitor.powers)
         if visitor.kind is Caller.OPERATOR and not _is_reading(method):
             log.info("operator %s calls %s", visitor.name, method)
         quota = self._quotas.get(visitor.kind)

@@ -6,6 +6,10 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Final
 
+from sqlalchemy.orm import Session
+
+from appliance.accounts.accounts import Accounts
+from appliance.accounts.acts import AccountAct
 from appliance.agent.books import DescribedDatasets, PairedPeers
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.guard import pairing_guard
@@ -53,7 +57,15 @@ log = logging.getLogger(__name__)
 class Node:
     """All parts of one node. They are made in the order in which they need one another."""
 
-    def __init__(self, config: ApplianceConfig, key: FileKey, store: Store, now: Clock) -> None:
+    def __init__(
+        self,
+        config: ApplianceConfig,
+        key: FileKey,
+        store: Store,
+        now: Clock,
+        *,
+        sealing_key: bytes | None = None,
+    ) -> None:
         self._config, self._now = config, now
         self.key = key
         self._boot = System().draw(BOOT_BYTES)
@@ -70,19 +82,15 @@ class Node:
         self.links = Links(keeper=self.keeper, book=self.peers, introduce=self.introduce, now=now)
         self._sender = LinkSender(self.links)
         self.inbox = Inbox(store, self.peers.admits)
-        self.invitations = Invitations(
-            store=store,
-            peers=self.peers,
-            listen=config.pairing_listen,
-            host=lambda: config.reachable_at.rpartition(":")[0],
-            interceptors=(pairing_guard(),),
-            servicer=PairingRpc,
-            key=self.key,
-            introduce=self.introduce,
-            now=now,
-        )
+        self.invitations = self._make_invitations(store)
         self.acceptance = Acceptance(
             store=store, peers=self.peers, key=self.key, introduce=self.introduce, now=now
+        )
+        self.accounts = Accounts(
+            store,
+            note=_log_act,
+            now_milliseconds=self._milliseconds,
+            sealing_key=sealing_key,
         )
         self.operators = Operators(store, is_node=self._is_node, now=now)
         self.enrolment = self._make_enrolment()
@@ -105,6 +113,19 @@ class Node:
         )
         self.updates = make_updates(config.state, self.peers.all)
         self._join()
+
+    def _make_invitations(self, store: Store) -> Invitations:
+        return Invitations(
+            store=store,
+            peers=self.peers,
+            listen=self._config.pairing_listen,
+            host=lambda: self._config.reachable_at.rpartition(":")[0],
+            interceptors=(pairing_guard(),),
+            servicer=PairingRpc,
+            key=self.key,
+            introduce=self.introduce,
+            now=self._now,
+        )
 
     def _make_enrolment(self) -> Enrolment:
         return Enrolment(
@@ -141,6 +162,7 @@ class Node:
         """Read what is on disk, and bring what a crash interrupted into a true state."""
         await self.peers.load()
         await self.invitations.load()
+        await self.accounts.load()
         await self.operators.load()
         await self.datasets.load()
         await self.jobs.recover()
@@ -229,6 +251,7 @@ class Node:
             operator_count=self.operators.count,
             is_development=is_development(),
             is_key_sealed=self.key.is_sealed,
+            account_count=self.accounts.count,
         )
 
     def _milliseconds(self) -> int:
@@ -237,3 +260,8 @@ class Node:
 
 def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+def _log_act(session: Session, act: AccountAct) -> None:
+    """Note an act in the log, until the ledger takes it."""
+    log.info("%s of %s by %s: %s", act.kind.value, act.name or "nobody", act.by, dict(act.facts))

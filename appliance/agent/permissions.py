@@ -1,8 +1,14 @@
-"""Who may call what, on one page. An RPC that is not here can be called by nobody."""
+"""Who may call what, on one page. An RPC that is not here can be called by nobody.
 
+Of the node's people each call asks for a power; which roles have it is in accounts/roles.py.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from appliance.accounts.roles import Power, holders
 from services.errors import ConfigError
 
 
@@ -22,71 +28,89 @@ class NotAdmitted(ConfigError):
     """The caller may not make this call."""
 
 
-# From afar an operator may what the node's people may at the machine.
-_OWNERS: Final = frozenset({Caller.LOCAL, Caller.OPERATOR})
-_SHOWN: Final = _OWNERS | {Caller.CONSOLE}
-_PEER: Final = frozenset({Caller.PAIRED})
-_KNOWN: Final = frozenset({Caller.PAIRED, Caller.CONFIRMING})
-_INVITED: Final = frozenset({Caller.INVITED})
-_ENROLLING: Final = frozenset({Caller.ENROLLING})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who may make a call: callers of these kinds, and of the node's people who hold the power."""
 
-PERMISSIONS: Final = {
-    "/coffer.agent.v1.Node/ShowNode": _SHOWN,
-    "/coffer.agent.v1.Node/ListServices": _OWNERS,
-    "/coffer.agent.v1.Machine/ShowMachine": _SHOWN,
-    "/coffer.agent.v1.Machine/ShowHardening": _OWNERS,
-    "/coffer.agent.v1.Machine/ShowHardware": _SHOWN,
-    "/coffer.agent.v1.Machine/Restart": _OWNERS,
-    "/coffer.agent.v1.Machine/PowerOff": _OWNERS,
-    "/coffer.agent.v1.Machine/ShowNetwork": _OWNERS,
-    "/coffer.agent.v1.Machine/SetNetwork": _OWNERS,
-    "/coffer.agent.v1.Machine/ConfirmNetwork": _OWNERS,
-    "/coffer.agent.v1.Machine/ShowTime": _OWNERS,
-    "/coffer.agent.v1.Machine/SetTimeServers": _OWNERS,
-    "/coffer.agent.v1.Machine/ListDisks": _OWNERS,
-    "/coffer.agent.v1.Machine/ShowDiskKeys": _OWNERS,
-    "/coffer.agent.v1.Machine/AddRecoveryKey": _SHOWN,  # the console while there is no operator
-    "/coffer.agent.v1.Machine/BindDisk": _OWNERS,
-    "/coffer.agent.v1.Machine/FactoryReset": _OWNERS,
-    "/coffer.agent.v1.Machine/ReadLog": _OWNERS,
-    "/coffer.agent.v1.Machine/WriteSupportBundle": _OWNERS,
-    "/coffer.agent.v1.Operators/ShowSetUpCode": _SHOWN,
-    "/coffer.agent.v1.Operators/ListOperators": _OWNERS,
-    "/coffer.agent.v1.Operators/RemoveOperator": _OWNERS,
-    "/coffer.agent.v1.Peers/Invite": _OWNERS,
-    "/coffer.agent.v1.Peers/ListInvitations": _OWNERS,
-    "/coffer.agent.v1.Peers/WithdrawInvitation": _OWNERS,
-    "/coffer.agent.v1.Peers/Accept": _OWNERS,
-    "/coffer.agent.v1.Peers/Confirm": _OWNERS,
-    "/coffer.agent.v1.Peers/Reject": _OWNERS,
-    "/coffer.agent.v1.Peers/ListPeers": _SHOWN,
-    "/coffer.agent.v1.Peers/GetPeer": _OWNERS,
-    "/coffer.agent.v1.Peers/MovePeer": _OWNERS,
-    "/coffer.agent.v1.Peers/Unpair": _OWNERS,
-    "/coffer.agent.v1.Peers/ForgetPeer": _OWNERS,
-    "/coffer.agent.v1.Datasets/AddDataset": _OWNERS,
-    "/coffer.agent.v1.Datasets/UploadTable": _OWNERS,
-    "/coffer.agent.v1.Datasets/ListDatasets": _OWNERS,
-    "/coffer.agent.v1.Datasets/GetDataset": _OWNERS,
-    "/coffer.agent.v1.Datasets/PublishDataset": _OWNERS,
-    "/coffer.agent.v1.Datasets/WithdrawDataset": _OWNERS,
-    "/coffer.agent.v1.Datasets/RemoveDataset": _OWNERS,
-    "/coffer.agent.v1.Jobs/SubmitJob": _OWNERS,
-    "/coffer.agent.v1.Jobs/ListJobs": _OWNERS,
-    "/coffer.agent.v1.Jobs/GetJob": _OWNERS,
-    "/coffer.agent.v1.Jobs/ApproveJob": _OWNERS,
-    "/coffer.agent.v1.Jobs/RejectJob": _OWNERS,
-    "/coffer.agent.v1.Jobs/CancelJob": _OWNERS,
-    "/coffer.agent.v1.Jobs/WatchJob": _OWNERS,
-    "/coffer.agent.v1.Jobs/GetResult": _OWNERS,
-    "/coffer.agent.v1.Jobs/ReadResult": _OWNERS,
-    "/coffer.agent.v1.Updates/ShowSlots": _SHOWN,
-    "/coffer.agent.v1.Updates/UploadBundle": _OWNERS,
-    "/coffer.agent.v1.Updates/CheckUpdate": _OWNERS,
-    "/coffer.agent.v1.Updates/InstallUpdate": _OWNERS,
-    "/coffer.agent.v1.Updates/CancelUpdate": _OWNERS,
-    "/coffer.agent.v1.Updates/SetSource": _OWNERS,
-    "/coffer.agent.v1.Updates/StartOtherSlot": _OWNERS,
+    callers: frozenset[Caller]
+    power: Power | None = None
+
+
+# From afar people may what they may at the machine: it is their powers that differ.
+_PEOPLE: Final = frozenset({Caller.LOCAL, Caller.OPERATOR})
+
+
+def _people(power: Power) -> Rule:
+    return Rule(callers=_PEOPLE, power=power)
+
+
+def _shown(power: Power) -> Rule:
+    return Rule(callers=_PEOPLE | {Caller.CONSOLE}, power=power)
+
+
+_PEER: Final = Rule(callers=frozenset({Caller.PAIRED}))
+_KNOWN: Final = Rule(callers=frozenset({Caller.PAIRED, Caller.CONFIRMING}))
+_INVITED: Final = Rule(callers=frozenset({Caller.INVITED}))
+_ENROLLING: Final = Rule(callers=frozenset({Caller.ENROLLING}))
+
+PERMISSIONS: Final[dict[str, Rule]] = {
+    "/coffer.agent.v1.Node/ShowNode": _shown(Power.READ_NODE),
+    "/coffer.agent.v1.Node/ListServices": _people(Power.READ_NODE),
+    "/coffer.agent.v1.Machine/ShowMachine": _shown(Power.READ_NODE),
+    "/coffer.agent.v1.Machine/ShowHardening": _people(Power.READ_MACHINE),
+    "/coffer.agent.v1.Machine/ShowHardware": _shown(Power.READ_MACHINE),
+    "/coffer.agent.v1.Machine/Restart": _people(Power.ORDER_MACHINE),
+    "/coffer.agent.v1.Machine/PowerOff": _people(Power.ORDER_MACHINE),
+    "/coffer.agent.v1.Machine/ShowNetwork": _people(Power.READ_MACHINE),
+    "/coffer.agent.v1.Machine/SetNetwork": _people(Power.ORDER_MACHINE),
+    "/coffer.agent.v1.Machine/ConfirmNetwork": _people(Power.ORDER_MACHINE),
+    "/coffer.agent.v1.Machine/ShowTime": _people(Power.READ_MACHINE),
+    "/coffer.agent.v1.Machine/SetTimeServers": _people(Power.ORDER_MACHINE),
+    "/coffer.agent.v1.Machine/ListDisks": _people(Power.READ_MACHINE),
+    "/coffer.agent.v1.Machine/ShowDiskKeys": _people(Power.READ_MACHINE),
+    # The console while there is no operator.
+    "/coffer.agent.v1.Machine/AddRecoveryKey": _shown(Power.KEEP_DISK_KEYS),
+    "/coffer.agent.v1.Machine/BindDisk": _people(Power.KEEP_DISK_KEYS),
+    "/coffer.agent.v1.Machine/FactoryReset": _people(Power.ERASE_MACHINE),
+    "/coffer.agent.v1.Machine/ReadLog": _people(Power.READ_MACHINE),
+    "/coffer.agent.v1.Machine/WriteSupportBundle": _people(Power.READ_MACHINE),
+    "/coffer.agent.v1.Operators/ShowSetUpCode": _shown(Power.MANAGE_ACCOUNTS),
+    "/coffer.agent.v1.Operators/ListOperators": _people(Power.MANAGE_ACCOUNTS),
+    "/coffer.agent.v1.Operators/RemoveOperator": _people(Power.MANAGE_ACCOUNTS),
+    "/coffer.agent.v1.Peers/Invite": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Peers/ListInvitations": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Peers/WithdrawInvitation": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Peers/Accept": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Peers/Confirm": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Peers/Reject": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Peers/ListPeers": _shown(Power.READ_NODE),
+    "/coffer.agent.v1.Peers/GetPeer": _people(Power.READ_NODE),
+    "/coffer.agent.v1.Peers/MovePeer": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Peers/Unpair": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Peers/ForgetPeer": _people(Power.MANAGE_PEERS),
+    "/coffer.agent.v1.Datasets/AddDataset": _people(Power.REGISTER_DATASETS),
+    "/coffer.agent.v1.Datasets/UploadTable": _people(Power.REGISTER_DATASETS),
+    "/coffer.agent.v1.Datasets/ListDatasets": _people(Power.READ_DATASETS),
+    "/coffer.agent.v1.Datasets/GetDataset": _people(Power.READ_DATASETS),
+    "/coffer.agent.v1.Datasets/PublishDataset": _people(Power.GRANT),
+    "/coffer.agent.v1.Datasets/WithdrawDataset": _people(Power.GRANT),
+    "/coffer.agent.v1.Datasets/RemoveDataset": _people(Power.REGISTER_DATASETS),
+    "/coffer.agent.v1.Jobs/SubmitJob": _people(Power.SUBMIT_JOBS),
+    "/coffer.agent.v1.Jobs/ListJobs": _people(Power.READ_JOBS),
+    "/coffer.agent.v1.Jobs/GetJob": _people(Power.READ_JOBS),
+    "/coffer.agent.v1.Jobs/ApproveJob": _people(Power.APPROVE_JOBS),
+    "/coffer.agent.v1.Jobs/RejectJob": _people(Power.APPROVE_JOBS),
+    "/coffer.agent.v1.Jobs/CancelJob": _people(Power.CANCEL_JOBS),
+    "/coffer.agent.v1.Jobs/WatchJob": _people(Power.READ_JOBS),
+    "/coffer.agent.v1.Jobs/GetResult": _people(Power.READ_RESULTS),
+    "/coffer.agent.v1.Jobs/ReadResult": _people(Power.READ_RESULTS),
+    "/coffer.agent.v1.Updates/ShowSlots": _shown(Power.READ_MACHINE),
+    "/coffer.agent.v1.Updates/UploadBundle": _people(Power.UPDATE_SYSTEM),
+    "/coffer.agent.v1.Updates/CheckUpdate": _people(Power.UPDATE_SYSTEM),
+    "/coffer.agent.v1.Updates/InstallUpdate": _people(Power.UPDATE_SYSTEM),
+    "/coffer.agent.v1.Updates/CancelUpdate": _people(Power.UPDATE_SYSTEM),
+    "/coffer.agent.v1.Updates/SetSource": _people(Power.UPDATE_SYSTEM),
+    "/coffer.agent.v1.Updates/StartOtherSlot": _people(Power.UPDATE_SYSTEM),
     "/coffer.peer.v1.Greeting/Hello": _KNOWN,
     "/coffer.peer.v1.Mailbox/Deliver": _KNOWN,
     "/coffer.peer.v1.Relay/Converse": _PEER,
@@ -97,6 +121,16 @@ PERMISSIONS: Final = {
 }
 
 
-def admits(method: str, caller: Caller) -> bool:
-    """Tell whether ``caller`` may call ``method``, a full RPC name."""
-    return caller in PERMISSIONS.get(method, frozenset())
+def require_admitted(method: str, caller: Caller, powers: Collection[Power]) -> None:
+    """Return if such a caller, who holds these powers, may call ``method``, a full RPC name.
+
+    Raises: NotAdmitted.
+    """
+    rule = PERMISSIONS.get(method)
+    if rule is None or caller not in rule.callers:
+        raise NotAdmitted(f"{caller.value} may not call {method}")
+    if caller in _PEOPLE and rule.power is not None and rule.power not in powers:
+        raise NotAdmitted(
+            f"you may not {rule.power.value}",
+            remedy=f"that is for the {' or the '.join(holders(rule.power))}",
+        )

@@ -1,11 +1,14 @@
 """The agent's servers: ports over TLS for peers and operators, the local socket behind the door."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import grpc
 
+from appliance.accounts.principals import Principal
+from appliance.accounts.roles import ALL_POWERS
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.door import Door
 from appliance.agent.guard import Guard, Quota, Visitor
@@ -96,12 +99,14 @@ async def operators_server(config: ApplianceConfig, node: Node) -> AsyncIterator
 
     def identify(context: Context) -> Visitor:
         try:
-            return Visitor(kind=Caller.OPERATOR, name=node.operator_of(context))
+            key = node.operator_of(context)
         except PeerUnknown:
             raise NotAdmitted(
                 "this key is not, or no longer, that of an operator of this node",
                 remedy='to be enrolled, get a set-up code: "coffer remote add"',
             ) from None
+        powers = node.accounts.powers_of(Principal.of_operator(key))
+        return Visitor(kind=Caller.OPERATOR, name=key, powers=powers)
 
     server = grpc.aio.server(
         interceptors=[Guard(identify, tell=True, quotas={Caller.OPERATOR: OPERATOR_QUOTA})],
@@ -143,7 +148,10 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
                 f"uid {uid} may not use this node",
                 remedy="run it as the agent's own user, or add the uid to allowed_uids",
             )
-        return Visitor(kind=Caller.LOCAL, name=uid)
+        # The node's own user reads and changes all that it keeps, whatever a table says of it.
+        is_own = uid in (os.getuid(), 0)
+        powers = ALL_POWERS if is_own else node.accounts.powers_of(Principal.of_uid(uid))
+        return Visitor(kind=Caller.LOCAL, name=uid, powers=powers)
 
     server = grpc.aio.server(
         interceptors=[Guard(identify, tell=True)],

@@ -66,7 +66,7 @@ class ShowNodeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class NodeView(_message.Message):
-    __slots__ = ("node_id", "name", "version", "address", "state_folder", "certificate_expires_milliseconds", "confinement", "peer_count", "dataset_count", "waiting_count", "operators_address", "operator_count", "is_development", "is_key_sealed")
+    __slots__ = ("node_id", "name", "version", "address", "state_folder", "certificate_expires_milliseconds", "confinement", "peer_count", "dataset_count", "waiting_count", "operators_address", "operator_count", "is_development", "is_key_sealed", "account_count")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +81,7 @@ class NodeView(_message.Message):
     OPERATOR_COUNT_FIELD_NUMBER: _ClassVar[int]
     IS_DEVELOPMENT_FIELD_NUMBER: _ClassVar[int]
     IS_KEY_SEALED_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_COUNT_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     name: str
     version: str
@@ -95,7 +96,8 @@ class NodeView(_message.Message):
     operator_count: int
     is_development: bool
     is_key_sealed: bool
-    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., address: _Optional[str] = ..., state_folder: _Optional[str] = ..., certificate_expires_milliseconds: _Optional[int] = ..., confinement: _Optional[_Iterable[str]] = ..., peer_count: _Optional[int] = ..., dataset_count: _Optional[int] = ..., waiting_count: _Optional[int] = ..., operators_address: _Optional[str] = ..., operator_count: _Optional[int] = ..., is_development: _Optional[bool] = ..., is_key_sealed: _Optional[bool] = ...) -> None: ...
+    account_count: int
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., address: _Optional[str] = ..., state_folder: _Optional[str] = ..., certificate_expires_milliseconds: _Optional[int] = ..., confinement: _Optional[_Iterable[str]] = ..., peer_count: _Optional[int] = ..., dataset_count: _Optional[int] = ..., waiting_count: _Optional[int] = ..., operators_address: _Optional[str] = ..., operator_count: _Optional[int] = ..., is_development: _Optional[bool] = ..., is_key_sealed: _Optional[bool] = ..., account_count: _Optional[int] = ...) -> None: ...
 
 class ShowSetUpCodeRequest(_message.Message):
     __slots__ = ("renew",)

@@ -46,8 +46,15 @@ def node(view: pb.NodeView) -> RenderableType:
             ("datasets", str(view.dataset_count)),
             ("to approve", str(view.waiting_count)),
             ("operators", _operators_of(view)),
+            ("accounts", _accounts_of(view)),
         )
     )
+
+
+def _accounts_of(view: pb.NodeView) -> str:
+    if not view.account_count:
+        return "none: whoever may use the node may do everything"
+    return f"{view.account_count}; beside them the node's own user may do everything"
 
 
 def _operators_of(view: pb.NodeView) -> str:

@@ -198,6 +198,85 @@ CREATE TABLE peer_forks (
 	CONSTRAINT pk_peer_forks PRIMARY KEY (number)
 )
 
+CREATE TABLE accounts (
+	id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	roles TEXT NOT NULL,
+	is_disabled BOOLEAN NOT NULL,
+	password_hash TEXT NOT NULL,
+	totp_secret BLOB NOT NULL,
+	totp_last_step INTEGER NOT NULL,
+	enrolment_digest BLOB NOT NULL,
+	enrolment_expires_milliseconds INTEGER NOT NULL,
+	created_milliseconds INTEGER NOT NULL,
+	enrolled_milliseconds INTEGER NOT NULL,
+	password_changed_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_accounts PRIMARY KEY (id),
+	CONSTRAINT uq_accounts_name UNIQUE (name)
+)
+
+CREATE TABLE account_recovery_codes (
+	account TEXT NOT NULL,
+	digest BLOB NOT NULL,
+	CONSTRAINT pk_account_recovery_codes PRIMARY KEY (account, digest),
+	CONSTRAINT fk_account_recovery_codes_account_accounts FOREIGN KEY(account) REFERENCES accounts (id)
+)
+
+CREATE TABLE account_bindings (
+	kind TEXT NOT NULL,
+	value TEXT NOT NULL,
+	account TEXT,
+	CONSTRAINT pk_account_bindings PRIMARY KEY (kind, value),
+	CONSTRAINT fk_account_bindings_account_accounts FOREIGN KEY(account) REFERENCES accounts (id)
+)
+
+CREATE INDEX ix_account_bindings_account ON account_bindings (account)
+
+CREATE TABLE account_tokens (
+	id TEXT NOT NULL,
+	account TEXT NOT NULL,
+	name TEXT NOT NULL,
+	digest BLOB NOT NULL,
+	scope TEXT NOT NULL,
+	created_milliseconds INTEGER NOT NULL,
+	expires_milliseconds INTEGER NOT NULL,
+	last_used_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_account_tokens PRIMARY KEY (id),
+	CONSTRAINT fk_account_tokens_account_accounts FOREIGN KEY(account) REFERENCES accounts (id),
+	CONSTRAINT uq_account_tokens_digest UNIQUE (digest)
+)
+
+CREATE INDEX ix_account_tokens_account ON account_tokens (account)
+
+CREATE TABLE account_sources (
+	account TEXT NOT NULL,
+	source TEXT NOT NULL,
+	last_login_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_account_sources PRIMARY KEY (account, source),
+	CONSTRAINT fk_account_sources_account_accounts FOREIGN KEY(account) REFERENCES accounts (id)
+)
+
+CREATE TABLE login_failures (
+	name_digest BLOB NOT NULL,
+	count INTEGER NOT NULL,
+	last_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_login_failures PRIMARY KEY (name_digest)
+)
+
+CREATE TABLE account_credentials (
+	id BLOB NOT NULL,
+	account TEXT NOT NULL,
+	public_key_cose BLOB NOT NULL,
+	sign_count INTEGER NOT NULL,
+	transports TEXT NOT NULL,
+	name TEXT NOT NULL,
+	created_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_account_credentials PRIMARY KEY (id),
+	CONSTRAINT fk_account_credentials_account_accounts FOREIGN KEY(account) REFERENCES accounts (id)
+)
+
+CREATE INDEX ix_account_credentials_account ON account_credentials (account)
+
 CREATE TABLE grants (
 	id TEXT NOT NULL,
 	grantor TEXT NOT NULL,

@@ -552,6 +552,20 @@ def test_a_node_says_how_its_identity_key_lies_on_disk(
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(0, "whoever may use the node may do everything"), (3, "the node's own user")],
+)
+def test_a_node_says_who_may_do_everything(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str], count: int, told: str
+) -> None:
+    agent.lay("Node/ShowNode", pb.NodeView(name="box", account_count=count))
+
+    run(["node", "show", "--state", str(agent.state)])
+
+    assert told in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("is_development", [True, False])
 def test_a_node_on_a_development_image_says_so(
     agent: FakeAgent, capsys: pytest.CaptureFixture[str], is_development: bool

@@ -9,10 +9,12 @@ import grpc
 import pytest
 from grpc.aio import ServicerContext
 
+from appliance.accounts.roles import ALL_POWERS, NO_POWERS, Power
 from appliance.agent.door import Door
 from appliance.agent.guard import Guard, Visitor
 from appliance.agent.permissions import Caller, NotAdmitted
 from appliance.api import agent_pb2, agent_pb2_grpc
+from appliance.api.conventions import REMEDY_KEY
 from services.errors import ConfigError, ServiceError
 
 NOBODY = 65534
@@ -37,12 +39,19 @@ class ToyNode(agent_pb2_grpc.NodeServicer):
 class House:
     """An agent's local side in small: door, guard, one servicer."""
 
-    def __init__(self, folder: Path, node: ToyNode, allowed: set[int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        node: ToyNode,
+        allowed: set[int],
+        powers: frozenset[Power] = ALL_POWERS,
+    ) -> None:
         folder.chmod(0o755)
         self.inner = folder / "inner"
         self.inner.mkdir(mode=0o700)
         self.door = Door(folder / "api.sock", self.inner / "agent.sock")
         self.allowed = allowed
+        self.powers = powers
         self.server = grpc.aio.server(interceptors=[Guard(self._identify, tell=True)])
         agent_pb2_grpc.add_NodeServicer_to_server(node, self.server)
         self.server.add_insecure_port(f"unix:{self.inner / 'agent.sock'}")
@@ -52,7 +61,7 @@ class House:
         uid = self.door.uid_of(context.peer())
         if uid not in self.allowed:
             raise NotAdmitted(f"uid {uid} may not use this node")
-        return Visitor(kind=Caller.LOCAL, name=uid)
+        return Visitor(kind=Caller.LOCAL, name=uid, powers=self.powers)
 
     async def __aenter__(self) -> "House":
         await self.server.start()
@@ -89,6 +98,20 @@ def test_a_uid_that_is_not_allowed_is_refused_by_name(tmp_path: Path) -> None:
 
     assert error.code() is grpc.StatusCode.PERMISSION_DENIED
     assert error.details() == f"uid {os.getuid()} may not use this node"
+
+
+def test_a_caller_without_the_power_is_told_whose_it_is(tmp_path: Path) -> None:
+    async def run() -> grpc.aio.AioRpcError:
+        async with House(tmp_path, ToyNode(), {os.getuid()}, NO_POWERS) as house:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await house.call()
+        return caught.value
+
+    error = asyncio.run(run())
+
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert error.details() == f"you may not {Power.READ_NODE.value}"
+    assert b"auditor" in dict(error.trailing_metadata() or ())[REMEDY_KEY]
 
 
 # Asks as another user, having loaded all that this user may not be able to read.

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import services
+from appliance.accounts.roles import Power
 from appliance.agent.permissions import PERMISSIONS, Caller
 from appliance.api import agent_pb2, peer_pb2
 from services import wire
@@ -22,6 +23,9 @@ from tests.repository import tree
 PUBLIC_BYTES: Final = {
     "Agreement.session",  # a hash of the contract's, which every party holds
 }
+
+# Powers whose calls come with the ledger and the policies.
+WAITING_POWERS: Final = {Power.READ_LEDGER, Power.EXPORT_LEDGER, Power.MANAGE_POLICIES}
 
 
 def docstrings_of_roles() -> dict[str, str]:
@@ -65,7 +69,8 @@ def test_no_rpc_serves_both_our_own_people_and_peers_or_strangers_and_anybody() 
     owners = {Caller.LOCAL, Caller.OPERATOR}
     own = owners | {Caller.CONSOLE}
 
-    for method, callers in PERMISSIONS.items():
+    for method, rule in PERMISSIONS.items():
+        callers = rule.callers
         assert callers
         if method.startswith("/coffer.agent."):
             assert owners <= callers <= own, method
@@ -75,8 +80,19 @@ def test_no_rpc_serves_both_our_own_people_and_peers_or_strangers_and_anybody() 
             assert callers == {stranger} or stranger not in callers, method
 
 
+def test_each_call_of_the_nodes_people_asks_for_a_power_and_no_other_does() -> None:
+    for method, rule in PERMISSIONS.items():
+        assert (rule.power is not None) == method.startswith("/coffer.agent."), method
+
+
+def test_each_power_is_asked_for_by_a_call_or_waits_for_one_that_is_named_here() -> None:
+    asked = {rule.power for rule in PERMISSIONS.values() if rule.power is not None}
+
+    assert set(Power) - asked == WAITING_POWERS
+
+
 def test_the_console_is_shown_things_and_can_change_nothing_but_the_recovery_key() -> None:
-    methods = {method for method, callers in PERMISSIONS.items() if Caller.CONSOLE in callers}
+    methods = {method for method, rule in PERMISSIONS.items() if Caller.CONSOLE in rule.callers}
 
     assert "/coffer.agent.v1.Operators/ShowSetUpCode" in methods
     methods.remove("/coffer.agent.v1.Machine/AddRecoveryKey")

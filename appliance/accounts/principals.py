@@ -1,0 +1,41 @@
+"""Who calls: a logged-in account, a user id of this machine, or an operator's pinned key."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+from appliance.identity.node_id import NodeId
+
+
+class PrincipalKind(Enum):
+    """By what somebody is known."""
+
+    ACCOUNT = "account"
+    UID = "uid"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Somebody as the node knows them. value: an account's id, a user id, or a key's id."""
+
+    kind: PrincipalKind
+    value: str
+
+    @classmethod
+    def of_account(cls, account_id: str) -> Self:
+        """Return who has logged in to an account, or calls with one of its API tokens."""
+        return cls(kind=PrincipalKind.ACCOUNT, value=account_id)
+
+    @classmethod
+    def of_uid(cls, uid: int) -> Self:
+        """Return who runs programs on this machine under a user id."""
+        return cls(kind=PrincipalKind.UID, value=str(uid))
+
+    @classmethod
+    def of_operator(cls, key: NodeId) -> Self:
+        """Return who has an operator's key."""
+        return cls(kind=PrincipalKind.OPERATOR, value=key.text)
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.value}"

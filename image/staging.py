@@ -80,7 +80,7 @@ def _lay_out_units(root: Path) -> None:
         ".sysusers": "usr/lib/sysusers.d",
         ".tmpfiles": "usr/lib/tmpfiles.d",
     }
-    for unit in sorted(UNITS.iterdir()):
+    for unit in sorted(unit for unit in UNITS.iterdir() if unit.is_file()):
         folder = root / places_of[unit.suffix]
         folder.mkdir(parents=True, exist_ok=True)
         is_unit = unit.suffix in (".service", ".socket", ".timer")

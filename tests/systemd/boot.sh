@@ -32,7 +32,7 @@ exec unshare ${3:+"$3"} --mount --pid --fork --uts --ipc --cgroup --propagation 
     while above=$(dirname "$above"); [ "$above" != / ]; do chmod o+x "$root$above"; done
   done
   units=$checkout/appliance/units
-  cp "$units"/coffer.service "$units"/coffer-console@.service "$units"/coffer-worker* "$units"/coffer-machine*.s* "$units"/coffer-machine*.timer "$root/etc/systemd/system/"
+  cp -r "$units"/coffer.service{,.d} "$units"/coffer-console@.service "$units"/coffer-worker* "$units"/coffer-machine*.s* "$units"/coffer-machine*.timer "$root/etc/systemd/system/"
   mkdir -p "$root"/etc/{sysusers.d,tmpfiles.d}
   for users in coffer coffer-console; do cp "$units/$users.sysusers" "$root/etc/sysusers.d/$users.conf"; done
   for folders in coffer coffer-machine; do cp "$units/$folders.tmpfiles" "$root/etc/tmpfiles.d/$folders.conf"; done

@@ -55,7 +55,7 @@ def seal(made: Machine) -> None:
         ("coffer-machine-seal.service", "[Unit]\nConditionPathExists=\n"),
     ):
         folder = made.files / UNITS / f"{unit}.d"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "70-sealing.conf").write_text(text)
     made.run("systemd-creds", "setup")
     made.run("mv", "/usr/bin/systemd-creds", "/usr/bin/systemd-creds.real")

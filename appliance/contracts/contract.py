@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final, Literal, Self
 
 import rfc8785
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,7 +21,7 @@ from pydantic import (
 
 from appliance.contracts.envelope import DocumentType
 from appliance.contracts.errors import ContractMalformed
-from appliance.identity.errors import NodeIdMistyped
+from appliance.identity.fields import PRINTABLE, Count, JobId, Label, Name, NodeText
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.faults import explain, harmless
 
@@ -39,33 +38,8 @@ GRACE_SECONDS: Final = 60
 MOST_SECONDS: Final = 6 * 3600
 
 
-def _is_printable(text: str) -> str:
-    """Refuse what could move the cursor of whoever reads it."""
-    if not text.isprintable():
-        raise ValueError("has characters that cannot be printed")
-    return text
-
-
-def _is_node_id(text: str) -> str:
-    try:
-        NodeId(text)
-    except NodeIdMistyped as error:
-        raise ValueError(error.what) from None
-    return text
-
-
-Label = Annotated[
-    str, StringConstraints(min_length=1, max_length=256), AfterValidator(_is_printable)
-]
 # Types can be nested, such as STRUCT(a BIGINT, b VARCHAR[]).
-TypeName = Annotated[
-    str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_is_printable)
-]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
-# RFC 8785 has no greater integers.
-Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
-NodeText = Annotated[str, AfterValidator(_is_node_id)]
-JobId = Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{26}$")]
+TypeName = Annotated[str, StringConstraints(min_length=1, max_length=4096), PRINTABLE]
 
 
 class _Part(BaseModel):

@@ -12,7 +12,7 @@ class GrantNotFound(ConfigError):
 
     def __init__(self, named: str) -> None:
         super().__init__(
-            f"there is no grant {named[:64]!r} on this node", remedy='see "coffer grants list"'
+            f"there is no grant {named[:64]!r} on this node", remedy="name one that is"
         )
 
 

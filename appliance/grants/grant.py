@@ -18,9 +18,10 @@ from pydantic import (
     model_validator,
 )
 
-from appliance.contracts.contract import MOST_PARTIES, Count, JobId, Label, Name, NodeText
+from appliance.contracts.contract import MOST_PARTIES
 from appliance.contracts.envelope import DocumentType
 from appliance.grants.errors import GrantMalformed
+from appliance.identity.fields import Count, JobId, Label, Name, NodeText
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.faults import explain
 from services.demand import ColumnUse

@@ -42,12 +42,6 @@ def find_grant(session: Session, grant_id: str) -> GrantRow | None:
     return session.get(GrantRow, grant_id)
 
 
-def all_grants(session: Session) -> Sequence[GrantRow]:
-    """Return all grants, newest first."""
-    order = (GrantRow.issued_milliseconds.desc(), GrantRow.id)
-    return session.scalars(select(GrantRow).order_by(*order)).all()
-
-
 def grants_of(session: Session, grantor: str, dataset: str) -> Sequence[GrantRow]:
     """Return the grants of one dataset that are not revoked, the soonest to expire first."""
     wanted = select(GrantRow).where(

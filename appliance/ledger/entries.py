@@ -13,8 +13,9 @@ from pydantic import (
     field_validator,
 )
 
+from appliance.identity.fields import Count, JobId, Name, NodeText
 from appliance.ledger.errors import EntryMalformed, EntryTooLong
-from appliance.ledger.facts import FACTS, Count, Facts, JobId, Kind, Name, Node
+from appliance.ledger.facts import FACTS, Facts, Kind
 
 MOST_ENTRY_BYTES: Final = 8 * 1024
 _MOST_PLACE_CHARACTERS: Final = 80
@@ -41,7 +42,7 @@ class OperatorFromAfar(_Part):
     """An operator, by the id of the key."""
 
     who: Literal["operator"] = "operator"
-    id: Node
+    id: NodeText
 
 
 class AccountHolder(_Part):
@@ -56,7 +57,7 @@ class PeerNode(_Part):
     """Another node."""
 
     who: Literal["peer"] = "peer"
-    node: Node
+    node: NodeText
 
 
 Actor = Annotated[

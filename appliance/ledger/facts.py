@@ -7,45 +7,18 @@ and sentences of a few hundred characters that the node itself composes.
 from enum import Enum
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from appliance.identity.errors import NodeIdMistyped
-from appliance.identity.node_id import NodeId
+from appliance.identity.fields import PRINTABLE, Count, Label, Name, NodeText
 
-
-def _is_printable(text: str) -> str:
-    """Refuse what could move the cursor of whoever reads it."""
-    if not text.isprintable():
-        raise ValueError("has characters that cannot be printed")
-    return text
-
-
-def _is_node_id(text: str) -> str:
-    try:
-        NodeId(text)
-    except NodeIdMistyped as error:
-        raise ValueError(error.what) from None
-    return text
-
-
-Label = Annotated[
-    str, StringConstraints(min_length=1, max_length=256), AfterValidator(_is_printable)
-]
-Sentence = Annotated[
-    str, StringConstraints(min_length=1, max_length=512), AfterValidator(_is_printable)
-]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
-Node = Annotated[str, AfterValidator(_is_node_id)]
+Sentence = Annotated[str, StringConstraints(min_length=1, max_length=512), PRINTABLE]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-JobId = Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{26}$")]
-# RFC 8785 has no greater integers.
-Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 # Of privacy budgets: exact, as binary fractions are not.
 Decimal = Annotated[
     str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,20})(\.[0-9]{1,40})?(e-[1-9][0-9]{0,2})?$")
 ]
 # Read from lists of JSON; the items stay strict.
-Nodes = Annotated[tuple[Node, ...], Field(strict=False, min_length=1, max_length=64)]
+Nodes = Annotated[tuple[NodeText, ...], Field(strict=False, min_length=1, max_length=64)]
 Sentences = Annotated[tuple[Sentence, ...], Field(strict=False, max_length=256)]
 
 
@@ -92,7 +65,7 @@ class Facts(BaseModel):
 class LedgerBegun(Facts):
     """Whose ledger this is, and the form of its entries."""
 
-    node: Node
+    node: NodeText
     format: Literal["coffer.ledger/1"] = "coffer.ledger/1"
 
 
@@ -105,7 +78,7 @@ class NodeStarted(Facts):
 class PeerChanged(Facts):
     """A node that is our peer from now on, or no longer, and our name for it."""
 
-    peer: Node
+    peer: NodeText
     name: Label
 
 
@@ -126,7 +99,7 @@ class DatasetShown(Facts):
     """A table whose description a peer may see from now on, or no longer."""
 
     dataset: Label
-    peer: Node
+    peer: NodeText
 
 
 class PolicyChanged(Facts):
@@ -141,7 +114,7 @@ class GrantIssued(Facts):
     """What a peer may do with a dataset; without ``uses`` as often as the policy says."""
 
     grant: Label
-    peer: Node
+    peer: NodeText
     dataset: Label
     service: Name
     uses: Count | None = None
@@ -175,7 +148,7 @@ class JobDecided(Facts):
     """How a node's policies judged a contract, by which rule, and what it said."""
 
     digest: Digest
-    node: Node
+    node: NodeText
     decision: Literal["allowed", "refused"]
     rule: Label
     sentence: Sentence | None = None
@@ -199,7 +172,7 @@ class JobSigned(Facts):
     """The node whose signature on the contract verified."""
 
     digest: Digest
-    node: Node
+    node: NodeText
 
 
 class JobStarted(Facts):
@@ -240,7 +213,7 @@ class BudgetSpent(Facts):
     """The privacy budget that went, and all that is spent of the dataset at this peer."""
 
     dataset: Label
-    peer: Node
+    peer: NodeText
     epsilon: Decimal
     delta: Decimal
     total_epsilon: Decimal
@@ -281,7 +254,7 @@ class MachineOrdered(Facts):
 class LedgerExchanged(Facts):
     """What a peer's ledger was, as it signed it."""
 
-    peer: Node
+    peer: NodeText
     size: Count
     root: Digest
 
@@ -289,7 +262,7 @@ class LedgerExchanged(Facts):
 class LedgerRefused(Facts):
     """A checkpoint that a peer or we would not sign, and why."""
 
-    peer: Node
+    peer: NodeText
     reason: Sentence
 
 

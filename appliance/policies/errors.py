@@ -37,5 +37,5 @@ class PolicyConflict(ConfigError):
     def __init__(self, dataset: str, over: int, present: int) -> None:
         super().__init__(
             f"the policy of {dataset} was to replace version {over}, but it is at {present} now",
-            remedy=f'read it again: "coffer policies show {dataset}"',
+            remedy="read the present one, and make the change to that",
         )

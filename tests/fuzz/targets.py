@@ -19,6 +19,7 @@ from appliance.api import peer_pb2 as pb
 from appliance.contracts.contract import CONTRACT, parse_contract
 from appliance.contracts.envelope import parse_base64, parse_envelope
 from appliance.datasets.publication import read_letter
+from appliance.grants.grant import GRANT, parse_grant, write_grant
 from appliance.identity.node_id import NodeId
 from appliance.ledger.checkpoint import parse_note
 from appliance.ledger.entries import parse_entry, write_entry
@@ -117,6 +118,14 @@ def read_envelope(data: bytes) -> None:
 def read_contract(data: bytes) -> None:
     with suppress(ServiceError):
         parse_contract(data)
+
+
+def read_grant(data: bytes) -> None:
+    """A peer's grant, in its envelope and bare; one that is read is written as it was."""
+    with suppress(ServiceError):
+        parse_grant(parse_envelope(data.decode("utf-8", "replace"), GRANT).data)
+    with suppress(ServiceError):
+        assert write_grant(parse_grant(data)) == data
 
 
 def read_signature(data: bytes) -> None:
@@ -308,6 +317,7 @@ TARGETS = {
     "frames": Target(read_frame, some_frames),
     "envelopes": Target(read_envelope),
     "contracts": Target(read_contract),
+    "grants": Target(read_grant),
     "signatures": Target(read_signature),
     "notes": Target(read_note, some_notes),
     "entries": Target(read_entry, some_entries),

@@ -41,6 +41,8 @@ def add(
     asked for, or read from standard input.
     """
     # Loaded here, as what reach.py loads.
+    import asyncio
+
     from appliance.remote.enrolment import enrol, parse_addresses
 
     terminal = terminal_of(ctx)
@@ -52,7 +54,7 @@ def add(
     if not text.strip():
         raise typer.BadParameter("no code was entered")
     with terminal.patience("proving the code"):
-        made = enrol(
+        asked = enrol(
             name=name,
             address=at,
             enrolment=enrolment_at,
@@ -60,6 +62,7 @@ def add(
             key=folder.key(),
             operator=as_ or _own_name(),
         )
+        made = asyncio.run(asked)
     folder.put(made)
     with Client(way_to(terminal.state, name)) as client:
         found = client.show_node()

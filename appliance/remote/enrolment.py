@@ -79,13 +79,14 @@ def parse_addresses(address: str, enrolment: str) -> tuple[str, str]:
         raise RemoteMistyped(error.what, remedy=error.remedy) from error
 
 
-def enrol(
+async def enrol(
     *, name: str, address: str, enrolment: str, code: str, key: IdentityKey, operator: str
 ) -> Remote:
     """Have the node at ``address`` take the holder of ``key`` as an operator; return its pin.
 
     enrolment: the address of its port for new operators. code: the set-up code as it was typed.
-    operator: what it is to call this one.
+    operator: what it is to call this one. A coroutine, as a process that also serves has a loop
+    already: gRPC cannot stand two of them in one process.
     Raises: CodeMistyped, RemoteMistyped, EnrolmentFailed.
     """
     try:
@@ -96,12 +97,12 @@ def enrol(
             remedy="take letters, digits and ' _.-'; see --as",
         ) from error
     secret = SetUpCode.parse(code)
-    shown = _look(enrolment)
+    shown = await asyncio.to_thread(_look, enrolment)
     introduction = Introduction(
         name=operator, address="", version=version("coffer"), clock=datetime.now(UTC)
     )
     try:
-        certificate = asyncio.run(_prove(enrolment, shown, secret, key, introduction))
+        certificate = await _prove(enrolment, shown, secret, key, introduction)
     except InvitationRefused as error:
         raise _failed(type(error).__name__) from error
     except ClockSkewed as error:

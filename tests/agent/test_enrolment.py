@@ -69,9 +69,7 @@ class Box:
     ) -> Remote:
         at = f"127.0.0.1:{self.port.number}"
         key = key or FileKey.open_or_make(folder, now=true_now)
-        return await asyncio.to_thread(
-            enrol, name="box", address=at, enrolment=at, code=words, key=key, operator=name
-        )
+        return await enrol(name="box", address=at, enrolment=at, code=words, key=key, operator=name)
 
 
 @asynccontextmanager

@@ -34,8 +34,7 @@ class Operator:
     async def enrol(self) -> None:
         shown = await self._node.enrolment.show()
         port: Any = self._node.enrolment._life.port
-        remote = await asyncio.to_thread(
-            enrol,
+        remote = await enrol(
             name="box",
             address=self._at,
             enrolment=f"127.0.0.1:{port.number}",

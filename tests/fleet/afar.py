@@ -1,5 +1,6 @@
 """Operators of real nodes: each with a home folder, at the command line or in process."""
 
+import asyncio
 import io
 import json
 import os
@@ -85,7 +86,7 @@ class Person:
         end = time.monotonic() + _BUSY_SECONDS
         while True:
             try:
-                made = enrol(
+                asked = enrol(
                     name=box.name,
                     address=box.at,
                     enrolment=f"127.0.0.1:{box.operators_port + 1}",
@@ -93,6 +94,7 @@ class Person:
                     key=self.key,
                     operator=self.home.name,
                 )
+                made = asyncio.run(asked)
             except EnrolmentFailed as error:
                 if "busy with other attempts" not in error.what or time.monotonic() > end:
                     raise

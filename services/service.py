@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from services.demand import Demand
+from services.demand import ColumnUse, Demand
 from services.errors import ConfigError
 from services.progress import Progress
 from services.randomness import Rng
@@ -324,6 +324,8 @@ class Service:
     disclose: what each party will learn, beyond and including its output.
     demand:   (terms, rank) -> what that asks of the dataset of the party of this rank, which
               brings one; its owner's policy judges it.
+    uses:     what demand may make of columns, whatever the terms.
+    can_have_noise: whether some terms tell nothing exactly of a dataset in some role.
     load:     returns one party's run; what only that needs is imported then.
     memory:   (terms, rank) -> bytes that the run takes there at the least.
     bears_duplicates: whether several rows of a dataset may have one key.
@@ -345,8 +347,10 @@ class Service:
     check: Callable[[Terms], None]
     disclose: Callable[[Terms], tuple[Statement, ...]]
     demand: Callable[[Terms, int], Demand]
+    uses: frozenset[ColumnUse]
     load: Callable[[], Run]
     memory: Callable[[Terms, int], int] = _no_memory
+    can_have_noise: bool = False
     bears_duplicates: Callable[[Terms], bool] = _never
     hardened: Callable[[Terms], bool] = _never
     resumes: Callable[[Terms], bool] = _never

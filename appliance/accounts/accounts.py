@@ -25,7 +25,7 @@ from appliance.accounts.errors import (
 from appliance.accounts.logins import Logins
 from appliance.accounts.opening import Enrolling, offer_enrolment, open_account
 from appliance.accounts.passwords import Passwords
-from appliance.accounts.principals import Principal, PrincipalKind
+from appliance.accounts.principals import Person, Principal, PrincipalKind
 from appliance.accounts.roles import (
     ADMINISTRATORS,
     ALL_POWERS,
@@ -119,6 +119,19 @@ class Accounts:
         if principal.kind is PrincipalKind.OPERATOR:
             return UNBOUND_OPERATOR
         return NO_POWERS if self.count else ALL_POWERS
+
+    def person_of(self, principal: Principal, *, called: str, powers: frozenset[Power]) -> Person:
+        """Return who somebody is among the node's people.
+
+        called: the name of who is bound to no account; powers: those that the call has.
+        """
+        account = self._book.find_of(principal)
+        if account is None:
+            return Person(principal=principal, name=called, powers=powers)
+        acts_as = Principal.of_account(account.id)
+        return Person(
+            principal=acts_as, name=account.name, powers=powers, roles=frozenset(account.roles)
+        )
 
     async def set_up(
         self, by: Principal, names: Mapping[Role, str], *, own: Role | None = None

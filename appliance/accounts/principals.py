@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
+from appliance.accounts.roles import Power, Role
 from appliance.identity.node_id import NodeId
 
 
@@ -39,3 +40,24 @@ class Principal:
 
     def __str__(self) -> str:
         return f"{self.kind.value} {self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One of the node's people, as far as two of them are told apart.
+
+    principal: the account's, if the call came by what acts as one; so two are the same person if
+               these are equal.
+    name:      for people, in what is noted.
+    roles:     those of the account; none where there is no account.
+    """
+
+    principal: Principal
+    name: str
+    powers: frozenset[Power]
+    roles: frozenset[Role] = frozenset()
+
+    @property
+    def id(self) -> str:
+        """Return what tells two people apart."""
+        return str(self.principal)

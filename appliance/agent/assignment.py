@@ -94,6 +94,7 @@ class Reporter:
                 bytes_sent=sum(traffic.sent_bytes for traffic in every),
                 bytes_received=sum(traffic.received_bytes for traffic in every),
                 rounds=max((traffic.rounds for traffic in every), default=0),
+                cpu_milliseconds=int(time.process_time() * 1000),
             )
         )
 

@@ -45,6 +45,19 @@ class PairedPeers:
         """Return this node's names for all peers it has known."""
         return {NodeId(row.node_id): row.name for row in peers_table.all_peers(session)}
 
+    def public_key_of(self, session: Session, node_id: NodeId) -> bytes | None:
+        """Return a paired peer's key, DER; None of any other node."""
+        pin = self.find_paired(session, node_id)
+        return None if pin is None else pin.public_der
+
+    def paired(self, session: Session) -> Mapping[str, NodeId]:
+        """Return the paired peers by this node's names for them."""
+        return {
+            row.name: NodeId(row.node_id)
+            for row in peers_table.all_peers(session)
+            if peers_table.state_of(row) is PeerState.PAIRED
+        }
+
 
 class DescribedDatasets:
     """Our datasets and the peers', as contracts name them."""

@@ -90,6 +90,7 @@ class Progressed(Message, frozen=True, tag="progressed"):
     bytes_sent: Count
     bytes_received: Count
     rounds: Count
+    cpu_milliseconds: Count
 
 
 class ResultFile(Message, frozen=True, tag="file"):

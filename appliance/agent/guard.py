@@ -17,16 +17,13 @@ from google.protobuf.message import DecodeError
 from grpc.aio import AbortError, ServerInterceptor
 
 from appliance.accounts.roles import NO_POWERS, Power
-from appliance.agent.permissions import Caller, require_admitted
+from appliance.agent.permissions import Caller, is_noted, require_admitted
 from appliance.agent.refusals import Context, TooManyCalls, conceal, refuse
 from appliance.peering.addresses import network_of
 from appliance.peering.allowance import Allowances
 from services.errors import ProtocolError, ServiceError
 
 REQUEST_SECONDS: Final = 10.0
-# How the names of methods begin that change nothing.
-_READING: Final = ("Show", "List", "Get", "Read", "Watch")
-
 log = logging.getLogger(__name__)
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
@@ -66,6 +63,7 @@ PAIRING_QUOTA: Final = Quota(most_open=8, per_second=5, burst=40)
 
 # Says of a caller who it is, or raises NotAdmitted.
 Identify = Callable[[Context], Visitor]
+Note = Callable[[Context, str], Awaitable[None]]
 
 
 class Guard(ServerInterceptor):
@@ -73,12 +71,19 @@ class Guard(ServerInterceptor):
 
     tell:   whether callers hear an error's text; peers hear only its kind, for detail is an oracle.
     quotas: for the kinds of caller that are bounded.
+    note:   writes down that a call is made which changes something, or it is not made.
     """
 
     def __init__(
-        self, identify: Identify, *, tell: bool, quotas: Mapping[Caller, Quota] | None = None
+        self,
+        identify: Identify,
+        *,
+        tell: bool,
+        quotas: Mapping[Caller, Quota] | None = None,
+        note: Note | None = None,
     ) -> None:
         self._identify = identify
+        self._note = note
         self._tell = tell
         self._quotas = quotas or {}
         self._open: Counter[Hashable] = Counter()
@@ -125,8 +130,9 @@ class Guard(ServerInterceptor):
         """Count the call while it lasts, once it is its turn. Raises: NotAdmitted, TooManyCalls."""
         visitor = self._identify(context)
         require_admitted(method, visitor.kind, visitor.powers)
-        if visitor.kind is Caller.OPERATOR and not _is_reading(method):
-            log.info("operator %s calls %s", visitor.name, method)
+        if self._note is not None and is_noted(method):
+            log.info("%s %s calls %s", visitor.kind.name.casefold(), visitor.name, method)
+            await self._note(context, method)
         quota = self._quotas.get(visitor.kind)
         if quota is None:
             yield None
@@ -142,10 +148,6 @@ class Guard(ServerInterceptor):
             self._open[visitor.name] -= 1
             if not self._open[visitor.name]:
                 del self._open[visitor.name]
-
-
-def _is_reading(method: str) -> bool:
-    return method.rpartition("/")[2].startswith(_READING)
 
 
 async def _answer(

@@ -21,12 +21,19 @@ from appliance.agent.supervisor import Supervisor
 from appliance.agent.update_orders import make_updates
 from appliance.api import agent_pb2 as pb
 from appliance.datasets.datasets import Datasets
+from appliance.datasets.publication import Description
 from appliance.datasets.uploads import Uploads
+from appliance.governance.agreement import Agreement
+from appliance.governance.governor import Governor
+from appliance.governance.ledger_book import LedgerBook
+from appliance.governance.notes import Notes
+from appliance.governance.policy_book import PolicyBook
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs.checks import JobLimits
 from appliance.jobs.jobs import Jobs
+from appliance.ledger.ledger import Ledger
 from appliance.machine.posture import is_development
 from appliance.machine.recovery import Recovery
 from appliance.mailbox.inbox import Inbox
@@ -68,6 +75,8 @@ class Node:
     ) -> None:
         self._config, self._now = config, now
         self.key = key
+        self.ledger = Ledger(self.key, now=now)
+        self.notes = Notes(store, self.ledger)
         self._boot = System().draw(BOOT_BYTES)
         self.keeper = LeafKeeper(self.key, now=now)
         # The outbox sends over links, which ask the peers, who post to the outbox.
@@ -77,6 +86,7 @@ class Node:
             own_name=config.name,
             post=self.outbox.put,
             drop=self.outbox.drop,
+            note=self.notes.peer,
             now=now,
         )
         self.links = Links(keeper=self.keeper, book=self.peers, introduce=self.introduce, now=now)
@@ -88,7 +98,7 @@ class Node:
         )
         self.accounts = Accounts(
             store,
-            note=_log_act,
+            note=self._note_act,
             now_milliseconds=self._milliseconds,
             sealing_key=sealing_key,
         )
@@ -96,21 +106,12 @@ class Node:
         self.enrolment = self._make_enrolment()
         self.relay = Relay(self.links, self.caller_of)
         self.supervisor = Supervisor(config, self.relay)
-        self.datasets = Datasets(
-            store,
-            peers=self.peers,
-            post=self.outbox.put,
-            inspector=self.supervisor.inspect,
-            uploads=Uploads(config.state, most_bytes=config.most_upload_bytes),
-            rng=System(),
-            now_milliseconds=self._milliseconds,
-        )
+        self.datasets = self._make_datasets(store)
+        self.agreement = self._make_agreement()
+        self.ledger_book = self._make_ledger_book(store)
         self.jobs = self._make_jobs(store)
-        self.recovery = Recovery(
-            config.state,
-            has_operators=lambda: self.operators.count > 0,
-            now_milliseconds=self._milliseconds,
-        )
+        self.policies = self._make_policies(store)
+        self.recovery = self._make_recovery()
         self.updates = make_updates(config.state, self.peers.all)
         self._join()
 
@@ -138,6 +139,26 @@ class Node:
             servicer=EnrolmentRpc,
         )
 
+    def _make_datasets(self, store: Store) -> Datasets:
+        return Datasets(
+            store,
+            peers=self.peers,
+            post=self.outbox.put,
+            inspector=self.supervisor.inspect,
+            uploads=Uploads(self._config.state, most_bytes=self._config.most_upload_bytes),
+            rng=System(),
+            ledger=self.ledger,
+            now_milliseconds=self._milliseconds,
+            forgotten=lambda session, name: self.policies.forget(session, name),
+        )
+
+    def _make_recovery(self) -> Recovery:
+        return Recovery(
+            self._config.state,
+            has_operators=lambda: self.operators.count > 0,
+            now_milliseconds=self._milliseconds,
+        )
+
     def _make_jobs(self, store: Store) -> Jobs:
         return Jobs(
             store=store,
@@ -146,6 +167,16 @@ class Node:
             peers=PairedPeers(self.peers),
             datasets=DescribedDatasets(self.datasets),
             services=SERVICES,
+            ledger=self.ledger,
+            ended=self.agreement.show,
+            governor=Governor(
+                key=self.key,
+                ledger=self.ledger,
+                services=SERVICES,
+                names=PairedPeers(self.peers).names,
+                version_of=self._version_of,
+                now_milliseconds=self._milliseconds,
+            ),
             runner=self.supervisor,
             outbox=self.outbox,
             folder=self._config.state / "jobs",
@@ -158,6 +189,36 @@ class Node:
             now_milliseconds=self._milliseconds,
         )
 
+    def _make_agreement(self) -> Agreement:
+        return Agreement(
+            ledger=self.ledger,
+            key=self.key,
+            outbox=self.outbox,
+            public_key_of=PairedPeers(self.peers).public_key_of,
+            now=self._now,
+        )
+
+    def _make_ledger_book(self, store: Store) -> LedgerBook:
+        pins = PairedPeers(self.peers)
+        return LedgerBook(
+            store=store,
+            ledger=self.ledger,
+            key=self.key,
+            names=pins.names,
+            public_key_of=pins.public_key_of,
+        )
+
+    def _make_policies(self, store: Store) -> PolicyBook:
+        return PolicyBook(
+            store=store,
+            ledger=self.ledger,
+            services=SERVICES,
+            describe=self._describe,
+            peers=PairedPeers(self.peers).paired,
+            judge_again=self.jobs.judge_again,
+            now_milliseconds=self._milliseconds,
+        )
+
     async def load(self) -> None:
         """Read what is on disk, and bring what a crash interrupted into a true state."""
         await self.peers.load()
@@ -165,6 +226,7 @@ class Node:
         await self.accounts.load()
         await self.operators.load()
         await self.datasets.load()
+        await self.notes.started(VERSION)
         await self.jobs.recover()
 
     def standing_work(self) -> tuple[Coroutine[Any, Any, None], ...]:
@@ -212,6 +274,20 @@ class Node:
     def _is_node(self, node_id: NodeId) -> bool:
         return node_id == self.key.node_id or self.peers.find(node_id) is not None
 
+    def _note_act(self, session: Session, act: AccountAct) -> None:
+        by = None
+        if act.by is not None:
+            powers = self.accounts.powers_of(act.by)
+            by = self.accounts.person_of(act.by, called=str(act.by), powers=powers)
+        self.notes.act(session, act, by)
+
+    def _version_of(self, node_id: NodeId) -> str:
+        peer = self.peers.find(node_id)
+        return "" if peer is None else peer.version
+
+    async def _describe(self, dataset: str) -> Description:
+        return (await self.datasets.get_own(dataset)).description
+
     async def _send(self, peer: NodeId, letter: Any) -> Any:
         return await self._sender(peer, letter)
 
@@ -221,6 +297,8 @@ class Node:
         for kind, handler in self.peers.handlers().items():
             self.inbox.register(kind, handler)
         for kind, handler in self.jobs.handlers().items():
+            self.inbox.register(kind, handler)
+        for kind, handler in self.agreement.handlers().items():
             self.inbox.register(kind, handler)
         self.inbox.register(Kind.DATASET_PUBLISHED, self.datasets.on_published)
         self.inbox.register(Kind.DATASET_WITHDRAWN, self.datasets.on_withdrawn)
@@ -260,8 +338,3 @@ class Node:
 
 def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
-
-
-def _log_act(session: Session, act: AccountAct) -> None:
-    """Note an act in the log, until the ledger takes it."""
-    log.info("%s of %s by %s: %s", act.kind.value, act.name or "nobody", act.by, dict(act.facts))

@@ -95,6 +95,15 @@ PERMISSIONS: Final[dict[str, Rule]] = {
     "/coffer.agent.v1.Datasets/PublishDataset": _people(Power.GRANT),
     "/coffer.agent.v1.Datasets/WithdrawDataset": _people(Power.GRANT),
     "/coffer.agent.v1.Datasets/RemoveDataset": _people(Power.REGISTER_DATASETS),
+    "/coffer.agent.v1.Policies/DraftPolicy": _people(Power.GRANT),
+    "/coffer.agent.v1.Policies/CheckPolicy": _people(Power.GRANT),
+    "/coffer.agent.v1.Policies/ChangePolicy": _people(Power.GRANT),
+    "/coffer.agent.v1.Policies/ShowPolicy": _people(Power.READ_DATASETS),
+    "/coffer.agent.v1.Policies/ListPolicyVersions": _people(Power.READ_DATASETS),
+    "/coffer.agent.v1.Ledger/ListEntries": _people(Power.READ_LEDGER),
+    "/coffer.agent.v1.Ledger/VerifyLedger": _people(Power.READ_LEDGER),
+    "/coffer.agent.v1.Ledger/ShowCheckpoint": _people(Power.READ_LEDGER),
+    "/coffer.agent.v1.Ledger/ExportEvidence": _people(Power.EXPORT_LEDGER),
     "/coffer.agent.v1.Jobs/SubmitJob": _people(Power.SUBMIT_JOBS),
     "/coffer.agent.v1.Jobs/ListJobs": _people(Power.READ_JOBS),
     "/coffer.agent.v1.Jobs/GetJob": _people(Power.READ_JOBS),
@@ -119,6 +128,28 @@ PERMISSIONS: Final[dict[str, Rule]] = {
     "/coffer.peer.v1.Enrolment/Begin": _ENROLLING,
     "/coffer.peer.v1.Enrolment/Finish": _ENROLLING,
 }
+
+
+# How the names of methods begin that change nothing, and who writes down by itself what it does.
+_READING: Final = ("Show", "List", "Get", "Read", "Watch", "Draft", "Check", "Verify")
+_NOTED_BY_ITSELF: Final = ("/coffer.agent.v1.Jobs/", "/coffer.agent.v1.Policies/")
+# Calls that change nothing, and give out what is worth knowing of: codes, results, evidence.
+_NOTED: Final = frozenset(
+    {
+        "/coffer.agent.v1.Jobs/ReadResult",
+        "/coffer.agent.v1.Ledger/ExportEvidence",
+        "/coffer.agent.v1.Machine/WriteSupportBundle",
+        "/coffer.agent.v1.Operators/ShowSetUpCode",
+    }
+)
+
+
+def is_noted(method: str) -> bool:
+    """Whether a call of the node's people is written to the ledger before it is made."""
+    if method in _NOTED:
+        return True
+    is_reading = method.rpartition("/")[2].startswith(_READING)
+    return not is_reading and not method.startswith(_NOTED_BY_ITSELF)
 
 
 def require_admitted(method: str, caller: Caller, powers: Collection[Power]) -> None:

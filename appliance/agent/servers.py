@@ -7,7 +7,7 @@ from typing import Final
 
 import grpc
 
-from appliance.accounts.principals import Principal
+from appliance.accounts.principals import Person, Principal
 from appliance.accounts.roles import ALL_POWERS
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.door import Door
@@ -19,6 +19,8 @@ from appliance.agent.relay import relay_handler
 from appliance.api import agent_pb2_grpc as local
 from appliance.api import peer_pb2_grpc as peer_api
 from appliance.datasets.rpc import DatasetsRpc
+from appliance.governance.ledger_rpc import LedgerRpc
+from appliance.governance.rpc import PoliciesRpc
 from appliance.jobs.rpc import JobsRpc
 from appliance.machine.rpc import MachineRpc
 from appliance.mailbox.letters import MOST_BODY_BYTES
@@ -108,12 +110,25 @@ async def operators_server(config: ApplianceConfig, node: Node) -> AsyncIterator
         powers = node.accounts.powers_of(Principal.of_operator(key))
         return Visitor(kind=Caller.OPERATOR, name=key, powers=powers)
 
+    def person_of(context: Context) -> Person:
+        visitor = identify(context)
+        key = node.operator_of(context)
+        return node.accounts.person_of(
+            Principal.of_operator(key),
+            called=node.operators.find(key.text).name,
+            powers=visitor.powers,
+        )
+
+    async def note(context: Context, method: str) -> None:
+        await node.notes.call(person_of(context), method)
+
+    quotas = {Caller.OPERATOR: OPERATOR_QUOTA}
     server = grpc.aio.server(
-        interceptors=[Guard(identify, tell=True, quotas={Caller.OPERATOR: OPERATOR_QUOTA})],
+        interceptors=[Guard(identify, tell=True, quotas=quotas, note=note)],
         options=tls.server_options(),
         maximum_concurrent_rpcs=MOST_OPERATORS_CALLS,
     )
-    _serve_people(server, config, node, is_console=lambda context: False)
+    _serve_people(server, config, node, person_of, is_console=lambda context: False)
     credentials = tls.server_credentials(node.keeper, node.operators.roots)
     try:
         server.add_secure_port(config.operators_listen, credentials)
@@ -153,12 +168,27 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
         powers = ALL_POWERS if is_own else node.accounts.powers_of(Principal.of_uid(uid))
         return Visitor(kind=Caller.LOCAL, name=uid, powers=powers)
 
+    def person_of(context: Context) -> Person:
+        visitor = identify(context)
+        uid = int(str(visitor.name))
+        principal = Principal.of_uid(uid)
+        return node.accounts.person_of(
+            principal, called=f"user {uid} of this machine", powers=visitor.powers
+        )
+
+    async def note(context: Context, method: str) -> None:
+        await node.notes.call(person_of(context), method)
+
     server = grpc.aio.server(
-        interceptors=[Guard(identify, tell=True)],
+        interceptors=[Guard(identify, tell=True, note=note)],
         options=[("grpc.max_receive_message_length", LOCAL_MESSAGE_BYTES)],
     )
     _serve_people(
-        server, config, node, is_console=lambda context: identify(context).kind is Caller.CONSOLE
+        server,
+        config,
+        node,
+        person_of,
+        is_console=lambda context: identify(context).kind is Caller.CONSOLE,
     )
     server.add_insecure_port(f"unix:{inner}")
     await server.start()
@@ -174,6 +204,7 @@ def _serve_people(
     server: grpc.aio.Server,
     config: ApplianceConfig,
     node: Node,
+    person_of: Callable[[Context], Person],
     *,
     is_console: Callable[[Context], bool],
 ) -> None:
@@ -195,7 +226,9 @@ def _serve_people(
         require_owner=require_owner,
     )
     local.add_MachineServicer_to_server(machine, server)
-    local.add_JobsServicer_to_server(JobsRpc(node.jobs), server)
+    local.add_LedgerServicer_to_server(LedgerRpc(node.ledger_book), server)
+    local.add_PoliciesServicer_to_server(PoliciesRpc(node.policies, person_of), server)
+    local.add_JobsServicer_to_server(JobsRpc(node.jobs, person_of), server)
     local.add_UpdatesServicer_to_server(UpdatesRpc(node.updates), server)
     operators = OperatorsRpc(
         node.operators, node.enrolment, config.operators_reachable_at, is_console

@@ -308,6 +308,7 @@ class Supervisor:
             bytes_sent=progressed.bytes_sent,
             bytes_received=progressed.bytes_received,
             rounds=progressed.rounds,
+            cpu_milliseconds=progressed.cpu_milliseconds,
         )
         run.listener.worker_progressed(run.job_id, report)
         fraction = Course.begin(run.stages, 0.0).after_report(report, 0.0).fraction

@@ -4,6 +4,8 @@ import grpc
 import warnings
 
 from appliance.api import agent_pb2 as appliance_dot_api_dot_agent__pb2
+from appliance.api import governance_pb2 as appliance_dot_api_dot_governance__pb2
+from appliance.api import jobs_pb2 as appliance_dot_api_dot_jobs__pb2
 from appliance.api import machine_pb2 as appliance_dot_api_dot_machine__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -1933,6 +1935,463 @@ class Datasets:
             _registered_method=True)
 
 
+class PoliciesStub:
+    """What may be done with this node's datasets. A dataset without a policy is used by no job.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.DraftPolicy = channel.unary_unary(
+                '/coffer.agent.v1.Policies/DraftPolicy',
+                request_serializer=appliance_dot_api_dot_governance__pb2.DraftPolicyRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.Policy.FromString,
+                _registered_method=True)
+        self.CheckPolicy = channel.unary_unary(
+                '/coffer.agent.v1.Policies/CheckPolicy',
+                request_serializer=appliance_dot_api_dot_governance__pb2.CheckPolicyRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.Policy.FromString,
+                _registered_method=True)
+        self.ChangePolicy = channel.unary_unary(
+                '/coffer.agent.v1.Policies/ChangePolicy',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ChangePolicyRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.Policy.FromString,
+                _registered_method=True)
+        self.ShowPolicy = channel.unary_unary(
+                '/coffer.agent.v1.Policies/ShowPolicy',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ShowPolicyRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.Policy.FromString,
+                _registered_method=True)
+        self.ListPolicyVersions = channel.unary_unary(
+                '/coffer.agent.v1.Policies/ListPolicyVersions',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ListPolicyVersionsRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.ListPolicyVersionsReply.FromString,
+                _registered_method=True)
+
+
+class PoliciesServicer:
+    """What may be done with this node's datasets. A dataset without a policy is used by no job.
+    """
+
+    def DraftPolicy(self, request, context):
+        """Writes a text for a dataset that names every key and column, and allows nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckPolicy(self, request, context):
+        """Says how a text is understood, and what its owner should look at again; keeps nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePolicy(self, request, context):
+        """Puts a text in place of the version that its writer has read. Jobs that it refuses are stopped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowPolicy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPolicyVersions(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_PoliciesServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'DraftPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.DraftPolicy,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.DraftPolicyRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.Policy.SerializeToString,
+            ),
+            'CheckPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckPolicy,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.CheckPolicyRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.Policy.SerializeToString,
+            ),
+            'ChangePolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePolicy,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ChangePolicyRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.Policy.SerializeToString,
+            ),
+            'ShowPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowPolicy,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ShowPolicyRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.Policy.SerializeToString,
+            ),
+            'ListPolicyVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPolicyVersions,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ListPolicyVersionsRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.ListPolicyVersionsReply.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'coffer.agent.v1.Policies', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('coffer.agent.v1.Policies', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Policies:
+    """What may be done with this node's datasets. A dataset without a policy is used by no job.
+    """
+
+    @staticmethod
+    def DraftPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Policies/DraftPolicy',
+            appliance_dot_api_dot_governance__pb2.DraftPolicyRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.Policy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Policies/CheckPolicy',
+            appliance_dot_api_dot_governance__pb2.CheckPolicyRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.Policy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Policies/ChangePolicy',
+            appliance_dot_api_dot_governance__pb2.ChangePolicyRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.Policy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Policies/ShowPolicy',
+            appliance_dot_api_dot_governance__pb2.ShowPolicyRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.Policy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPolicyVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Policies/ListPolicyVersions',
+            appliance_dot_api_dot_governance__pb2.ListPolicyVersionsRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.ListPolicyVersionsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class LedgerStub:
+    """What was proposed, decided, approved, signed, run and changed, entry by entry, so that nobody can rewrite it later.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListEntries = channel.unary_unary(
+                '/coffer.agent.v1.Ledger/ListEntries',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ListEntriesRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.ListEntriesReply.FromString,
+                _registered_method=True)
+        self.VerifyLedger = channel.unary_unary(
+                '/coffer.agent.v1.Ledger/VerifyLedger',
+                request_serializer=appliance_dot_api_dot_governance__pb2.VerifyLedgerRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.VerifiedLedger.FromString,
+                _registered_method=True)
+        self.ShowCheckpoint = channel.unary_unary(
+                '/coffer.agent.v1.Ledger/ShowCheckpoint',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ShowCheckpointRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.LedgerCheckpoint.FromString,
+                _registered_method=True)
+        self.ExportEvidence = channel.unary_stream(
+                '/coffer.agent.v1.Ledger/ExportEvidence',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ExportEvidenceRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.EvidenceChunk.FromString,
+                _registered_method=True)
+
+
+class LedgerServicer:
+    """What was proposed, decided, approved, signed, run and changed, entry by entry, so that nobody can rewrite it later.
+    """
+
+    def ListEntries(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyLedger(self, request, context):
+        """Computes all of it anew; names the first entry that is wrong.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowCheckpoint(self, request, context):
+        """Shows what the ledger is now, and how far peers have signed it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportEvidence(self, request, context):
+        """Sends a tar of all entries of a job with proofs, which an outsider can verify without Coffer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_LedgerServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEntries,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ListEntriesRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.ListEntriesReply.SerializeToString,
+            ),
+            'VerifyLedger': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyLedger,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.VerifyLedgerRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.VerifiedLedger.SerializeToString,
+            ),
+            'ShowCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowCheckpoint,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ShowCheckpointRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.LedgerCheckpoint.SerializeToString,
+            ),
+            'ExportEvidence': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportEvidence,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ExportEvidenceRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.EvidenceChunk.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'coffer.agent.v1.Ledger', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('coffer.agent.v1.Ledger', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Ledger:
+    """What was proposed, decided, approved, signed, run and changed, entry by entry, so that nobody can rewrite it later.
+    """
+
+    @staticmethod
+    def ListEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Ledger/ListEntries',
+            appliance_dot_api_dot_governance__pb2.ListEntriesRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.ListEntriesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Ledger/VerifyLedger',
+            appliance_dot_api_dot_governance__pb2.VerifyLedgerRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.VerifiedLedger.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Ledger/ShowCheckpoint',
+            appliance_dot_api_dot_governance__pb2.ShowCheckpointRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.LedgerCheckpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/coffer.agent.v1.Ledger/ExportEvidence',
+            appliance_dot_api_dot_governance__pb2.ExportEvidenceRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.EvidenceChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class JobsStub:
     """Contracts and their running.
     """
@@ -1945,48 +2404,48 @@ class JobsStub:
         """
         self.SubmitJob = channel.unary_unary(
                 '/coffer.agent.v1.Jobs/SubmitJob',
-                request_serializer=appliance_dot_api_dot_agent__pb2.SubmitJobRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.Job.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.SubmitJobRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
         self.ListJobs = channel.unary_unary(
                 '/coffer.agent.v1.Jobs/ListJobs',
-                request_serializer=appliance_dot_api_dot_agent__pb2.ListJobsRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.ListJobsReply.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.ListJobsRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.ListJobsReply.FromString,
                 _registered_method=True)
         self.GetJob = channel.unary_unary(
                 '/coffer.agent.v1.Jobs/GetJob',
-                request_serializer=appliance_dot_api_dot_agent__pb2.GetJobRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.Job.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.GetJobRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
         self.ApproveJob = channel.unary_unary(
                 '/coffer.agent.v1.Jobs/ApproveJob',
-                request_serializer=appliance_dot_api_dot_agent__pb2.ApproveJobRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.Job.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.ApproveJobRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
         self.RejectJob = channel.unary_unary(
                 '/coffer.agent.v1.Jobs/RejectJob',
-                request_serializer=appliance_dot_api_dot_agent__pb2.RejectJobRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.Job.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.RejectJobRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
         self.CancelJob = channel.unary_unary(
                 '/coffer.agent.v1.Jobs/CancelJob',
-                request_serializer=appliance_dot_api_dot_agent__pb2.CancelJobRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.Job.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.CancelJobRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
         self.WatchJob = channel.unary_stream(
                 '/coffer.agent.v1.Jobs/WatchJob',
-                request_serializer=appliance_dot_api_dot_agent__pb2.WatchJobRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.Job.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.WatchJobRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
         self.GetResult = channel.unary_unary(
                 '/coffer.agent.v1.Jobs/GetResult',
-                request_serializer=appliance_dot_api_dot_agent__pb2.GetResultRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.JobResult.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.GetResultRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.JobResult.FromString,
                 _registered_method=True)
         self.ReadResult = channel.unary_stream(
                 '/coffer.agent.v1.Jobs/ReadResult',
-                request_serializer=appliance_dot_api_dot_agent__pb2.ReadResultRequest.SerializeToString,
-                response_deserializer=appliance_dot_api_dot_agent__pb2.ResultChunk.FromString,
+                request_serializer=appliance_dot_api_dot_jobs__pb2.ReadResultRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_jobs__pb2.ResultChunk.FromString,
                 _registered_method=True)
 
 
@@ -1995,7 +2454,7 @@ class JobsServicer:
     """
 
     def SubmitJob(self, request, context):
-        """Composes, checks and signs a contract and proposes it to its other parties.
+        """Composes and checks a contract, and proposes it to its other parties once it is approved here.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -2014,7 +2473,8 @@ class JobsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApproveJob(self, request, context):
-        """Signs a contract that another party proposed. The digest must be that of the contract that the approver read.
+        """Approves a contract that waits for it. The digest must be that of the contract that the approver read. It is
+        signed once as many people have approved as the policy of this node's dataset asks for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -2058,48 +2518,48 @@ def add_JobsServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'SubmitJob': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitJob,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.SubmitJobRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.Job.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.SubmitJobRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.Job.SerializeToString,
             ),
             'ListJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListJobs,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.ListJobsRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.ListJobsReply.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.ListJobsRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.ListJobsReply.SerializeToString,
             ),
             'GetJob': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJob,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.GetJobRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.Job.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.GetJobRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.Job.SerializeToString,
             ),
             'ApproveJob': grpc.unary_unary_rpc_method_handler(
                     servicer.ApproveJob,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.ApproveJobRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.Job.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.ApproveJobRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.Job.SerializeToString,
             ),
             'RejectJob': grpc.unary_unary_rpc_method_handler(
                     servicer.RejectJob,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.RejectJobRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.Job.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.RejectJobRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.Job.SerializeToString,
             ),
             'CancelJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelJob,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.CancelJobRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.Job.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.CancelJobRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.Job.SerializeToString,
             ),
             'WatchJob': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchJob,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.WatchJobRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.Job.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.WatchJobRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.Job.SerializeToString,
             ),
             'GetResult': grpc.unary_unary_rpc_method_handler(
                     servicer.GetResult,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.GetResultRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.JobResult.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.GetResultRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.JobResult.SerializeToString,
             ),
             'ReadResult': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadResult,
-                    request_deserializer=appliance_dot_api_dot_agent__pb2.ReadResultRequest.FromString,
-                    response_serializer=appliance_dot_api_dot_agent__pb2.ResultChunk.SerializeToString,
+                    request_deserializer=appliance_dot_api_dot_jobs__pb2.ReadResultRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_jobs__pb2.ResultChunk.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -2128,8 +2588,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/SubmitJob',
-            appliance_dot_api_dot_agent__pb2.SubmitJobRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.Job.FromString,
+            appliance_dot_api_dot_jobs__pb2.SubmitJobRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2155,8 +2615,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/ListJobs',
-            appliance_dot_api_dot_agent__pb2.ListJobsRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.ListJobsReply.FromString,
+            appliance_dot_api_dot_jobs__pb2.ListJobsRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.ListJobsReply.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2182,8 +2642,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/GetJob',
-            appliance_dot_api_dot_agent__pb2.GetJobRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.Job.FromString,
+            appliance_dot_api_dot_jobs__pb2.GetJobRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2209,8 +2669,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/ApproveJob',
-            appliance_dot_api_dot_agent__pb2.ApproveJobRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.Job.FromString,
+            appliance_dot_api_dot_jobs__pb2.ApproveJobRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2236,8 +2696,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/RejectJob',
-            appliance_dot_api_dot_agent__pb2.RejectJobRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.Job.FromString,
+            appliance_dot_api_dot_jobs__pb2.RejectJobRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2263,8 +2723,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/CancelJob',
-            appliance_dot_api_dot_agent__pb2.CancelJobRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.Job.FromString,
+            appliance_dot_api_dot_jobs__pb2.CancelJobRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2290,8 +2750,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/WatchJob',
-            appliance_dot_api_dot_agent__pb2.WatchJobRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.Job.FromString,
+            appliance_dot_api_dot_jobs__pb2.WatchJobRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2317,8 +2777,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/GetResult',
-            appliance_dot_api_dot_agent__pb2.GetResultRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.JobResult.FromString,
+            appliance_dot_api_dot_jobs__pb2.GetResultRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.JobResult.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2344,8 +2804,8 @@ class Jobs:
             request,
             target,
             '/coffer.agent.v1.Jobs/ReadResult',
-            appliance_dot_api_dot_agent__pb2.ReadResultRequest.SerializeToString,
-            appliance_dot_api_dot_agent__pb2.ResultChunk.FromString,
+            appliance_dot_api_dot_jobs__pb2.ReadResultRequest.SerializeToString,
+            appliance_dot_api_dot_jobs__pb2.ResultChunk.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,99 +10,19 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeVar
-from urllib.parse import quote
+from typing import Any, Final, Self, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.conventions import (
-    ERROR_KEY,
-    MOST_SOCKET_PATH_BYTES,
-    REMEDY_KEY,
-    SOCKET_NAME,
-)
+from appliance.api.conventions import ERROR_KEY, REMEDY_KEY
+from appliance.api.ways import Refused, SocketWay, Unreachable, Way
 from services.errors import ServiceError
-
-_OPTIONS: Final = (
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.max_receive_message_length", 64 << 20),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.max_reconnect_backoff_ms", 500),
-)
 
 _CHUNK_BYTES: Final = 256 << 10
 
 Reply = TypeVar("Reply", bound=Message)
-
-
-class Refused(ServiceError):
-    """The agent refused what it was asked; ``error`` is the class name of the agent's own error."""
-
-    def __init__(self, what: str, *, remedy: str = "", error: str = "") -> None:
-        super().__init__(what, remedy=remedy)
-        self.error = error
-
-
-class Unreachable(ServiceError):
-    """No agent answers at the socket of this state folder."""
-
-
-class Way(Protocol):
-    """How an agent is reached."""
-
-    def open(self) -> grpc.Channel:
-        """Return a channel to the agent."""
-
-    def require_there(self) -> None:
-        """Return if there seems to be an agent. Raises: Unreachable."""
-
-    def silence(self) -> Unreachable:
-        """Return why the agent did not answer."""
-
-
-class SocketWay:
-    """To the agent with a state folder on this machine, over its Unix socket."""
-
-    def __init__(self, state: Path) -> None:
-        self._state = state.absolute()
-        self._socket = self._state / SOCKET_NAME
-
-    def open(self) -> grpc.Channel:
-        """Return a channel to the agent."""
-        return grpc.insecure_channel(f"unix:{quote(str(self._socket))}", options=_OPTIONS)
-
-    def require_there(self) -> None:
-        """Return if an agent has made its socket. Raises: Unreachable."""
-        path = self._socket
-        if len(str(path).encode()) > MOST_SOCKET_PATH_BYTES:
-            raise Unreachable(
-                f"the path {path} is too long for a Unix socket",
-                remedy="choose a state folder with a shorter path",
-            )
-        try:
-            path.stat()
-        except PermissionError:
-            raise Unreachable(
-                f"the state folder {self._state} may not be entered by this user",
-                remedy="run the command as the user that runs the agent, or with sudo",
-            ) from None
-        except (FileNotFoundError, NotADirectoryError):
-            raise Unreachable(
-                f"no agent runs with the state folder {self._state}",
-                remedy=f'start one with "coffer up --state {self._state}", '
-                "or name another with --state",
-            ) from None
-
-    def silence(self) -> Unreachable:
-        """Return why the agent did not answer."""
-        return Unreachable(
-            f"the agent with the state folder {self._state} does not answer",
-            remedy="look at its log; if it has stopped, start it again with "
-            f'"coffer up --state {self._state}"',
-        )
 
 
 class Client:
@@ -367,6 +287,64 @@ class Client:
         """Forget a dataset; its file stays as it is."""
         request = pb.RemoveDatasetRequest(name=name)
         self._ask("Datasets/RemoveDataset", request, pb.RemoveDatasetReply)
+
+    # Policies.
+
+    def draft_policy(self, dataset: str) -> pb.Policy:
+        """Get a text for a dataset's policy that allows nothing yet."""
+        request = pb.DraftPolicyRequest(dataset=dataset)
+        return self._ask("Policies/DraftPolicy", request, pb.Policy)
+
+    def check_policy(self, dataset: str, text: str) -> pb.Policy:
+        """Say how a text is understood, and what to look at again; nothing is kept."""
+        request = pb.CheckPolicyRequest(dataset=dataset, text=text)
+        return self._ask("Policies/CheckPolicy", request, pb.Policy)
+
+    def change_policy(self, dataset: str, text: str, *, over: int) -> pb.Policy:
+        """Put a policy in place of the version ``over``; an empty text takes it away."""
+        request = pb.ChangePolicyRequest(dataset=dataset, text=text, over=over)
+        return self._ask("Policies/ChangePolicy", request, pb.Policy)
+
+    def show_policy(self, dataset: str, version: int = 0) -> pb.Policy:
+        """Show a version of a policy, the newest if it is 0."""
+        request = pb.ShowPolicyRequest(dataset=dataset, version=version)
+        return self._ask("Policies/ShowPolicy", request, pb.Policy)
+
+    def list_policy_versions(self, dataset: str) -> Sequence[pb.Policy]:
+        """List all versions of a policy, the newest first, without their texts."""
+        request = pb.ListPolicyVersionsRequest(dataset=dataset)
+        reply = self._ask("Policies/ListPolicyVersions", request, pb.ListPolicyVersionsReply)
+        return reply.versions
+
+    # The ledger.
+
+    def list_entries(
+        self,
+        *,
+        most: int = 0,
+        before: int | None = None,
+        kinds: Sequence[str] = (),
+        job_id: str = "",
+    ) -> pb.ListEntriesReply:
+        """List entries of the ledger, newest first; ``before`` as of the page before."""
+        request = pb.ListEntriesRequest(most=most, before=before, kinds=kinds, job=job_id)
+        return self._ask("Ledger/ListEntries", request, pb.ListEntriesReply)
+
+    def verify_ledger(self, checkpoint: str = "") -> pb.VerifiedLedger:
+        """Have all of the ledger computed anew, and held to a checkpoint that somebody kept."""
+        request = pb.VerifyLedgerRequest(checkpoint=checkpoint)
+        return self._ask("Ledger/VerifyLedger", request, pb.VerifiedLedger, patient=True)
+
+    def show_checkpoint(self) -> pb.LedgerCheckpoint:
+        """Show what the ledger is now, and how far peers have signed it."""
+        request = pb.ShowCheckpointRequest()
+        return self._ask("Ledger/ShowCheckpoint", request, pb.LedgerCheckpoint)
+
+    def export_evidence(self, job_id: str, *, alone: bool = False) -> Iterator[bytes]:
+        """Yield the parts of a tar that proves what the ledger says of a job."""
+        request = pb.ExportEvidenceRequest(job=job_id, alone=alone)
+        for part in self._follow("Ledger/ExportEvidence", request, pb.EvidenceChunk):
+            yield part.chunk
 
     # Jobs.
 

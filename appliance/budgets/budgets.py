@@ -4,7 +4,7 @@ Every method runs inside the caller's transaction. What a job will lose is set a
 signed here, so that two jobs never count on the same; once it has begun, it has lost it for good.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
@@ -63,11 +63,12 @@ def set_aside(
     session.flush()
 
 
-def begin(session: Session, job_id: str, now_milliseconds: int) -> None:
-    """Note that a job begins, so that its loss is for good."""
-    for row in table.spends_by_job(session, job_id):
-        if row.began_milliseconds is None:
-            row.began_milliseconds = now_milliseconds
+def begin(session: Session, job_id: str, now_milliseconds: int) -> Sequence[SpendRow]:
+    """Note that a job begins, so that its loss is for good; return what was not so before."""
+    begun = [row for row in table.spends_by_job(session, job_id) if row.began_milliseconds is None]
+    for row in begun:
+        row.began_milliseconds = now_milliseconds
+    return begun
 
 
 def give_back(session: Session, job_id: str) -> None:

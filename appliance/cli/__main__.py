@@ -15,7 +15,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from appliance.api.client import Refused, Unreachable
+from appliance.api.ways import Refused, Unreachable
 from appliance.cli.app import command_tree
 from appliance.cli.terminal import clean
 from services.errors import ServiceError

@@ -8,12 +8,14 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from appliance.cli import completion
 from appliance.cli.datasets import datasets
 from appliance.cli.jobs import jobs
+from appliance.cli.ledger import ledger
 from appliance.cli.machine import machine
 from appliance.cli.machine_care import care
 from appliance.cli.machine_settings import settings
 from appliance.cli.node import node, services, up
 from appliance.cli.operators import operators
 from appliance.cli.peers import peers
+from appliance.cli.policies import policies
 from appliance.cli.remote import remote
 from appliance.cli.terminal import AT_KEY, JSON_KEY, STATE_KEY
 from appliance.cli.updates import updates
@@ -36,7 +38,9 @@ def command_tree() -> TyperGroup:
         ("services", services),
         ("peers", peers),
         ("datasets", datasets),
+        ("policies", policies),
         ("jobs", jobs),
+        ("ledger", ledger),
         ("operators", operators),
         ("remote", remote),
     ):

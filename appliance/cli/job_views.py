@@ -65,6 +65,7 @@ def job(one: pb.Job, defaults: Mapping[str, object] | None = None) -> Renderable
                 ("by default", _settings(unset)),
                 ("limits", limits(one)),
                 ("created", moment(one.created_milliseconds)),
+                ("approved by", approvals(one)),
                 ("expires", "" if one.ended else moment(one.expires_milliseconds)),
                 ("outcome here", _summary(one)),
                 ("result here", _result(one)),
@@ -80,6 +81,16 @@ def job(one: pb.Job, defaults: Mapping[str, object] | None = None) -> Renderable
     if one.events:
         parts += [heading("Events"), events(one.events)]
     return Group(*parts)
+
+
+def approvals(one: pb.Job) -> str:
+    """Say who has approved a job here, and how many are missing."""
+    names = listed([approval.name for approval in one.approvals])
+    missing = one.approvals_needed - len(one.approvals)
+    if one.state != "waiting_approval" or missing <= 0:
+        return names
+    more = f"{missing} more must approve" if names else f"{missing} must approve"
+    return f"{names}; {more}" if names else more
 
 
 def heading(text: str) -> Text:

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 import typer
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Client, Refused
+from appliance.api.client import Client
+from appliance.api.ways import Refused
 from appliance.cli import completion, job_views
 from appliance.cli.delivery import tell_job_undelivered
 from appliance.cli.fetch import fetched

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Client, Refused
+from appliance.api.client import Client
+from appliance.api.ways import Refused
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:

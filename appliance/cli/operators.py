@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Refused
+from appliance.api.ways import Refused
 from appliance.cli import completion
 from appliance.cli.terminal import facts, minute, moment, table, terminal_of
 

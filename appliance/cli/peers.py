@@ -7,7 +7,8 @@ from typing import Annotated, Final
 import typer
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Client, Refused
+from appliance.api.client import Client
+from appliance.api.ways import Refused
 from appliance.cli import completion, views
 from appliance.cli.terminal import Terminal, moment, terminal_of
 

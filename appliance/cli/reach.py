@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from appliance.api.client import Way
+from appliance.api.ways import Way
 
 if TYPE_CHECKING:
     from appliance.remote.folder import RemoteFolder

@@ -10,7 +10,7 @@ from typing import Any, Final
 import typer
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Refused
+from appliance.api.ways import Refused
 
 # Nothing may be fetched; what reads Parquet is built in.
 NO_EXTENSIONS: Final[dict[str, Any]] = {

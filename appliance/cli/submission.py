@@ -6,7 +6,8 @@ from typing import Final
 import typer
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Client, Refused
+from appliance.api.client import Client
+from appliance.api.ways import Refused
 from appliance.cli.names import did_you_mean
 
 ME: Final = "me"

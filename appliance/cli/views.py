@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Sequence
 
 import segno
@@ -18,6 +19,9 @@ from appliance.cli.parameters import (
 )
 from appliance.cli.terminal import clean, facts, listed, minute, moment, table
 
+_SHOWN_JOB = 10
+_NODE_ID = re.compile(r"[A-Z2-7]{7}(-[A-Z2-7]{7}){7}")
+_HASH = re.compile(r"[0-9a-f]{64}|[a-z2-7]{26}")
 _STATE_STYLES = {
     "paired": "green",
     "open": "green",
@@ -263,3 +267,68 @@ def _bad_keys(one: pb.Dataset) -> Text:
 def state(name: str) -> Text:
     """Return the name of a peer's or invitation's state in its colour."""
     return Text(name, style=_STATE_STYLES.get(name, ""))
+
+
+def policy_versions(versions: Sequence[pb.Policy]) -> Table:
+    """List the versions of a policy."""
+    made = table("#version", "digest", "changed", "by")
+    for one in versions:
+        digest = f"{one.digest[:16]}…" if one.digest else "taken away"
+        made.add_row(
+            str(one.version), digest, minute(one.changed_milliseconds), clean(one.changed_by)
+        )
+    return made
+
+
+def ledger_entries(entries: Sequence[pb.LedgerEntry]) -> Table:
+    """List entries of the ledger, with ids and digests cut short."""
+    made = table("#entry", "when", "what", "by", "job", "says")
+    for one in entries:
+        said = clean(_said(one.facts)) if one.facts else Text("pruned", style="yellow")
+        when, who = minute(one.at_milliseconds), clean(_actor(one.actor))
+        made.add_row(str(one.index), when, one.kind, who, one.job[:_SHOWN_JOB], said)
+    return made
+
+
+def _actor(said: str) -> str:
+    who = json.loads(said or "{}")
+    kind = who.pop("who", "")
+    return f"{kind} {' '.join(_short(value) for value in who.values())}".strip()
+
+
+def _said(facts_: str) -> str:
+    return ", ".join(f"{key} {_short(value)}" for key, value in json.loads(facts_).items())
+
+
+def _short(value: object) -> str:
+    """Return a value so that it fits into a list."""
+    if isinstance(value, list):
+        many = f"{len(value)} sentences"
+        return many if any(" " in one for one in value) else " ".join(map(_short, value))
+    text = str(value)
+    if _NODE_ID.fullmatch(text):
+        return text[:7]
+    return f"{text[:12]}…" if _HASH.fullmatch(text) else text
+
+
+def ledger_verified(found: pb.VerifiedLedger) -> RenderableType:
+    """Show what was found whole."""
+    pruned = f"those before {found.pruned_up_to}, whose hashes stay" if found.pruned_up_to else ""
+    return facts(
+        (
+            ("ledger", "whole: every entry, hash and checkpoint fits"),
+            ("entries", str(found.size)),
+            ("root", found.root),
+            ("checkpoints", str(found.checkpoints)),
+            ("pruned", pruned),
+        )
+    )
+
+
+def ledger_checkpoint(shown: pb.LedgerCheckpoint) -> RenderableType:
+    """Show the signed note, and how far each peer agrees."""
+    peers = table("peer", "#we showed", "#it signed", "#we signed of its", "forks")
+    for one in shown.peers:
+        forks = Text(str(one.forks), style="red") if one.forks else Text("none")
+        peers.add_row(clean(one.peer), str(one.shown), str(one.signed), str(one.theirs), forks)
+    return Group(clean(shown.note), peers) if shown.peers else clean(shown.note)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.api.client import Client, Refused, Unreachable
+from appliance.api.client import Client
+from appliance.api.ways import Refused, Unreachable
 from appliance.machine.ask import SOCKET
 from appliance.machine.ask import ask as ask_helper
 from appliance.machine.errors import OrderRefused

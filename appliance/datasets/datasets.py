@@ -43,6 +43,10 @@ from appliance.datasets.source import (
 from appliance.datasets.unchanged import Unchanged
 from appliance.datasets.uploads import UNUSED_SECONDS, Announced, Uploads
 from appliance.identity.node_id import NodeId
+from appliance.ledger.entries import NodeItself
+from appliance.ledger.facts import DatasetRegistered, DatasetRemoved, DatasetShown, Facts
+from appliance.ledger.facts import Kind as Entry
+from appliance.ledger.ledger import Ledger
 from appliance.mailbox.letters import (
     Body,
     DatasetPublished,
@@ -139,9 +143,13 @@ class Datasets:
         inspector: Inspector,
         uploads: Uploads,
         rng: Rng,
+        ledger: Ledger,
         now_milliseconds: Callable[[], int],
+        forgotten: Callable[[Session, str], None],
     ) -> None:
         self._store = store
+        self._forgotten = forgotten
+        self._ledger = ledger
         self._peers = peers
         self._post = post
         self._inspector = inspector
@@ -264,6 +272,8 @@ class Datasets:
             row.fingerprint = fingerprint.commitment(salt, inspected.source.content_hash)
             row.added_milliseconds = self._now_milliseconds()
             session.flush()
+            registered = DatasetRegistered(dataset=wanted.name, fingerprint=row.fingerprint)
+            self._record(session, Entry.DATASET_REGISTERED, registered)
             own = _own(session, row)
             for publication in own.publications:
                 _require_fit(publication, own)
@@ -301,6 +311,8 @@ class Datasets:
             for one in fresh:
                 _require_fit(one, own)
                 session.merge(_publication_row(name, one))
+                shown = DatasetShown(dataset=name, peer=one.peer.text)
+                self._record(session, Entry.DATASET_PUBLISHED, shown)
             session.flush()
             own = _own(session, _row(session, name))
             self._tell(session, own, [one.peer for one in fresh])
@@ -330,6 +342,8 @@ class Datasets:
             own = _own(session, row)
             self._withdraw(session, own, own.published_to)
             session.delete(row)
+            self._record(session, Entry.DATASET_REMOVED, DatasetRemoved(dataset=name))
+            self._forgotten(session, name)
             return _files_of(row)
 
         await self._discard(await self._store.run(work))
@@ -381,7 +395,13 @@ class Datasets:
         for peer in peers:
             session.delete(session.get_one(table.PublicationRow, (name, peer.text)))
             self._post(session, peer, LetterKind.DATASET_WITHDRAWN, DatasetWithdrawn(name=name))
+            hidden = DatasetShown(dataset=name, peer=peer.text)
+            self._record(session, Entry.DATASET_WITHDRAWN, hidden)
         session.flush()
+
+    def _record(self, session: Session, kind: Entry, facts: Facts) -> None:
+        """Write to the ledger what happens; who asked for it stands before it there."""
+        self._ledger.append(session, kind, facts, NodeItself())
 
 
 def _wanted(registration: Registration) -> Wanted:

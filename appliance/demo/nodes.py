@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from appliance.api.client import Client, Unreachable
+from appliance.api.client import Client
+from appliance.api.ways import Unreachable
 from services.errors import ServiceError
 
 PATIENCE_SECONDS: Final = 30.0

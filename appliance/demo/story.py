@@ -1,12 +1,17 @@
 """The demonstration, step by step: two nodes that never met compute together."""
 
+import json
 import os
 import shlex
 import shutil
+import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,6 +22,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
+from appliance.api.ways import Refused
 from appliance.cli import job_views, views
 from appliance.cli.parameters import find_defaults
 from appliance.cli.terminal import clean, table
@@ -25,6 +31,7 @@ from appliance.demo.tables import KEY, NORMAL_FORM, Tables
 from appliance.demo.watching import watch_everywhere
 
 SERVICE: Final = "psi.intersect"
+REFUSED: Final = "psi.cardinality"
 _HEAD_ROWS: Final = 4
 _HEAD_COLUMNS: Final = 5
 
@@ -69,6 +76,8 @@ def tell(teller: Teller, nodes: Sequence[Node], tables: Tables) -> pb.Job:
         teller.show(views.node(node.client.show_node()))
     pair(teller, hospital, laboratory)
     register(teller, hospital, laboratory, tables)
+    allow(teller, hospital, laboratory)
+    show_refusal(teller, hospital, laboratory)
     job = propose(teller, hospital, laboratory)
     approve(teller, laboratory, hospital, job)
 
@@ -76,6 +85,7 @@ def tell(teller: Teller, nodes: Sequence[Node], tables: Tables) -> pb.Job:
     ended = watch_everywhere(nodes, job.id, teller.console)
     require_success(nodes, ended)
     show_outcomes(teller, nodes, ended, tables)
+    show_evidence(teller, hospital, laboratory, job)
     return job
 
 
@@ -145,6 +155,71 @@ def register(teller: Teller, hospital: Node, laboratory: Node, tables: Tables) -
 
 def _knows_a_publication(node: Node) -> bool:
     return any(one.peer_id for one in node.client.list_datasets(peers=True))
+
+
+def allow(teller: Teller, hospital: Node, laboratory: Node) -> None:
+    """Let each data owner say what the other may do with the table."""
+    teller.step("Each data owner writes a policy; what it does not say is refused")
+    for node, peer, name, services in (
+        (hospital, laboratory, "patients", (SERVICE, REFUSED)),
+        (laboratory, hospital, "samples", (SERVICE,)),
+    ):
+        teller.typed(node, f"policies set {name} policy.toml")
+        text = policy_text(peer.name, services)
+        teller.show(clean(text.rstrip()))
+        changed = node.client.change_policy(name, text, over=0)
+        teller.say(f"version {changed.version} of the policy of {name}")
+
+
+def policy_text(peer: str, services: Sequence[str]) -> str:
+    """Return a policy that lets one peer match keys, by some services, ten times within a week."""
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
+    return (
+        'type = "coffer.policy/1"\n'
+        f"peers = {json.dumps([peer])}\n"
+        f"services = {json.dumps([*services])}\n"
+        f"valid_until = {until.isoformat()}\n"
+        "uses = 10\n"
+        "approvals = 1\n"
+        "smallest_group = 1             # the result is of single rows\n"
+        "smallest_intersection = 0      # and tells which keys match, however few\n"
+        "largest_result = 1000\n"
+        "\n[security]\n"
+        'adversary = "semi-honest"\n'
+        "\n[columns]\n"
+        f'{KEY} = "join-key"\n'
+    )
+
+
+def show_refusal(teller: Teller, hospital: Node, laboratory: Node) -> None:
+    """Let the hospital propose what the laboratory's policy does not allow."""
+    teller.step("The hospital asks for more than the laboratory allows: nobody there needs to act")
+    teller.typed(
+        hospital, f"jobs submit {REFUSED} --ours patients --theirs {laboratory.name}/samples"
+    )
+    job = hospital.client.submit_job(
+        REFUSED,
+        parties=[
+            pb.SubmitParty(dataset="patients", receives=["cardinality"]),
+            pb.SubmitParty(node=laboratory.name, dataset="samples"),
+        ],
+    )
+    ended = wait_until(
+        "the laboratory has refused the job", partial(_ended, hospital, job.id), (hospital,)
+    )
+    if ended.state != "rejected":
+        raise DemoFailed(
+            f"the job {ended.state} that a policy refuses", remedy="report this as a bug"
+        )
+    for node in (hospital, laboratory):
+        found = node.client.get_job(job.id)
+        teller.typed(node, f"jobs show {job.id}")
+        teller.say(found.cause)
+
+
+def _ended(node: Node, job_id: str) -> pb.Job | None:
+    found = node.client.get_job(job_id)
+    return found if found.ended else None
 
 
 def propose(teller: Teller, hospital: Node, laboratory: Node) -> pb.Job:
@@ -228,6 +303,40 @@ def require_intersection(name: str, path: Path, tables: Tables) -> None:
             f"{len(tables.common)} that the plain computation gives",
             remedy="report this as a bug",
         )
+
+
+def show_evidence(teller: Teller, hospital: Node, laboratory: Node, job: pb.Job) -> None:
+    """Write evidence of the job, and verify it as an outsider would, by the program it brings."""
+    teller.step("Either can prove to an outsider what was agreed and done, and neither rewrite it")
+    teller.typed(hospital, f"ledger list --job {job.id}")
+    entries = hospital.client.list_entries(job_id=job.id).entries
+    teller.show(views.ledger_entries(entries[::-1]))
+    tar = wait_until(
+        "the laboratory has countersigned the hospital's ledger",
+        partial(_evidence, hospital, job.id),
+        (hospital, laboratory),
+    )
+    folder = hospital.state / "evidence"
+    folder.mkdir()
+    evidence = folder / "evidence.tar"
+    evidence.write_bytes(tar)
+    teller.typed(hospital, f"ledger export {job.id} {evidence}")
+    with tarfile.open(evidence) as opened:
+        opened.extractall(folder, filter="data")
+    peer = laboratory.client.show_node().node_id
+    program = ["python3", str(folder / "verify_evidence.py"), str(folder), "--peer", peer]
+    teller.say(f"an auditor: {shlex.join(program[:3])} --peer {peer[:7]}…")
+    ran = subprocess.run(program, capture_output=True, text=True, check=False)  # noqa: S603
+    head = (ran.stdout + ran.stderr).splitlines()
+    teller.show(clean("\n".join([*head[:3], "…"])))
+    if ran.returncode:
+        raise DemoFailed("the evidence does not verify", remedy="report this as a bug")
+
+
+def _evidence(node: Node, job_id: str) -> bytes | None:
+    with suppress(Refused):
+        return b"".join(node.client.export_evidence(job_id))
+    return None
 
 
 def _show_head(teller: Teller, path: Path) -> None:

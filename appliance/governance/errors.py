@@ -1,6 +1,6 @@
 """Why a contract may not be signed, or a job may not begin."""
 
-from appliance.policies.rules import Refusal
+from appliance.policies.rules import COUNTING, Refusal
 from services.errors import ConfigError
 
 
@@ -13,6 +13,11 @@ class PolicyRefuses(ConfigError):
         super().__init__(f"{first} (rule {first.rule.value}{more})", remedy=first.remedy)
         self.rule = first.rule
         self.refusals = refusals
+
+    @property
+    def is_of_counts(self) -> bool:
+        """Whether it is allowed once other jobs give back what they have taken."""
+        return all(refusal.rule in COUNTING for refusal in self.refusals)
 
 
 class GrantMissing(ConfigError):

@@ -6,12 +6,14 @@ which they act on its word. The owner's node counts; a peer's node only checks w
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from appliance.budgets import budgets
 from appliance.budgets.accountant import Spend
+from appliance.budgets.store import SpendRow
 from appliance.contracts.contract import Contract
 from appliance.governance.asked import Services, asked_of, grant_for, request_of
 from appliance.governance.errors import GrantMissing, PolicyRefuses
@@ -20,11 +22,14 @@ from appliance.grants.grant import Grant
 from appliance.grants.grants import Grants
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
+from appliance.ledger.entries import NodeItself
+from appliance.ledger.facts import BudgetSpent, GrantIssued, GrantUsed, Kind
+from appliance.ledger.ledger import Ledger
 from appliance.policies import policies
 from appliance.policies.decide import Decision, Refused, decide
 from appliance.policies.facts import Request, Spent, Standing
 from appliance.policies.policies import Version
-from appliance.policies.values import microseconds_of
+from appliance.policies.values import microseconds_of, plain_text
 
 _DAY_MILLISECONDS: Final = 24 * 3600 * 1000
 
@@ -44,11 +49,13 @@ class Governor:
         self,
         *,
         key: IdentityKey,
+        ledger: Ledger,
         services: Services,
         names: Callable[[Session], Mapping[NodeId, str]],
         version_of: Callable[[NodeId], str],
         now_milliseconds: Callable[[], int],
     ) -> None:
+        self._ledger = ledger
         self._services = services
         self._names = names
         self._version_of = version_of
@@ -57,14 +64,14 @@ class Governor:
         self._grants = Grants(key)
 
     def require_allowed(self, session: Session, contract: Contract, rank: int) -> Permit:
-        """Return how many people must approve what our policy allows; 0 if we bring no dataset.
+        """Return how many people must approve what our policy allows; 1 if we bring no dataset.
 
         A grant of ours that covers the contract is an approval that was given before.
         Raises: PolicyRefuses.
         """
         request = self._request(session, contract, rank)
         if request is None:
-            return Permit(version=0, approvals=0)
+            return Permit(version=0, approvals=1)
         version = policies.current(session, request.dataset)
         decision = self._decide(session, contract.id, request, version)
         if isinstance(decision, Refused):
@@ -93,6 +100,7 @@ class Governor:
             expires = _last(contract, version)
             grant = grant_for(asked, policy=version.digest, issued=now, expires=expires)
             self._grants.issue(session, grant)
+            self._record_issued(session, grant)
         self._grants.take_use(session, grant.id, asked, now)
         if request.demand.epsilon is not None:
             loss = Spend(epsilon=request.demand.epsilon, delta=request.demand.delta)
@@ -133,13 +141,42 @@ class Governor:
                 raise GrantMissing(f"{party.name} has granted nothing of {party.dataset.name}")
         self.require_allowed(session, contract, rank)
         now = self._now_milliseconds()
-        self._grants.begin(session, contract.id, now)
-        budgets.begin(session, contract.id, now)
+        for used in self._grants.begin(session, contract.id, now):
+            facts = GrantUsed(grant=used.grant, use=used.count, left=used.left)
+            self._ledger.append(session, Kind.GRANT_USED, facts, NodeItself(), contract.id)
+        for row in budgets.begin(session, contract.id, now):
+            self._record_spent(session, row)
 
     def give_back(self, session: Session, job_id: str) -> None:
         """Give back what a job had taken that has ended without having begun."""
         self._grants.give_back(session, job_id)
         budgets.give_back(session, job_id)
+
+    def _record_issued(self, session: Session, grant: Grant) -> None:
+        for grantee in grant.grantees:
+            facts = GrantIssued(
+                grant=grant.id,
+                peer=grantee,
+                dataset=grant.dataset,
+                service=grant.service,
+                uses=grant.uses,
+                expires=grant.expires,
+            )
+            self._ledger.append(session, Kind.GRANT_ISSUED, facts, NodeItself(), grant.job)
+
+    def _record_spent(self, session: Session, row: SpendRow) -> None:
+        policy = policies.current(session, row.dataset).policy
+        most_delta = policy.budget.delta if policy and policy.budget else Spent().delta
+        total = budgets.spent(session, row.dataset, most_delta=most_delta, peer=NodeId(row.peer))
+        facts = BudgetSpent(
+            dataset=row.dataset,
+            peer=row.peer,
+            epsilon=plain_text(Decimal(row.epsilon)),
+            delta=plain_text(Decimal(row.delta)),
+            total_epsilon=plain_text(total.epsilon),
+            total_delta=plain_text(total.delta),
+        )
+        self._ledger.append(session, Kind.BUDGET_SPENT, facts, NodeItself(), row.job_id)
 
     def _standing_grant(self, session: Session, contract: Contract, rank: int) -> Grant | None:
         asked = asked_of(contract, rank, self._services)

@@ -7,6 +7,7 @@ ends before it has begun, and never afterwards.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -28,6 +29,15 @@ from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 
 _ANOTHER: Final = "ask the dataset's owner for another grant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """A use of a grant that is taken for good: how many are taken now, and how many are left."""
+
+    grant: str
+    count: int
+    left: int
 
 
 class Grants:
@@ -106,15 +116,20 @@ class Grants:
         use = table.find_use(session, job_id, grantor.text)
         return None if use is None else parse_grant(_get(session, use.grant_id).body)
 
-    def begin(self, session: Session, job_id: str, now_milliseconds: int) -> None:
-        """Note that the job begins, so that its uses are taken for good.
+    def begin(self, session: Session, job_id: str, now_milliseconds: int) -> Sequence[Used]:
+        """Note that the job begins, so that its uses are taken for good; return these.
 
         Raises: GrantRevoked if one was revoked meanwhile.
         """
+        begun = []
         for use in table.uses_by_job(session, job_id):
-            _require_standing(_get(session, use.grant_id))
+            row = _get(session, use.grant_id)
+            _require_standing(row)
             if use.began_milliseconds is None:
                 use.began_milliseconds = now_milliseconds
+                count = table.uses_taken(session, row.id)
+                begun.append(Used(grant=row.id, count=count, left=row.uses - count))
+        return begun
 
     def give_back(self, session: Session, job_id: str) -> None:
         """Give back the uses of a job that has ended without having begun."""

@@ -68,6 +68,15 @@ class NodeId:
         chunks = [plain[n : n + _CHUNK] for n in range(0, 52, _CHUNK)]
         return cls(_grouped("".join(chunk + _check_character(chunk) for chunk in chunks)))
 
+    def is_meant_by(self, text: str) -> bool:
+        """Tell whether a person who writes this means the id, whole or short."""
+        if text.upper() == self.short:
+            return True
+        try:
+            return NodeId.parse(text) == self
+        except NodeIdMistyped:
+            return False
+
     @property
     def short(self) -> str:
         """The first group, enough for people to tell a handful of nodes apart."""

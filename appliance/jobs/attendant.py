@@ -52,6 +52,7 @@ class Standing:
     state: JobState
     data: bytes
     rank: int
+    is_proposer: bool
     expires_milliseconds: int
     began_milliseconds: int | None
     attempt: int
@@ -170,18 +171,26 @@ class Attendant:
             self._queue.put_nowait,
             standing.job_id,
         )
-        if standing.state is JobState.WAITING_APPROVAL and not live.is_examined:
-            try:
+        if standing.state is not JobState.WAITING_APPROVAL:
+            return
+        try:
+            # What we propose was examined before.
+            if not (standing.is_proposer or live.is_examined):
                 contract = parse_contract(standing.data)
                 await self._checks.require_fit(contract, standing.rank, explains=False)
-            except Unfit as unfit:
-                await self._refuse(standing.job_id, unfit)
-            live.is_examined = True
+                live.is_examined = True
+            await self._change(standing.job_id, self._sign_by_rule)
+        except Unfit as unfit:
+            await self._refuse(standing.job_id, unfit)
+
+    def _sign_by_rule(self, session: Session, row: JobRow) -> None:
+        if row.job_state is JobState.WAITING_APPROVAL:
+            self._docket.sign_by_rule(session, row)
 
     async def _refuse(self, job_id: str, unfit: Unfit) -> None:
         def work(session: Session, row: JobRow) -> None:
             if row.job_state is JobState.WAITING_APPROVAL:
-                self._docket.refuse(session, row, unfit)
+                self._docket.stop(session, row, unfit)
 
         await self._change(job_id, work)
 
@@ -217,7 +226,7 @@ class Attendant:
         except ContractUnsigned as error:
             await self._fail(job_id, Reason.INTERNAL, error.what, error.remedy)
         except Unfit as unfit:
-            await self._fail(job_id, unfit.reason, unfit.what, unfit.remedy)
+            await self._fail(job_id, unfit.reason, unfit.what, unfit.remedy, unfit.note)
         except IllegalTransition:  # it was cancelled meanwhile; that is attended to next
             return
         except StoreError:
@@ -268,10 +277,12 @@ class Attendant:
                 signatures[node_id] = party.signature
         require_signed_by_all(contract, row.contract, signatures, public_ders)
 
-    async def _fail(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
+    async def _fail(
+        self, job_id: str, reason: Reason, what: str, remedy: str, note: str = ""
+    ) -> None:
         def work(session: Session, row: JobRow) -> None:
             if row.job_state in (JobState.STARTING, JobState.RUNNING):
-                self._docket.fail(session, row, reason, what, remedy)
+                self._docket.fail(session, row, reason, what, remedy, note=note)
 
         # Not to be left undone: with the state RUNNING, nobody would attend to the job again.
         await self.insist(job_id, work)
@@ -306,6 +317,7 @@ def _standing(session: Session, job_id: str) -> Standing | None:
         state=row.job_state,
         data=row.contract,
         rank=row.rank,
+        is_proposer=row.rank == row.proposer_rank,
         expires_milliseconds=row.expires_milliseconds,
         began_milliseconds=row.began_milliseconds,
         attempt=row.attempt,

@@ -4,36 +4,34 @@ Every method runs inside the caller's transaction. What must follow outside of i
 or stopped, results moved) is derived from the state alone, see :mod:`appliance.jobs.attendant`.
 """
 
-import asyncio
+import json
 import logging
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Final
 
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from appliance.accounts.principals import Person
+from appliance.accounts.roles import Power
 from appliance.contracts.contract import CONTRACT, Contract, digest_of, parse_contract
-from appliance.contracts.envelope import (
-    base64_of,
-    parse_base64,
-    parse_envelope,
-    sign,
-    verify,
-    write_envelope,
-)
-from appliance.contracts.errors import ContractMalformed, EnvelopeMalformed
-from appliance.identity.errors import SignatureInvalid
+from appliance.contracts.envelope import base64_of, parse_envelope, sign, write_envelope
+from appliance.governance.errors import PolicyRefuses
+from appliance.governance.governor import Governor, Permit
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
 from appliance.jobs.attempts import is_spent
-from appliance.jobs.errors import Unfit
+from appliance.jobs.errors import ApprovedBefore, Unfit, as_unfit, unfit_of
 from appliance.jobs.needs import PeerBook
+from appliance.jobs.progress import ProgressReport
+from appliance.jobs.proposals import Proposals, open_job
 from appliance.jobs.reasons import Reason, sentence_of
-from appliance.jobs.states import JobEvent, JobState
-from appliance.jobs.store import EarlyLetterRow, JobPartyRow, JobRow
-from appliance.jobs.verdicts import Verdict, followed, settle
+from appliance.jobs.records import Records
+from appliance.jobs.states import OUTCOMES, JobEvent, JobState
+from appliance.jobs.store import EarlyLetterRow, JobApprovalRow, JobPartyRow, JobRow
+from appliance.jobs.telling import Telling, others_of
+from appliance.jobs.verdicts import Verdict, decisive, followed, settle
 from appliance.mailbox.letters import (
     BODIES,
     JobProposed,
@@ -42,23 +40,15 @@ from appliance.mailbox.letters import (
     Kind,
     LetterRefused,
     Refusal,
-    write_body,
 )
 from appliance.mailbox.outbox import Outbox
 
-# Of one proposer. Those that this node never signed are bounded in all; those that it signed are
-# bounded by its people's approvals.
-MOST_UNENDED_JOBS: Final = 100
-MOST_UNSIGNED_JOBS: Final = 500
-MOST_UNSIGNED_BYTES: Final = 16 << 20
-MOST_EARLY_LETTERS: Final = 100
 EARLY_LETTER_MILLISECONDS: Final = 8 * 24 * 3600 * 1000
 
-_OUTCOMES: Final = {
-    JobEvent.ALL_SUCCEEDED: "every party has its part; the results are released",
-    JobEvent.ONE_FAILED: "the job has failed; no results are kept",
-    JobEvent.ONE_REJECTED: "the job was rejected",
-    JobEvent.ONE_CANCELLED: "the job was cancelled; no results are kept",
+# How a job ends of which no other party has heard.
+_ALONE: Final = {
+    Verdict.REJECTED: JobEvent.ONE_REJECTED,
+    Verdict.CANCELLED: JobEvent.ONE_CANCELLED,
 }
 
 log = logging.getLogger(__name__)
@@ -69,8 +59,8 @@ class Docket:
 
     ``require_terms`` raises Unfit on a contract that this node never signs, whatever its data.
     ``resumes`` tells whether a contract's run goes on after a crash.
-    ``changed`` is called in the event loop with the id of each job that a transaction has changed,
-    once that is on disk, and even if whoever asked for the transaction was cancelled meanwhile.
+    ``report_of`` returns what our worker has told of a job last.
+    ``changed`` is told of each job that a transaction has changed, see :class:`Telling`.
     """
 
     def __init__(
@@ -78,34 +68,55 @@ class Docket:
         outbox: Outbox,
         key: IdentityKey,
         peers: PeerBook,
+        governor: Governor,
+        records: Records,
+        ended: Callable[[Session, Sequence[NodeId]], None],
         require_terms: Callable[[Contract], None],
         resumes: Callable[[Contract], bool],
         now_milliseconds: Callable[[], int],
         changed: Callable[[str], None],
+        report_of: Callable[[str], ProgressReport | None],
     ) -> None:
         self._require_terms = require_terms
         self._resumes = resumes
-        self._changed = changed
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._outbox = outbox
+        self._report_of = report_of
         self._key = key
         self._peers = peers
+        self._governor = governor
+        self._records = records
+        self._ended = ended
+        self._proposals = Proposals(peers, governor, now_milliseconds)
+        self._telling = Telling(outbox, peers, now_milliseconds, changed)
         self._now_milliseconds = now_milliseconds
 
     def start(self) -> None:
         """Tell of changes to the running event loop from now on."""
-        self._loop = asyncio.get_running_loop()
+        self._telling.start()
 
-    def propose(self, session: Session, contract: Contract, data: bytes) -> None:
-        """Sign our own proposal, keep it and send it to its other parties."""
-        own = contract.proposer
-        row = self._add(session, contract, data, own, JobState.WAITING_PEERS)
-        signature = sign(data, CONTRACT, self._key)
-        table.parties_of(session, row.id)[own].signature = signature
-        others = [party.name for party in contract.parties if party.node_id != self._key.node_id]
-        self._note(session, row, f"signed here and proposed to {', '.join(others)}")
-        envelope = write_envelope(data, CONTRACT, {self._key.node_id: signature})
-        self._tell_others(session, row, Kind.JOB_PROPOSED, JobProposed(envelope=envelope))
+    def stop_for(
+        self, session: Session, row: JobRow, verdict: Verdict, reason: Reason, by: Person, note: str
+    ) -> None:
+        """Give the verdict that one of our people wants. Raises: IllegalTransition."""
+        word = "rejected" if verdict is Verdict.REJECTED else "cancelled"
+        self._telling.note(session, row, f"{word} by {by.name}")
+        self._records.stopped(session, row, reason, by)
+        self.give_verdict(session, row, verdict, reason, note=note)
+
+    def propose(self, session: Session, contract: Contract, data: bytes, by: Person) -> None:
+        """Keep a proposal of our own; it is signed and sent once enough people here approve.
+
+        by: who proposes it, and so approves it, if they may.
+        Raises: PolicyRefuses.
+        """
+        permit = self._governor.require_allowed(session, contract, contract.proposer)
+        row = self._open(session, contract, data, contract.proposer)
+        self._records.proposed(session, row, contract, by)
+        self._records.decided(session, row, permit)
+        self._telling.note(session, row, f"proposed here by {by.name}")
+        if Power.APPROVE_JOBS in by.powers:
+            self.approve(session, row, by)
+        else:
+            self.sign_if_approved(session, row)
 
     def proposed_id(self, body: JobProposed) -> str:
         """Return the id of the job that a letter of our own proposes."""
@@ -113,7 +124,7 @@ class Docket:
 
     def admit(self, session: Session, sender: NodeId, body: JobProposed) -> None:
         """Take in a peer's proposal; LetterRefused if it is none."""
-        contract, data, signature = self._read_proposal(session, sender, body)
+        contract, data, signature = self._proposals.read(session, sender, body)
         known = table.find_job(session, contract.id)
         if known is not None:
             if known.digest != digest_of(data):
@@ -122,15 +133,20 @@ class Docket:
         own = contract.rank_of(self._key.node_id)
         if own is None:
             raise LetterRefused(Refusal.NOT_ALLOWED, "it proposes a contract without this node")
-        self._make_room(session, sender, len(data))
-        row = self._add(session, contract, data, own, JobState.WAITING_APPROVAL)
+        self._proposals.make_room(session, sender, len(data))
+        row = self._open(session, contract, data, own)
         table.parties_of(session, row.id)[contract.proposer].signature = signature
-        proposer = self._name(session, row, contract.proposer)
-        self._note(session, row, f"proposed by {proposer}, who has signed")
+        proposer = self._telling.name(session, row, contract.proposer)
+        self._telling.note(session, row, f"proposed by {proposer}, who has signed")
+        self._records.proposed(session, row, contract, None)
+        self._records.signed(session, row, sender)
         # At once, before any verdict can come: those who are not paired never hear of one another.
         try:
             self._require_terms(contract)
             self._require_paired(session, row)
+            rank = contract.proposer
+            self._proposals.take_grant(session, contract, rank, sender, body.grant)
+            self._require_way(session, row, contract)
         except Unfit as unfit:
             self.refuse(session, row, unfit)
         for letter in table.take_early(session, row.id):
@@ -142,30 +158,131 @@ class Docket:
         Only its proposer hears of it, and no more than it may; the contract is not kept.
         """
         reason = unfit.reason.before_approval
-        self._decide(session, row, Verdict.REJECTED, reason, cause=unfit.what, remedy=unfit.remedy)
-        self._tell_verdict(session, row, [self._proposer_of(session, row)])
+        self._decide(
+            session,
+            row,
+            Verdict.REJECTED,
+            reason,
+            note=unfit.note if reason is unfit.reason else "",
+            cause=unfit.what,
+            remedy=unfit.remedy,
+        )
+        self._telling.tell_verdict(session, row, [self._proposer_of(session, row)])
         row.contract = b""
         for party in table.parties_of(session, row.id):
             party.name = party.name if party.rank == row.proposer_rank else ""
         self._settle(session, row)
 
-    def approve(self, session: Session, row: JobRow) -> None:
-        """Sign a contract that waits for approval and tell the others; IllegalTransition."""
+    def approve(self, session: Session, row: JobRow, by: Person) -> None:
+        """Note that somebody approves; the last whom the policy asks for has it signed and told.
+
+        Raises: IllegalTransition, PolicyRefuses, ApprovedBefore.
+        """
+        row.job_state.after(JobEvent.APPROVED)
+        permit = self._permit(session, row)
+        given = table.approvals_of(session, row.id)
+        if by.id in [one.person for one in given]:
+            raise ApprovedBefore(row.id, by.name, permit.approvals - len(given))
+        approval = JobApprovalRow(
+            job_id=row.id, person=by.id, name=by.name, at_milliseconds=self._now_milliseconds()
+        )
+        session.add(approval)
+        session.flush()
+        needed = f", {len(given) + 1} of {permit.approvals}" if permit.approvals > 1 else ""
+        self._telling.note(session, row, f"approved by {by.name}{needed}")
+        self._records.approved(session, row, by)
+        self.sign_if_approved(session, row)
+
+    def sign_if_approved(self, session: Session, row: JobRow) -> None:
+        """Sign what as many have approved as our policy asks for, be it nobody. PolicyRefuses."""
+        permit = self._permit(session, row)
+        if len(table.approvals_of(session, row.id)) < permit.approvals:
+            return
         row.state = row.job_state.after(JobEvent.APPROVED).value
+        contract = parse_contract(row.contract)
+        self._records.disclosed(session, row, contract)
+        grant = self._governor.sign(session, contract, row.rank)
+        self._records.signed(session, row, self._key.node_id)
         signature = sign(row.contract, CONTRACT, self._key)
-        table.parties_of(session, row.id)[row.rank].signature = signature
-        self._note(session, row, "approved and signed here")
-        told = JobSigned(job_id=row.id, digest=row.digest, signature=base64_of(signature))
-        self._tell_others(session, row, Kind.JOB_SIGNED, told)
+        parties = table.parties_of(session, row.id)
+        parties[row.rank].signature = signature
+        if row.rank == row.proposer_rank:
+            others = [
+                self._telling.name(session, row, one.rank)
+                for one in parties
+                if one.rank != row.rank
+            ]
+            self._telling.note(session, row, f"signed here and proposed to {', '.join(others)}")
+            envelope = write_envelope(row.contract, CONTRACT, {self._key.node_id: signature})
+            proposed = JobProposed(envelope=envelope, grant=grant)
+            self._telling.tell_others(session, row, Kind.JOB_PROPOSED, proposed)
+        else:
+            by_rule = "" if permit.approvals else ", as a standing rule of our policy says"
+            self._telling.note(session, row, f"signed here{by_rule}")
+            signed = JobSigned(
+                job_id=row.id, digest=row.digest, signature=base64_of(signature), grant=grant
+            )
+            self._telling.tell_others(session, row, Kind.JOB_SIGNED, signed)
         self._count_signatures(session, row)
 
+    def sign_by_rule(self, session: Session, row: JobRow) -> None:
+        """Sign what waits for nobody here. Raises: Unfit if our policy refuses it by now."""
+        with as_unfit():
+            self.sign_if_approved(session, row)
+
+    def judge_again(self, session: Session, dataset: str) -> Sequence[str]:
+        """Stop the jobs that the policy of a dataset of ours, as it is now, refuses; return them.
+
+        A job that waits for fewer people now, or for nobody, is attended to.
+        """
+        stopped = []
+        for row in table.unended_jobs(session):
+            if not row.contract or row.job_state is JobState.SETTLING:
+                continue
+            own = parse_contract(row.contract).parties[row.rank].dataset
+            if own is None or own.name != dataset:
+                continue
+            try:
+                with as_unfit():
+                    self._permit(session, row)
+            except Unfit as unfit:
+                self.stop(session, row, unfit)
+                stopped.append(row.id)
+            else:
+                self._telling.mark_changed(session, row)
+        return stopped
+
+    def stop(self, session: Session, row: JobRow, unfit: Unfit) -> None:
+        """End a job, wherever it stands, that may not go on."""
+        cause, remedy = unfit.what, unfit.remedy
+        if row.job_state in (JobState.STARTING, JobState.RUNNING):
+            self.fail(session, row, unfit.reason, cause, remedy, note=unfit.note)
+        elif row.job_state is JobState.WAITING_APPROVAL and row.rank != row.proposer_rank:
+            self.refuse(session, row, unfit)
+        else:
+            self.give_verdict(
+                session,
+                row,
+                Verdict.CANCELLED,
+                unfit.reason,
+                note=unfit.note,
+                cause=cause,
+                remedy=remedy,
+            )
+
     def begin(self, session: Session, row: JobRow) -> None:
-        """Note that the worker is about to be started; IllegalTransition unless all have signed."""
+        """Note that the worker is about to be started, which uses what was granted, for good.
+
+        Raises: IllegalTransition unless all have signed; Unfit if it is no longer allowed.
+        """
         row.state = row.job_state.after(JobEvent.BEGUN).value
+        with as_unfit():
+            self._governor.begin(session, parse_contract(row.contract), row.rank)
         if row.began_milliseconds is None:
             row.began_milliseconds = self._now_milliseconds()
+        self._records.started(session, row)
         goes_on = f"the computation goes on from its last checkpoint: attempt {row.attempt + 1}"
-        self._note(session, row, goes_on if row.attempt else "the computation begins")
+        self._telling.note(session, row, goes_on if row.attempt else "the computation begins")
 
     def lose_attempt(self, session: Session, row: JobRow, following: int, what: str) -> None:
         """Note that our run was broken off, and that the ``following`` attempt is due, if it is.
@@ -178,8 +295,8 @@ class Docket:
             row.state = row.job_state.after(JobEvent.ATTEMPT_LOST).value
         elif not self._is_done_early(session, row):
             return
-        told = self._with_names(session, row, what)
-        self._note(session, row, f"attempt {row.attempt + 1} was broken off: {told}")
+        told = self._telling.with_names(session, row, what)
+        self._telling.note(session, row, f"attempt {row.attempt + 1} was broken off: {told}")
         row.attempt = following
 
     def fail(
@@ -190,6 +307,7 @@ class Docket:
         cause: str,
         remedy: str,
         *,
+        note: str = "",
         knows_result: bool = False,
     ) -> None:
         """Give the verdict FAILED; the others do not hear why once the run depends on its result.
@@ -197,13 +315,14 @@ class Docket:
         As far as we know any but the first attempt does.
         """
         told = reason.beside_result if knows_result or row.attempt else reason
-        self.give_verdict(session, row, Verdict.FAILED, told, cause=cause, remedy=remedy)
+        kept = note if told is reason else ""
+        self.give_verdict(session, row, Verdict.FAILED, told, note=kept, cause=cause, remedy=remedy)
 
     def take_signature(self, session: Session, sender: NodeId, body: JobSigned) -> None:
         """Take in a party's own signature; LetterRefused if it is none."""
         row = table.find_job(session, body.job_id)
         if row is None:
-            self._keep_early(session, sender, Kind.JOB_SIGNED, body)
+            self._proposals.keep_early(session, sender, Kind.JOB_SIGNED, body)
             return
         party = _party_of(session, row, sender)
         if not row.contract:
@@ -212,10 +331,16 @@ class Docket:
             raise LetterRefused(Refusal.CONFLICT, "it signs a contract after its verdict")
         if body.digest != row.digest:
             raise LetterRefused(Refusal.CONFLICT, "it signed another contract under this id")
-        signature = self._verified(session, sender, row.contract, body.signature)
+        signature = self._proposals.verified(session, sender, row.contract, body.signature)
         if party.signature is None:
+            if table.parties_of(session, row.id)[row.rank].verdict is None:
+                contract = parse_contract(row.contract)
+                self._proposals.take_grant(session, contract, party.rank, sender, body.grant)
             party.signature = signature
-            self._note(session, row, f"{self._name(session, row, party.rank)} has signed")
+            self._records.signed(session, row, sender)
+            self._telling.note(
+                session, row, f"{self._telling.name(session, row, party.rank)} has signed"
+            )
             self._count_signatures(session, row)
             self._settle(session, row)
 
@@ -226,7 +351,7 @@ class Docket:
             raise LetterRefused(Refusal.MALFORMED, "a verdict is malformed")
         row = table.find_job(session, body.job_id)
         if row is None:
-            self._keep_early(session, sender, Kind.JOB_VERDICT, body)
+            self._proposals.keep_early(session, sender, Kind.JOB_VERDICT, body)
             return
         party = _party_of(session, row, sender)
         if party.verdict is not None:
@@ -240,11 +365,13 @@ class Docket:
             if verdict is Verdict.SUCCEEDED and body.reason == Reason.FOLLOWED.word:
                 raise LetterRefused(Refusal.CONFLICT, "nobody succeeds by following another")
         party.verdict, party.reason, party.note = body.verdict, body.reason, body.note
-        name = self._name(session, row, party.rank)
+        name = self._telling.name(session, row, party.rank)
         told = sentence_of(body.reason, body.note)
-        self._note(session, row, f"{name}: {verdict.value}, as {told}")
+        self._telling.note(session, row, f"{name}: {verdict.value}, as {told}")
         if not row.contract and party.rank != row.proposer_rank:
-            self._tell_verdict(session, row, [sender])  # it waits for ours, and has spoken first
+            self._telling.tell_verdict(
+                session, row, [sender]
+            )  # it waits for ours, and has spoken first
         self._settle(session, row)
 
     def give_verdict(
@@ -258,13 +385,15 @@ class Docket:
         cause: str = "",
         remedy: str = "",
     ) -> None:
-        """Give this node's one verdict and tell the others.
+        """Give this node's one verdict and tell the others, if they have heard of the job.
 
         ``note`` goes to the others; ``cause`` and ``remedy`` stay here.
         Raises: IllegalTransition if the verdict has been given before.
         """
         self._decide(session, row, verdict, reason, note=note, cause=cause, remedy=remedy)
-        self._tell_verdict(session, row, _others(table.parties_of(session, row.id), row.rank))
+        parties = table.parties_of(session, row.id)
+        if not _is_unsent(row, parties):
+            self._telling.tell_verdict(session, row, others_of(parties, row.rank))
         self._settle(session, row)
 
     def expire(self, session: Session, row: JobRow) -> None:
@@ -280,7 +409,9 @@ class Docket:
         if row is None or row.job_state is not JobState.WAITING_PEERS:
             return
         party = _party_of(session, row, peer)
-        cause = f"{self._name(session, row, party.rank)} refused the letter: {refusal.value}"
+        cause = (
+            f"{self._telling.name(session, row, party.rank)} refused the letter: {refusal.value}"
+        )
         is_proposer = row.rank == row.proposer_rank
         verdict = Verdict.REJECTED if is_proposer else Verdict.CANCELLED
         self.give_verdict(
@@ -321,110 +452,15 @@ class Docket:
             party = _party_of(session, row, node_id)
             if party.verdict is None:
                 party.verdict, party.reason = Verdict.CANCELLED.value, Reason.UNPAIRED.word
-                name = self._name(session, row, party.rank)
-                self._note(session, row, f"{name} is no longer paired with this node")
+                name = self._telling.name(session, row, party.rank)
+                self._telling.note(session, row, f"{name} is no longer paired with this node")
             if row.job_state is JobState.SETTLING:
                 self._settle(session, row)
             else:
                 self.give_verdict(session, row, Verdict.CANCELLED, Reason.UNPAIRED)
 
-    def _add(
-        self, session: Session, contract: Contract, data: bytes, own: int, state: JobState
-    ) -> JobRow:
-        row = JobRow(
-            id=contract.id,
-            contract=data,
-            digest=digest_of(data),
-            service=contract.service.name,
-            created_milliseconds=contract.created,
-            rank=own,
-            proposer_rank=contract.proposer,
-            state=state.value,
-            opened_milliseconds=self._now_milliseconds(),
-            expires_milliseconds=contract.expires,
-            cause="",
-            remedy="",
-            attempt=0,
-            summary="{}",
-            files="{}",
-            row_counts="{}",
-            progress="",
-        )
-        session.add(row)
-        session.flush()
-        for rank, party in enumerate(contract.parties):
-            session.add(
-                JobPartyRow(
-                    job_id=contract.id,
-                    rank=rank,
-                    node=party.node,
-                    name=party.name,
-                    reason="",
-                    note="",
-                )
-            )
-        session.flush()
-        return row
-
-    def _make_room(self, session: Session, proposer: NodeId, size_bytes: int) -> None:
-        """Forget what a proposer alone has caused, as far as need be; else LetterRefused."""
-        if table.count_unended_by(session, proposer) >= MOST_UNENDED_JOBS:
-            raise LetterRefused(Refusal.TOO_MANY, "it has too many jobs that have not ended")
-        refused = table.oldest_refused(session, proposer, MOST_UNSIGNED_JOBS)
-        for job_id in [*refused, None]:
-            count, kept_bytes = table.unsigned_size(session, proposer)
-            if count < MOST_UNSIGNED_JOBS and kept_bytes + size_bytes <= MOST_UNSIGNED_BYTES:
-                return
-            if job_id is not None:
-                table.forget_job(session, job_id)
-        raise LetterRefused(Refusal.TOO_MANY, "its jobs take too much room")
-
-    def _read_proposal(
-        self, session: Session, sender: NodeId, body: JobProposed
-    ) -> tuple[Contract, bytes, bytes]:
-        try:
-            signed = parse_envelope(body.envelope, CONTRACT)
-            contract = parse_contract(signed.data)
-        except (EnvelopeMalformed, ContractMalformed) as error:
-            raise LetterRefused(Refusal.MALFORMED, error.what) from None
-        if contract.parties[contract.proposer].node_id != sender:
-            raise LetterRefused(Refusal.NOT_ALLOWED, "it proposes in another node's name")
-        if set(signed.signatures) != {sender.text}:
-            raise LetterRefused(Refusal.BAD_SIGNATURE, "a proposal has its proposer's signature")
-        signature = signed.signatures[sender.text]
-        self._verify(session, sender, signed.data, signature)
-        return contract, signed.data, signature
-
-    def _verified(self, session: Session, sender: NodeId, data: bytes, text: str) -> bytes:
-        try:
-            signature = parse_base64(text)
-        except SignatureInvalid as error:
-            raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
-        self._verify(session, sender, data, signature)
-        return signature
-
-    def _verify(self, session: Session, sender: NodeId, data: bytes, signature: bytes) -> None:
-        pin = self._peers.find_paired(session, sender)
-        if pin is None:
-            raise LetterRefused(Refusal.NOT_ALLOWED, "it is not paired")
-        try:
-            verify(data, CONTRACT, sender, pin.public_der, signature)
-        except SignatureInvalid as error:
-            raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
-
-    def _keep_early(
-        self, session: Session, sender: NodeId, kind: Kind, body: JobSigned | JobVerdict
-    ) -> None:
-        if table.count_early(session, sender) >= MOST_EARLY_LETTERS:
-            raise LetterRefused(Refusal.TOO_MANY, "too many letters about jobs not known here")
-        early = EarlyLetterRow(
-            job_id=body.job_id,
-            node=sender.text,
-            kind=kind.value,
-            body=write_body(kind, body),
-            at_milliseconds=self._now_milliseconds(),
-        )
-        session.add(early)
+    def _open(self, session: Session, contract: Contract, data: bytes, own: int) -> JobRow:
+        return open_job(session, contract, data, own, self._now_milliseconds())
 
     def _take_early(self, session: Session, letter: EarlyLetterRow) -> None:
         sender, kind = NodeId(letter.node), Kind(letter.kind)
@@ -442,7 +478,7 @@ class Docket:
             return
         if all(party.signature for party in table.parties_of(session, row.id)):
             row.state = row.job_state.after(JobEvent.ALL_SIGNED).value
-            self._note(session, row, "signed by all parties")
+            self._telling.note(session, row, "signed by all parties")
 
     def _is_done_early(self, session: Session, row: JobRow) -> bool:
         """Tell whether we have succeeded and some party has not spoken yet."""
@@ -452,16 +488,26 @@ class Docket:
 
     def _settle(self, session: Session, row: JobRow) -> None:
         positions = table.positions_of(row, table.parties_of(session, row.id))
-        if positions[row.rank].given is None:
+        own = positions[row.rank]
+        if own.given is None:
             following = followed(positions)
             if following is not None:
                 self.give_verdict(session, row, following, Reason.FOLLOWED)
             return
         outcome = settle(positions)
+        if own.is_proposer and not own.has_signed:
+            outcome = _ALONE[own.given.verdict]
         if outcome is not None and row.job_state is JobState.SETTLING:
             row.state = row.job_state.after(outcome).value
             row.ended_milliseconds = self._now_milliseconds()
-            self._note(session, row, _OUTCOMES[outcome])
+            self._telling.note(session, row, OUTCOMES[outcome])
+            cause = decisive(positions, row.rank)
+            reason = cause.reason if cause else Reason.COMPLETED.word
+            self._records.metered(session, row)
+            self._records.ended(session, row, row.job_state, reason)
+            if all(position.has_signed for position in positions):
+                parties = table.parties_of(session, row.id)
+                self._ended(session, others_of(parties, row.rank))
 
     def _decide(
         self,
@@ -478,30 +524,53 @@ class Docket:
         row.state = row.job_state.after(JobEvent.VERDICT_GIVEN).value
         party = table.parties_of(session, row.id)[row.rank]
         party.verdict, party.reason, party.note = verdict.value, reason.word, note
-        row.cause, row.remedy = self._with_names(session, row, cause), remedy
+        row.cause, row.remedy = self._telling.with_names(session, row, cause), remedy
+        if row.began_milliseconds is None:
+            self._governor.give_back(session, row.id)
+        elif (report := self._report_of(row.id)) is not None:
+            row.progress = json.dumps(asdict(report))
         told = row.cause or sentence_of(reason.word, note)
-        self._note(session, row, f"here: {verdict.value}, as {told}")
+        self._telling.note(session, row, f"here: {verdict.value}, as {told}")
 
-    def _tell_verdict(self, session: Session, row: JobRow, to: Iterable[NodeId]) -> None:
-        own = table.parties_of(session, row.id)[row.rank]
-        told = JobVerdict(job_id=row.id, verdict=str(own.verdict), reason=own.reason, note=own.note)
-        self._tell(session, to, Kind.JOB_VERDICT, told)
+    def _permit(self, session: Session, row: JobRow) -> Permit:
+        """Return how many people must approve a job. Raises: PolicyRefuses."""
+        return self._governor.require_allowed(session, parse_contract(row.contract), row.rank)
 
-    def _tell_others(
-        self, session: Session, row: JobRow, kind: Kind, body: JobProposed | JobSigned
-    ) -> None:
-        self._tell(session, _others(table.parties_of(session, row.id), row.rank), kind, body)
+    def _require_way(self, session: Session, row: JobRow, contract: Contract) -> None:
+        """Return if our policy allows a peer's proposal. Raises: Unfit.
 
-    def _tell(
-        self,
-        session: Session,
-        to: Iterable[NodeId],
-        kind: Kind,
-        body: JobProposed | JobSigned | JobVerdict,
-    ) -> None:
-        for node_id in to:
-            if self._peers.find_paired(session, node_id) is not None:
-                self._outbox.put(session, node_id, kind, body)
+        Two nodes may propose to each other at once, each with the last use of its own dataset,
+        which the other's job needs too. Then the job with the smaller id goes first, at both: a
+        proposal of ours that the sender has not signed yet gives way.
+        """
+        try:
+            self._records.decided(session, row, self._permit(session, row))
+        except PolicyRefuses as refused:
+            self._records.decided(session, row, refused)
+            crossing = self._crossing(session, row, contract) if refused.is_of_counts else []
+            if not crossing:
+                raise unfit_of(refused) from refused
+            for other in crossing:
+                self.give_verdict(session, other, Verdict.CANCELLED, Reason.CROSSED)
+            with as_unfit():
+                self._records.decided(session, row, self._permit(session, row))
+
+    def _crossing(self, session: Session, row: JobRow, contract: Contract) -> list[JobRow]:
+        """Return our proposals with the same dataset that wait for its proposer, and yield."""
+        own = contract.parties[row.rank].dataset
+        sender = contract.parties[contract.proposer].node_id
+        found = []
+        for other in table.unended_jobs_with(session, sender):
+            is_ours = (
+                other.rank == other.proposer_rank and other.job_state is JobState.WAITING_PEERS
+            )
+            if not is_ours or other.id <= row.id or _party_of(session, other, sender).signature:
+                continue
+            theirs = parse_contract(other.contract)
+            dataset = theirs.parties[other.rank].dataset
+            if own is not None and dataset is not None and dataset.name == own.name:
+                found.append(other)
+        return found
 
     def _require_paired(self, session: Session, row: JobRow) -> None:
         parties = table.parties_of(session, row.id)
@@ -517,37 +586,10 @@ class Docket:
     def _proposer_of(self, session: Session, row: JobRow) -> NodeId:
         return NodeId(table.parties_of(session, row.id)[row.proposer_rank].node)
 
-    def _note(self, session: Session, row: JobRow, text: str) -> None:
-        """Write down what happened and have it attended to. Every change comes here."""
-        table.add_event(session, row, self._now_milliseconds(), text)
-        told: set[str] = session.info.setdefault("changed_jobs", set())
-        if row.id not in told:
-            told.add(row.id)
-            event.listen(session, "after_commit", lambda _: self._tell_changed(row.id), once=True)
 
-    def _tell_changed(self, job_id: str) -> None:
-        # Without a loop the agent has not begun, or has ended: the next recovery sees to it.
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._changed, job_id)
-
-    def _with_names(self, session: Session, row: JobRow, text: str) -> str:
-        """Return what a worker says with the names of the parties, which it calls by rank."""
-        count = len(table.parties_of(session, row.id))
-
-        def named(found: re.Match[str]) -> str:
-            rank = int(found[1])
-            return self._name(session, row, rank) if rank < count else found[0]
-
-        return re.sub(r"\bparty (\d{1,4})\b", named, text)
-
-    def _name(self, session: Session, row: JobRow, rank: int) -> str:
-        party = table.parties_of(session, row.id)[rank]
-        node_id = NodeId(party.node)
-        return self._peers.names(session).get(node_id) or party.name or node_id.short
-
-
-def _others(parties: Iterable[JobPartyRow], own: int) -> list[NodeId]:
-    return [NodeId(party.node) for party in parties if party.rank != own]
+def _is_unsent(row: JobRow, parties: Sequence[JobPartyRow]) -> bool:
+    """Whether it is a proposal of our own that was never signed, so that nobody has heard of it."""
+    return row.rank == row.proposer_rank and parties[row.rank].signature is None
 
 
 def _party_of(session: Session, row: JobRow, node_id: NodeId) -> JobPartyRow:

@@ -1,5 +1,10 @@
 """What a person may ask of a job that cannot be done."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from appliance.governance.errors import GrantMissing, PolicyRefuses
+from appliance.grants.errors import GrantRefused
 from appliance.jobs.reasons import Reason
 from services.errors import ConfigError
 
@@ -30,6 +35,16 @@ class DigestDiffers(ConfigError):
         )
 
 
+class ApprovedBefore(ConfigError):
+    """Somebody approves a job for the second time."""
+
+    def __init__(self, job_id: str, name: str, missing: int) -> None:
+        super().__init__(
+            f"{name} has approved job {job_id} before, and each person counts once",
+            remedy=f"have {missing} more approve it, each by an account of their own",
+        )
+
+
 class ContractExpired(ConfigError):
     """The contract could be signed until a time that has passed."""
 
@@ -57,8 +72,29 @@ class NoteInvalid(ConfigError):
 
 
 class Unfit(ConfigError):
-    """The contract cannot be signed here; ``reason`` is all that the other parties are told."""
+    """The contract cannot be signed here; reason and note are all that the other parties are told.
 
-    def __init__(self, reason: Reason, what: str, *, remedy: str = "") -> None:
+    note: a word that says more of the reason.
+    """
+
+    def __init__(self, reason: Reason, what: str, *, remedy: str = "", note: str = "") -> None:
         super().__init__(what, remedy=remedy or reason.remedy)
         self.reason = reason
+        self.note = note
+
+
+@contextmanager
+def as_unfit() -> Iterator[None]:
+    """Turn what the governor refuses into what a job ends with."""
+    try:
+        yield
+    except PolicyRefuses as refused:
+        raise unfit_of(refused) from refused
+    except (GrantMissing, GrantRefused) as error:
+        raise Unfit(Reason.GRANT, error.what, remedy=error.remedy) from error
+
+
+def unfit_of(refused: PolicyRefuses) -> Unfit:
+    """Return what a job ends with that our policy refuses; the others hear of the rule alone."""
+    rule = refused.rule.value
+    return Unfit(Reason.POLICY, refused.what, remedy=refused.remedy, note=rule)

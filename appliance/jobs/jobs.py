@@ -4,15 +4,18 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.orm import Session
 
+from appliance.accounts.principals import Person
 from appliance.contracts.contract import Contract, parse_contract, write_contract
 from appliance.contracts.terms import terms_of
+from appliance.governance.errors import PolicyRefuses
+from appliance.governance.governor import Governor
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
@@ -32,11 +35,13 @@ from appliance.jobs.live import LiveJobs
 from appliance.jobs.needs import DatasetBook, PeerBook, Runner
 from appliance.jobs.progress import PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
+from appliance.jobs.records import Records
 from appliance.jobs.results import ResultFolders
 from appliance.jobs.states import IllegalTransition, JobEvent, JobState
 from appliance.jobs.store import JobRow
 from appliance.jobs.verdicts import Verdict
 from appliance.jobs.views import JobView, brief_of, find_service, progress_of, view_of
+from appliance.ledger.ledger import Ledger
 from appliance.mailbox.inbox import Handler
 from appliance.mailbox.letters import JobProposed, JobSigned, Kind, Refusal
 from appliance.mailbox.outbox import Outbox
@@ -69,6 +74,7 @@ class JobResult:
 class Jobs:
     """All jobs of this node.
 
+    ``ended`` is told, in the transaction, of the other parties of each signed job that ends.
     Call :meth:`recover` before letters are read, then :meth:`run` for as long as the agent runs.
     """
 
@@ -82,6 +88,9 @@ class Jobs:
         peers: PeerBook,
         datasets: DatasetBook,
         services: Mapping[str, Service],
+        governor: Governor,
+        ledger: Ledger,
+        ended: Callable[[Session, Sequence[NodeId]], None],
         runner: Runner,
         folder: Path,
         limits: JobLimits,
@@ -89,9 +98,8 @@ class Jobs:
     ) -> None:
         self._own = Named(node_id=key.node_id, name=own_name)
         self._store, self._peers, self._services = store, peers, services
-        self._now_milliseconds = now_milliseconds
-        self._live = LiveJobs()
-        self._folders = ResultFolders(folder)
+        self._governor, self._now_milliseconds = governor, now_milliseconds
+        self._live, self._folders = LiveJobs(), ResultFolders(folder)
         self._checks = Checks(
             store=store,
             services=services,
@@ -108,15 +116,10 @@ class Jobs:
             datasets=datasets,
             now_milliseconds=now_milliseconds,
         )
-        self._docket = Docket(
-            outbox,
-            key,
-            peers,
-            self._require_terms,
-            self._resumes,
-            now_milliseconds,
-            self._have_attended,
-        )
+        records = Records(ledger, services)
+        told = (self._require_terms, self._resumes, now_milliseconds, self._have_attended)
+        report_of = self._live.report_of
+        self._docket = Docket(outbox, key, peers, governor, records, ended, *told, report_of)
         self._attendant = Attendant(
             store=store,
             docket=self._docket,
@@ -130,10 +133,13 @@ class Jobs:
             idle_seconds=limits.idle_seconds,
             now_milliseconds=now_milliseconds,
         )
+        self._hear_of_refusals(outbox)
+
+    def _hear_of_refusals(self, outbox: Outbox) -> None:
         outbox.when_refused(Kind.JOB_PROPOSED, self._on_proposal_refused)
         outbox.when_refused(Kind.JOB_SIGNED, self._on_signature_refused)
 
-    def handlers(self) -> Mapping[Kind, Handler]:
+    def handlers(self) -> dict[Kind, Handler]:
         """Return what the inbox calls for letters about jobs."""
         return {
             Kind.JOB_PROPOSED: self._docket.admit,
@@ -149,15 +155,17 @@ class Jobs:
         """Attend to jobs until cancelled."""
         await self._attendant.run()
 
-    async def submit(self, submission: Submission) -> JobView:
-        """Compose, check and sign a contract, and propose it to its other parties.
+    async def submit(self, submission: Submission, by: Person) -> JobView:
+        """Compose and check a contract, and propose it to its other parties once it is approved.
 
-        Raises: Unfit, SubmissionInvalid, ServiceUnknown, and what the peer and dataset books do.
+        Whoever may approve jobs does so by submitting one; our policy may ask for others besides.
+        Raises: Unfit, PolicyRefuses, SubmissionInvalid, ServiceUnknown, and what the peer and
+        dataset books do.
         """
         contract = await self._composer.compose(submission)
         data = write_contract(contract)
         await self._checks.require_fit(contract, contract.proposer)
-        await self._store.run(lambda session: self._docket.propose(session, contract, data))
+        await self._store.run(lambda session: self._docket.propose(session, contract, data, by))
         return await self.get(contract.id)
 
     async def list(self, *, waiting: bool = False, after: str = "", most: int = 0) -> JobPage:
@@ -182,10 +190,11 @@ class Jobs:
         view = await self._store.run(lambda session: self._view(session, _get(session, job_id)))
         return self._with_progress(view)
 
-    async def approve(self, job_id: str, digest: str) -> JobView:
-        """Sign the contract with this digest, which its approver has read.
+    async def approve(self, job_id: str, digest: str, by: Person) -> JobView:
+        """Approve the contract with this digest, which has been read, and sign it if that suffices.
 
-        Raises: DigestDiffers, ContractExpired, Unfit, IllegalTransition; the job then still waits.
+        Raises: DigestDiffers, ContractExpired, Unfit, PolicyRefuses, ApprovedBefore,
+        IllegalTransition; the job then still waits.
         """
         row = await self._store.run(
             lambda session: self._require_approvable(session, job_id, digest)
@@ -193,12 +202,12 @@ class Jobs:
         await self._checks.require_fit(parse_contract(row.contract), row.rank)
 
         def work(session: Session) -> None:
-            self._docket.approve(session, self._require_approvable(session, row.id, digest))
+            self._docket.approve(session, self._require_approvable(session, row.id, digest), by)
 
         await self._store.run(work)
         return await self.get(row.id)
 
-    async def reject(self, job_id: str, note: str = "") -> JobView:
+    async def reject(self, job_id: str, by: Person, note: str = "") -> JobView:
         """Refuse a contract that waits for approval; the other parties are told the note.
 
         Raises: NoteInvalid, IllegalTransition.
@@ -211,21 +220,22 @@ class Jobs:
             if row.job_state is not JobState.WAITING_APPROVAL:
                 raise IllegalTransition(row.job_state, JobEvent.APPROVED)
             reason = Reason.OPERATOR_REJECTED
-            self._docket.give_verdict(session, row, Verdict.REJECTED, reason, note=note)
+            self._docket.stop_for(session, row, Verdict.REJECTED, reason, by, note)
             return row.id
 
         return await self.get(await self._store.run(work))
 
-    async def cancel(self, job_id: str) -> JobView:
+    async def cancel(self, job_id: str, by: Person) -> JobView:
         """Stop a job on all nodes; IllegalTransition once this node's verdict has been given."""
 
         def work(session: Session) -> str:
             row = _get(session, job_id)
-            if row.job_state is JobState.WAITING_APPROVAL:
+            is_ours = row.rank == row.proposer_rank
+            if row.job_state is JobState.WAITING_APPROVAL and not is_ours:
                 verdict, reason = Verdict.REJECTED, Reason.OPERATOR_REJECTED
             else:
                 verdict, reason = Verdict.CANCELLED, Reason.OPERATOR_CANCELLED
-            self._docket.give_verdict(session, row, verdict, reason)
+            self._docket.stop_for(session, row, verdict, reason, by, "")
             return row.id
 
         return await self.get(await self._store.run(work))
@@ -292,6 +302,10 @@ class Jobs:
             lambda session: table.count_jobs(session, JobState.WAITING_APPROVAL)
         )
 
+    def judge_again(self, session: Session, dataset: str) -> Sequence[str]:
+        """Stop the jobs that the policy of a dataset of ours refuses by now; return their ids."""
+        return self._docket.judge_again(session, dataset)
+
     async def part_from(self, node_id: NodeId) -> None:
         """End all jobs with a peer that is no longer paired."""
         await self._store.run(lambda session: self._docket.part_from(session, node_id))
@@ -317,7 +331,6 @@ class Jobs:
         row_counts: Mapping[str, int],
     ) -> None:
         """Take in that our part is done, with the names of the files in staging, by output."""
-        course = self._live.course_of(job_id)
 
         def work(session: Session, row: JobRow) -> None:
             if row.job_state is not JobState.RUNNING:
@@ -325,8 +338,6 @@ class Jobs:
             row.summary = json.dumps(dict(summary))
             row.files = json.dumps(dict(files))
             row.row_counts = json.dumps(dict(row_counts))
-            if course is not None and course.report is not None:
-                row.progress = json.dumps(asdict(course.report))
             self._docket.give_verdict(session, row, Verdict.SUCCEEDED, Reason.COMPLETED)
 
         await self._attendant.insist(job_id, work)
@@ -369,7 +380,15 @@ class Jobs:
         return {**self._peers.names(session), self._own.node_id: self._own.name}
 
     def _view(self, session: Session, row: JobRow) -> JobView:
-        return view_of(session, row, self._services, self._names(session))
+        view = view_of(session, row, self._services, self._names(session))
+        if row.job_state is not JobState.WAITING_APPROVAL:
+            return view
+        try:
+            contract = parse_contract(row.contract)
+            permit = self._governor.require_allowed(session, contract, row.rank)
+        except PolicyRefuses as refused:
+            return replace(view, cause=refused.what, remedy=refused.remedy)
+        return replace(view, approvals_needed=permit.approvals)
 
     def _with_progress(self, view: JobView) -> JobView:
         course = self._live.course_of(view.id)

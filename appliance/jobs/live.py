@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from appliance.jobs.progress import Course
+from appliance.jobs.progress import Course, ProgressReport
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -59,6 +59,11 @@ class LiveJobs:
         """Return how a job runs, None if it does not run now."""
         live = self._jobs.get(job_id)
         return None if live is None else live.course
+
+    def report_of(self, job_id: str) -> ProgressReport | None:
+        """Return what our worker has told of a job last, None if it does not run now."""
+        course = self.course_of(job_id)
+        return None if course is None else course.report
 
     def follow(self, job_id: str, step: Callable[[Course], Course]) -> None:
         """Take a step of a job's course; nothing if it does not run now."""

@@ -21,6 +21,7 @@ class ProgressReport:
     bytes_sent: int
     bytes_received: int
     rounds: int
+    cpu_milliseconds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

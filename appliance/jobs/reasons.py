@@ -97,6 +97,22 @@ class Reason(Enum):
         "its dataset has null or repeated keys",
         "mend the table and register it again where it lies",
     )
+    # The note beside it is the rule's word.
+    POLICY = (
+        "policy",
+        "the policy of its dataset does not allow it",
+        "ask that dataset's owner what is allowed, then submit another job",
+    )
+    GRANT = (
+        "grant",
+        "what the job uses of a dataset is no longer granted",
+        "ask that dataset's owner for another grant",
+    )
+    CROSSED = (
+        "crossed",
+        "another job between the same nodes takes the last use of its dataset",
+        "wait for that job's end, then submit it again if it is still wanted",
+    )
     CLOCK = (
         "clock",
         "the clocks of the nodes differ too much",
@@ -209,6 +225,8 @@ _OF_CONVERSATION: Final = (
     Reason.INTERRUPTED,
     Reason.STALLED,
     Reason.ROOM,  # all rows are packed, so it tells nothing of which match
+    Reason.POLICY,
+    Reason.GRANT,
 )
 
 

@@ -1,9 +1,10 @@
 """The Jobs API: read the request, ask Jobs, write the reply. No rule about jobs lives here."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from appliance.accounts.principals import Person
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import JobsServicer
 from appliance.jobs.compose import Submission, SubmittedParty
@@ -14,14 +15,15 @@ from appliance.jobs.views import JobView, PartyView, ProgressView
 
 
 class JobsRpc(JobsServicer):
-    """Answers local callers about jobs."""
+    """Answers the node's people about jobs. person_of: who makes a call."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, person_of: Callable[[Any], Person]) -> None:
         self._jobs = jobs
+        self._person_of = person_of
 
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Any) -> pb.Job:
         """Propose a job."""
-        return to_proto(await self._jobs.submit(from_proto(request)))
+        return to_proto(await self._jobs.submit(from_proto(request), self._person_of(context)))
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Any) -> pb.ListJobsReply:
         """List jobs."""
@@ -35,16 +37,18 @@ class JobsRpc(JobsServicer):
         return to_proto(await self._jobs.get(request.id))
 
     async def ApproveJob(self, request: pb.ApproveJobRequest, context: Any) -> pb.Job:
-        """Sign a contract that was read."""
-        return to_proto(await self._jobs.approve(request.id, request.digest))
+        """Approve a contract that was read."""
+        by = self._person_of(context)
+        return to_proto(await self._jobs.approve(request.id, request.digest, by))
 
     async def RejectJob(self, request: pb.RejectJobRequest, context: Any) -> pb.Job:
         """Refuse a contract."""
-        return to_proto(await self._jobs.reject(request.id, request.note))
+        by = self._person_of(context)
+        return to_proto(await self._jobs.reject(request.id, by, request.note))
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Any) -> pb.Job:
         """Stop a job."""
-        return to_proto(await self._jobs.cancel(request.id))
+        return to_proto(await self._jobs.cancel(request.id, self._person_of(context)))
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Any) -> AsyncIterator[pb.Job]:
         """Follow a job to its end."""
@@ -122,6 +126,11 @@ def to_proto(view: JobView) -> pb.Job:
         expires_milliseconds=view.expires_milliseconds,
         stages=[pb.StageView(name=stage.name, title=stage.title) for stage in view.stages],
         contract=view.contract,
+        approvals=[
+            pb.JobApproval(name=one.name, at_milliseconds=one.at_milliseconds)
+            for one in view.approvals
+        ],
+        approvals_needed=view.approvals_needed,
     )
 
 

@@ -82,6 +82,14 @@ TRANSITIONS: Final = {
     (JobState.SETTLING, JobEvent.ONE_CANCELLED): JobState.CANCELLED,
 }
 
+OUTCOMES: Final = {
+    JobEvent.ALL_SUCCEEDED: "every party has its part; the results are released",
+    JobEvent.ONE_FAILED: "the job has failed; no results are kept",
+    JobEvent.ONE_REJECTED: "the job was rejected",
+    JobEvent.ONE_CANCELLED: "the job was cancelled; no results are kept",
+}
+"""What people read of each end."""
+
 ENDED: Final = frozenset(
     {JobState.SUCCEEDED, JobState.FAILED, JobState.REJECTED, JobState.CANCELLED}
 )

@@ -66,6 +66,17 @@ class JobPartyRow(Row):
     note: Mapped[str]
 
 
+class JobApprovalRow(Row):
+    """That somebody here approved a job's contract, with what their name was then."""
+
+    __tablename__ = "job_approvals"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    at_milliseconds: Mapped[int]
+
+
 class JobEventRow(Row):
     """Something that happened to a job, for people."""
 
@@ -173,9 +184,16 @@ def _unsigned_by_us(query: Select[Any], proposer: NodeId) -> Select[Any]:
 
 def forget_job(session: Session, job_id: str) -> None:
     """Forget a job and all that was noted of it."""
+    session.execute(delete(JobApprovalRow).where(JobApprovalRow.job_id == job_id))
     session.execute(delete(JobEventRow).where(JobEventRow.job_id == job_id))
     session.execute(delete(JobPartyRow).where(JobPartyRow.job_id == job_id))
     session.execute(delete(JobRow).where(JobRow.id == job_id))
+
+
+def unended_jobs(session: Session) -> Sequence[JobRow]:
+    """Return the jobs that have not ended."""
+    query = select(JobRow).where(JobRow.state.not_in([state.value for state in ENDED]))
+    return session.scalars(query).all()
 
 
 def unended_jobs_with(session: Session, node_id: NodeId) -> Sequence[JobRow]:
@@ -228,6 +246,13 @@ def parties_of_all(session: Session, rows: Sequence[JobRow]) -> Mapping[str, lis
     for party in session.scalars(query):
         found[party.job_id].append(party)
     return found
+
+
+def approvals_of(session: Session, job_id: str) -> Sequence[JobApprovalRow]:
+    """Return who has approved a job here, the first first."""
+    query = select(JobApprovalRow).where(JobApprovalRow.job_id == job_id)
+    order = (JobApprovalRow.at_milliseconds, JobApprovalRow.person)
+    return session.scalars(query.order_by(*order)).all()
 
 
 def positions_of(row: JobRow, parties: Sequence[JobPartyRow]) -> list[Position]:

@@ -84,9 +84,18 @@ class DisclosedView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalView:
+    """That somebody here approved."""
+
+    name: str
+    at_milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """A job as it stands; in lists, and for one that was refused unasked, without its contract.
 
+    approvals_needed: by how many people here, while it waits for them.
     record:  empty until every party's verdict is known.
     attempt: how often the run was begun again here.
     caution: what to bear in mind of a job that ended without success, empty if nothing.
@@ -113,6 +122,8 @@ class JobView:
     disclosure: tuple[DisclosedView, ...] = ()
     stages: tuple[Stage, ...] = ()
     events: tuple[EventView, ...] = ()
+    approvals: tuple[ApprovalView, ...] = ()
+    approvals_needed: int = 0
     contract: str = ""
     progress: ProgressView | None = None
 
@@ -143,6 +154,10 @@ def view_of(
         disclosure=_disclosure(contract, row.rank, service, names),
         stages=service.stages if service else (),
         events=events,
+        approvals=tuple(
+            ApprovalView(name=one.name, at_milliseconds=one.at_milliseconds)
+            for one in table.approvals_of(session, row.id)
+        ),
         contract=row.contract.decode("utf-8"),
         progress=_last_progress(row, service),
     )

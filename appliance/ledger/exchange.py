@@ -52,7 +52,6 @@ class Exchange:
         public_der: bytes,
         text: str,
         proof: Sequence[bytes],
-        job_id: str | None = None,
     ) -> str:
         """Keep and record a checkpoint of a peer; return our signature line on it.
 
@@ -66,14 +65,13 @@ class Exchange:
         if held is not None:
             _require_goes_on(peer, held.note, note, proof)
         if held is None or held.size < note.checkpoint.size:
-            self._keep(session, peer, note, job_id)
+            self._keep(session, peer, note)
         return countersign(note.checkpoint, self._key).text
 
     def keep_fork(self, session: Session, fork: LedgerUnproven) -> None:
         """Keep both checkpoints as evidence, and record that we refused to sign.
 
-        It is a transaction of its own: the one that found the fork was undone. Of a peer that goes
-        on so, no more is kept than proves it.
+        Of a peer that goes on so, no more is kept than proves it.
         """
         if len(table.forks_of(session, fork.peer)) >= MOST_FORKS:
             return
@@ -100,7 +98,7 @@ class Exchange:
         session.merge(table.LedgerCountersignatureRow(size=size, peer=peer.text, line=kept))
         session.flush()
 
-    def _keep(self, session: Session, peer: NodeId, note: Note, job_id: str | None) -> None:
+    def _keep(self, session: Session, peer: NodeId, note: Note) -> None:
         size, root = note.checkpoint.size, note.checkpoint.root
         row = table.PeerCheckpointRow(
             peer=peer.text, size=size, note=note.text, at_milliseconds=self._at()
@@ -109,7 +107,7 @@ class Exchange:
         session.flush()
         facts = LedgerExchanged(peer=peer.text, size=size, root=root.hex())
         actor = PeerNode(node=peer.text)
-        self._ledger.append(session, Kind.LEDGER_EXCHANGED, facts, actor, job_id)
+        self._ledger.append(session, Kind.LEDGER_EXCHANGED, facts, actor)
 
     def _at(self) -> int:
         return milliseconds(self._now())

@@ -50,7 +50,7 @@ class Kind(Enum):
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     ACCOUNT_CHANGED = "account.changed"
-    MACHINE_ORDERED = "machine.ordered"
+    CALL_ADMITTED = "call.admitted"
     LEDGER_EXCHANGED = "ledger.exchanged"
     LEDGER_REFUSED = "ledger.refused"
     LEDGER_PRUNED = "ledger.pruned"
@@ -103,11 +103,11 @@ class DatasetShown(Facts):
 
 
 class PolicyChanged(Facts):
-    """The version of a dataset's policy that is in force from now on."""
+    """The version of a dataset's policy that is in force from now on; none if it was taken away."""
 
     dataset: Label
     version: Count
-    digest: Digest
+    digest: Digest | None = None
 
 
 class GrantIssued(Facts):
@@ -244,11 +244,10 @@ class AccountChanged(Facts):
     role: Name | None = None
 
 
-class MachineOrdered(Facts):
-    """An order to the machine, without its values."""
+class CallAdmitted(Facts):
+    """What one of the node's people asked to be done, by the name of the call alone."""
 
-    order: Name
-    outcome: Literal["done", "refused", "failed"]
+    call: Label
 
 
 class LedgerExchanged(Facts):
@@ -298,7 +297,7 @@ FACTS: Final[dict[Kind, type[Facts]]] = {
     Kind.LOGIN_SUCCEEDED: LoginSucceeded,
     Kind.LOGIN_FAILED: LoginFailed,
     Kind.ACCOUNT_CHANGED: AccountChanged,
-    Kind.MACHINE_ORDERED: MachineOrdered,
+    Kind.CALL_ADMITTED: CallAdmitted,
     Kind.LEDGER_EXCHANGED: LedgerExchanged,
     Kind.LEDGER_REFUSED: LedgerRefused,
     Kind.LEDGER_PRUNED: LedgerPruned,

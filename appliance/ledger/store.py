@@ -69,6 +69,16 @@ class PeerCheckpointRow(Row):
     at_milliseconds: Mapped[int]
 
 
+class LedgerShownRow(Row):
+    """As how large we have shown a peer our ledger last."""
+
+    __tablename__ = "ledger_shown"
+
+    peer: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    at_milliseconds: Mapped[int]
+
+
 class PeerForkRow(Row):
     """Two checkpoints that a peer has signed and not shown to be of one ledger: evidence."""
 
@@ -272,3 +282,20 @@ def forks_of(session: Session, peer: NodeId) -> Sequence[PeerForkRow]:
     """Return what evidence there is against a peer."""
     query = select(PeerForkRow).where(PeerForkRow.peer == peer.text).order_by(PeerForkRow.number)
     return session.scalars(query).all()
+
+
+def find_shown(session: Session, peer: NodeId) -> LedgerShownRow | None:
+    """Return what we have shown a peer last."""
+    return session.get(LedgerShownRow, peer.text)
+
+
+def note_shown(session: Session, peer: NodeId, size: int, at_milliseconds: int) -> None:
+    """Keep how large the ledger was that we have shown a peer."""
+    session.merge(LedgerShownRow(peer=peer.text, size=size, at_milliseconds=at_milliseconds))
+    session.flush()
+
+
+def peers_shown(session: Session) -> list[NodeId]:
+    """Return the nodes that we have shown the ledger to."""
+    query = select(LedgerShownRow.peer).order_by(LedgerShownRow.peer)
+    return [NodeId(peer) for peer in session.scalars(query)]

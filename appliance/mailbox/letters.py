@@ -9,12 +9,12 @@ from enum import Enum
 from typing import Annotated, Final, TypeVar
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from appliance.mailbox.faults import explain, harmless
 from services.errors import ServiceError
 
-# A proposal carries a contract of at most 64 KiB in base64, and its proposer's signature.
+# A proposal carries a contract and a grant of at most 64 KiB each, in base64 and signed once.
 MOST_BODY_BYTES: Final = 192 * 1024
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -32,6 +32,10 @@ class Kind(Enum):
     JOB_PROPOSED = "job.proposed"
     JOB_SIGNED = "job.signed"
     JOB_VERDICT = "job.verdict"
+    LEDGER_SHOWN = "ledger.shown"
+    LEDGER_COUNTERSIGNED = "ledger.countersigned"
+    LEDGER_HELD = "ledger.held"
+    LEDGER_UNWITNESSED = "ledger.unwitnessed"
     # Stands where a letter was dropped that may have been sent, so that numbers have no gap.
     VOID = "void"
 
@@ -150,17 +154,25 @@ class DatasetWithdrawn(Body):
 
 
 class JobProposed(Body):
-    """A contract with its proposer's signature: a DSSE envelope, JSON."""
+    """A contract with its proposer's signature: a DSSE envelope, JSON.
+
+    grant: the envelope of what the proposer grants of its own dataset, empty if it brings none.
+    """
 
     envelope: str
+    grant: str = ""
 
 
 class JobSigned(Body):
-    """The sender's own signature on a contract, base64. ``digest`` is the contract's."""
+    """The sender's own signature on a contract, base64. ``digest`` is the contract's.
+
+    grant: the envelope of what the sender grants of its own dataset, empty if it brings none.
+    """
 
     job_id: Word
     digest: Word
     signature: Text
+    grant: str = ""
 
 
 class JobVerdict(Body):
@@ -170,6 +182,40 @@ class JobVerdict(Body):
     verdict: Word
     reason: Word
     note: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
+
+
+class LedgerShown(Body):
+    """The sender's ledger as it is: a signed checkpoint (C2SP).
+
+    since: the size of what was shown before, from which ``proof`` shows that it goes on (RFC 9162,
+           hashes in base64); 0 if nothing was.
+    """
+
+    note: Annotated[str, StringConstraints(max_length=4096)]
+    since: Size
+    proof: Annotated[tuple[Text, ...], Field(max_length=64)]
+
+
+class LedgerCountersigned(Body):
+    """The sender's signature line on the receiver's checkpoint of a size."""
+
+    size: Size
+    line: Annotated[str, StringConstraints(max_length=1024)]
+
+
+class LedgerHeld(Body):
+    """How large the receiver's ledger was when the sender saw it last; 0 if it never did."""
+
+    size: Size
+
+
+class LedgerUnwitnessed(Body):
+    """The sender does not sign what was shown, for it does not go on from what it holds."""
+
+    size: Size
 
 
 class Void(Body):
@@ -185,6 +231,10 @@ BODIES: Final[dict[Kind, type[Body]]] = {
     Kind.JOB_PROPOSED: JobProposed,
     Kind.JOB_SIGNED: JobSigned,
     Kind.JOB_VERDICT: JobVerdict,
+    Kind.LEDGER_SHOWN: LedgerShown,
+    Kind.LEDGER_COUNTERSIGNED: LedgerCountersigned,
+    Kind.LEDGER_HELD: LedgerHeld,
+    Kind.LEDGER_UNWITNESSED: LedgerUnwitnessed,
     Kind.VOID: Void,
 }
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from appliance.identity.certificates import identity_of
-from appliance.identity.errors import NodeIdMistyped
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.letters import (
     Body,
@@ -54,12 +53,13 @@ SEEN_AGAIN: Final = timedelta(minutes=1)
 _RECEIPT_SECONDS: Final = 1.0
 _PAIRING_KINDS: Final = frozenset({Kind.PAIRING_CONFIRMED, Kind.PAIRING_REJECTED, Kind.UNPAIRED})
 
-# Puts a letter into the outbox, in the transaction.
+# In the transaction: puts a letter into the outbox; takes back those that wait for a peer.
 Post = Callable[[Session, NodeId, Kind, Body], None]
-# Takes back the letters that wait for a peer, in the transaction.
 Drop = Callable[[Session, NodeId], None]
 Listener = Callable[[NodeId], Awaitable[None]]
 AfterCommit = Callable[[], None]
+# Writes down, in the transaction, that a node is our peer from now on, or no longer.
+Note = Callable[[Session, NodeId, str, bool], None]
 
 log = logging.getLogger(__name__)
 
@@ -108,9 +108,11 @@ class Peers:
         own_name: str,
         post: Post,
         drop: Drop,
+        note: Note,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._note = note
         self._own_name = own_name
         self._post = post
         self._drop = drop
@@ -175,7 +177,11 @@ class Peers:
         Raises: PeerNotFound; PeerAmbiguous, if several could be meant.
         """
         text = text.strip()
-        found = [peer for peer in self._peers.values() if _is_called(peer, text)]
+        found = [
+            peer
+            for peer in self._peers.values()
+            if text == peer.name or peer.node_id.is_meant_by(text)
+        ]
         if not found:
             raise PeerNotFound(
                 f"no peer is called {text[:80]!r}",
@@ -281,6 +287,8 @@ class Peers:
         row.address = row.introduced_address = said.address
         row.version = said.version
         row.state = table.state_of(row).after(PeerEvent.PAIR_AGAIN).value
+        if was_paired:
+            self._note(session, identity.node_id, row.name, False)
         row.pairing = bond.pairing
         row.authentication_string = bond.authentication_string
         row.owes_farewell = False
@@ -315,7 +323,7 @@ class Peers:
             if body.pairing != row.pairing:
                 raise LetterRefused(Refusal.CONFLICT, "a letter is about an earlier pairing")
             try:
-                self._apply(row, event)
+                self._apply(session, row, event)
             except IllegalTransition as error:
                 raise LetterRefused(Refusal.CONFLICT, error.what) from error
             has_left = not table.state_of(row).is_admitted
@@ -475,7 +483,7 @@ class Peers:
                     f"{peer.name} began to pair anew meanwhile", remedy="look again"
                 )
             try:
-                self._apply(row, event)
+                self._apply(session, row, event)
             except IllegalTransition as error:
                 raise senseless(peer.name, before, event) from error
             after = table.state_of(row)
@@ -497,7 +505,7 @@ class Peers:
         await asyncio.gather(*self._partings)
         return self.get(peer.node_id.text)
 
-    def _apply(self, row: table.PeerRow, event: PeerEvent) -> None:
+    def _apply(self, session: Session, row: table.PeerRow, event: PeerEvent) -> None:
         before = table.state_of(row)
         after = before.after(event)
         if after is before:
@@ -506,6 +514,8 @@ class Peers:
         row.changed_milliseconds = self._milliseconds()
         if not after.is_confirming:
             row.authentication_string = ""
+        if PeerState.PAIRED in (before, after):
+            self._note(session, NodeId(row.node_id), row.name, after is PeerState.PAIRED)
 
     def _part(self, node_id: NodeId, delay_seconds: float) -> None:
         task = asyncio.get_running_loop().create_task(self._tell_gone(node_id, delay_seconds))
@@ -551,16 +561,6 @@ class Peers:
 
     def _milliseconds(self) -> int:
         return int(self._now().timestamp() * 1000)
-
-
-def _is_called(peer: Peer, text: str) -> bool:
-    """Tell whether a person who writes ``text`` may mean the peer."""
-    if text == peer.name or text.upper() == peer.node_id.short:
-        return True
-    try:
-        return NodeId.parse(text) == peer.node_id
-    except NodeIdMistyped:
-        return False
 
 
 def _require_paired(peer: Peer) -> Peer:

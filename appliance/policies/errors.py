@@ -31,6 +31,17 @@ def quoted(text: object) -> str:
     return f'"{kept}"' if len(whole) <= _MOST_CHARACTERS else f'"{kept}..."'
 
 
+class PolicyNotFound(ConfigError):
+    """A dataset has no policy, or none of that version."""
+
+    def __init__(self, dataset: str, version: int) -> None:
+        which = f"no version {version} of its policy" if version else "no policy"
+        super().__init__(
+            f"the dataset {dataset} has {which}",
+            remedy=f'have one drafted: "coffer policies draft {dataset}"',
+        )
+
+
 class PolicyConflict(ConfigError):
     """Somebody else has changed the policy since it was read."""
 

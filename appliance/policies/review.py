@@ -10,6 +10,7 @@ from appliance.policies.policy import SHOWN, Policy
 from appliance.policies.rules import Sentence
 from appliance.policies.values import microseconds_of
 from services.demand import ColumnUse
+from services.service import Service
 
 
 class Doubt(Enum):
@@ -69,22 +70,10 @@ class Caution:
         return _SENTENCES[self.doubt].remedy % self.values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownService:
-    """What a service of this node may ask of a dataset, whatever its contract.
-
-    uses:           of columns.
-    can_have_noise: whether some contract tells nothing exactly, for a dataset in some role.
-    """
-
-    uses: frozenset[ColumnUse]
-    can_have_noise: bool
-
-
 def review(
     policy: Policy,
     columns: Collection[str],
-    services: Mapping[str, KnownService],
+    services: Mapping[str, Service],
     now_milliseconds: int,
 ) -> tuple[Caution, ...]:
     """Return what its owner should look at; ``columns`` are the dataset's, services this node's."""
@@ -128,7 +117,7 @@ def _unknown(
             yield Caution(doubt=doubt, values={what: quoted(name), "near": near})
 
 
-def _unused_uses(policy: Policy, known: Mapping[str, KnownService]) -> Iterator[Caution]:
+def _unused_uses(policy: Policy, known: Mapping[str, Service]) -> Iterator[Caution]:
     """Yield the uses that are of no avail, themselves or by what they imply."""
     if not known:
         return
@@ -146,7 +135,7 @@ def _no_rows(policy: Policy) -> Iterator[Caution]:
             yield Caution(doubt=Doubt.NO_ROWS, values={"column": quoted(name)})
 
 
-def _no_noise(policy: Policy, known: Mapping[str, KnownService]) -> Iterator[Caution]:
+def _no_noise(policy: Policy, known: Mapping[str, Service]) -> Iterator[Caution]:
     for name, service in known.items():
         if policy.budget is not None and not service.can_have_noise:
             yield Caution(doubt=Doubt.NO_NOISE, values={"service": name})

@@ -59,6 +59,10 @@ class Rule(Enum):
     USES_PER_DAY = "uses-per-day"
 
 
+COUNTING: Final = frozenset({Rule.EPSILON, Rule.DELTA, Rule.USES, Rule.USES_PER_DAY})
+"""The rules that refuse for what other jobs have taken."""
+
+
 class Sentence(NamedTuple):
     """What is said, and the remedy: templates to be filled with values, so that they translate."""
 

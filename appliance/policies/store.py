@@ -1,5 +1,7 @@
 """The table of policies: every version of each, as a job is signed under one of them."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -27,3 +29,9 @@ def newest(session: Session, dataset: str) -> PolicyRow | None:
     """Return the newest version of a dataset's policy, None if it never had one."""
     wanted = select(PolicyRow).where(PolicyRow.dataset == dataset)
     return session.scalars(wanted.order_by(PolicyRow.version.desc()).limit(1)).first()
+
+
+def versions_of(session: Session, dataset: str) -> Sequence[PolicyRow]:
+    """Return the versions of a dataset's policy, the newest first."""
+    wanted = select(PolicyRow).where(PolicyRow.dataset == dataset)
+    return session.scalars(wanted.order_by(PolicyRow.version.desc())).all()

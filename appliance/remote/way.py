@@ -6,7 +6,7 @@ from typing import Final
 
 import grpc
 
-from appliance.api.client import Unreachable
+from appliance.api.ways import Unreachable
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import IdentityKey
 from appliance.peering import tls

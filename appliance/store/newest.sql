@@ -326,4 +326,20 @@ CREATE TABLE policies (
 	CONSTRAINT pk_policies PRIMARY KEY (dataset, version)
 )
 
-INSERT INTO alembic_version VALUES ('0007')
+CREATE TABLE job_approvals (
+	job_id TEXT NOT NULL,
+	person TEXT NOT NULL,
+	name TEXT NOT NULL,
+	at_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_job_approvals PRIMARY KEY (job_id, person),
+	CONSTRAINT fk_job_approvals_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id)
+)
+
+CREATE TABLE ledger_shown (
+	peer TEXT NOT NULL,
+	size INTEGER NOT NULL,
+	at_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_ledger_shown PRIMARY KEY (peer)
+)
+
+INSERT INTO alembic_version VALUES ('0009')

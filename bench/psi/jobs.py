@@ -35,6 +35,7 @@ def nodes_with(keys: int, link: Link | None = None) -> Iterator[tuple[Pair, Meas
                 "coffer, registering both tables", keys, lambda: pair.add(NUMBERS, tables)
             )
             pair.publish(NUMBERS, payload=["value"])
+            pair.allow(NUMBERS)
             yield pair, registered
 
 

@@ -5,9 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Final
+
+import tomlkit
 
 from appliance.api import agent_pb2 as pb
 from appliance.demo.nodes import Node, running_nodes, wait_for_answers, wait_until
@@ -49,6 +52,25 @@ class Pair:
                 for one in self.left.client.list_datasets(peers=True)
             )
         )
+
+    def allow(self, dataset: str) -> None:
+        """Let each node do anything with the other's table, by jobs that are approved."""
+        for node, peer in (self.nodes, self.nodes[::-1]):
+            shown = {"uses": "plain", "receivers": [peer.name]}
+            found = node.client.get_dataset(dataset)
+            policy = {
+                "type": "coffer.policy/1",
+                "peers": [peer.name],
+                "services": [one.name for one in node.client.list_services()],
+                "valid_until": datetime(2100, 1, 1, tzinfo=UTC),
+                "uses": 1_000_000,
+                "smallest_group": 1,
+                "smallest_intersection": 0,
+                "largest_result": 1_000_000_000_000,
+                "security": {"adversary": "semi-honest"},
+                "columns": {column.name: shown for column in found.columns},
+            }
+            node.client.change_policy(dataset, tomlkit.dumps(policy), over=0)
 
     def propose(
         self, service: str, dataset: str, *, parameters: str, receives: Sequence[str]

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import Field
 
-from services.demand import Demand
+from services.demand import ColumnUse, Demand
 from services.errors import ConfigError
 from services.psi.counting_terms import (
     CAN_COUNT_ONE,
@@ -140,6 +140,8 @@ SERVICE: Final = Service(
     check=check,
     disclose=disclose,
     demand=demand,
+    uses=frozenset({ColumnUse.JOIN_KEY}),
+    can_have_noise=True,
     load=load,
     memory=memory,
 )

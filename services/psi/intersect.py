@@ -106,6 +106,7 @@ SERVICE: Final = Service(
     check=check,
     disclose=disclose,
     demand=demand,
+    uses=frozenset({ColumnUse.JOIN_KEY, ColumnUse.JOIN_PAYLOAD, ColumnUse.PLAIN}),
     load=load,
     memory=memory,
     bears_duplicates=bears_duplicates,

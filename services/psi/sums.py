@@ -12,6 +12,7 @@ Leaks:  to each party how many rows the other brings; to the receiver how many k
 
 from typing import Final
 
+from services.demand import ColumnUse
 from services.psi.counting_terms import KEYS, MATCH, assign
 from services.psi.counting_terms import memory as memory_of_counting
 from services.psi.keyed import counts_of
@@ -62,6 +63,8 @@ SERVICE: Final = Service(
     check=check,
     disclose=disclose,
     demand=demand,
+    uses=frozenset({ColumnUse.JOIN_KEY, ColumnUse.AGGREGATED}),
+    can_have_noise=True,
     load=load,
     memory=memory,
 )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from appliance.datasets.source import Inspected, Wanted
 from appliance.datasets.table import Reading
 from appliance.datasets.uploads import Uploads
 from appliance.identity.node_id import NodeId
+from appliance.ledger.ledger import Ledger
 from appliance.mailbox.letters import (
     Body,
     ColumnBody,
@@ -24,6 +26,7 @@ from appliance.mailbox.letters import (
 )
 from appliance.peering.errors import PeerNotFound
 from appliance.store.database import Store
+from tests.unit.contract_doubles import MemoryKey
 from tests.unit.dataset_doubles import csv_file
 
 T = TypeVar("T")
@@ -71,6 +74,7 @@ class World:
     folder: Path
     letters: list[tuple[NodeId, Kind, Body]] = field(default_factory=list)
     inspections: list[Wanted] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = Store.open(self.folder / "state")
@@ -81,7 +85,9 @@ class World:
             inspector=self.inspect,
             uploads=Uploads(self.folder / "state", most_bytes=1 << 20),
             rng=CountingRng(),
+            ledger=Ledger(MemoryKey(), now=lambda: datetime.fromtimestamp(1234, UTC)),
             now_milliseconds=lambda: 1234,
+            forgotten=lambda _, name: self.forgotten.append(name),
         )
 
     def post(self, session: Session, peer: NodeId, kind: Kind, body: Body) -> None:

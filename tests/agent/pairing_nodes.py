@@ -48,6 +48,7 @@ class PairingNode:
         self.offset = timedelta(0)
         self.port = 0
         self.gone: list[NodeId] = []
+        self.noted: list[tuple[str, bool]] = []
         self.server: grpc.aio.Server | None = None
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -72,6 +73,7 @@ class PairingNode:
             own_name=self.name,
             post=self.outbox.put,
             drop=self.outbox.drop,
+            note=lambda _, node_id, name, is_paired: self.noted.append((name, is_paired)),
             now=self.now,
         )
         self.links = Links(

@@ -5,8 +5,9 @@ import grpc
 import pytest
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Client, Refused, Unreachable
+from appliance.api.client import Client
 from appliance.api.plain import to_plain
+from appliance.api.ways import Refused, Unreachable
 from tests.doubles import FakeAgent, Refusal
 
 

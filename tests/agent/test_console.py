@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Refused, Unreachable
+from appliance.api.ways import Refused, Unreachable
 from appliance.console import asking, errand
 from appliance.console.forms import Ask
 from appliance.console.screen import CLEAR

@@ -14,7 +14,8 @@ from appliance.accounts.roles import NO_POWERS, Role
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.daemon import serving
 from appliance.agent.node import Node
-from appliance.api.client import Client, Refused
+from appliance.api.client import Client
+from appliance.api.ways import Refused
 from appliance.identity.keys import FileKey
 from appliance.remote.enrolment import enrol
 from appliance.remote.way import RemoteWay

@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import grpc
+import tomlkit
 
 from appliance.api import agent_pb2 as pb
 from appliance.api import agent_pb2_grpc as stubs
@@ -77,6 +79,7 @@ class Node:
         self.node = stubs.NodeStub(self.channel)
         self.peers = stubs.PeersStub(self.channel)
         self.datasets = stubs.DatasetsStub(self.channel)
+        self.policies = stubs.PoliciesStub(self.channel)
         self.jobs = stubs.JobsStub(self.channel)
 
     def start(self, *options: str) -> "Node":
@@ -179,7 +182,8 @@ def pair(inviter: Node, guest: Node) -> None:
 
 
 def publish(owner: Node, dataset: str, reader: Node, **terms: Any) -> None:
-    """Publish a dataset to another node and wait until it is known there."""
+    """Publish a dataset to another node, allow its jobs, and wait until it is known there."""
+    allow(owner, dataset)
     owner.datasets.PublishDataset(
         pb.PublishDatasetRequest(name=dataset, peers=[reader.name], **terms)
     )
@@ -191,6 +195,40 @@ def publish(owner: Node, dataset: str, reader: Node, **terms: Any) -> None:
     )
 
 
+def allow(node: Node, dataset: str, **changes: Any) -> pb.Policy:
+    """Set a policy for one of a node's datasets: all jobs with its peers, but for the changes.
+
+    A change to None leaves a key out.
+    """
+    found = node.datasets.GetDataset(pb.GetDatasetRequest(name=dataset))
+    everyone = [
+        peer.node_id
+        for peer in node.peers.ListPeers(pb.ListPeersRequest()).peers
+        if peer.state == "paired"
+    ]
+    shown = {"uses": "plain", "receivers": everyone}
+    said: dict[str, Any] = {
+        "type": "coffer.policy/1",
+        "peers": everyone,
+        "services": ["psi.intersect", "psi.cardinality", "psi.sum"],
+        "valid_until": datetime(2100, 1, 1, tzinfo=UTC),
+        "uses": 1000,
+        "smallest_group": 1,
+        "smallest_intersection": 0,
+        "largest_result": 1_000_000_000,
+        "security": {"adversary": "semi-honest"},
+        "columns": {one.name: shown for one in found.columns},
+    }
+    try:
+        known = node.policies.ShowPolicy(pb.ShowPolicyRequest(dataset=dataset))
+    except grpc.RpcError:
+        known = pb.Policy()
+    text = tomlkit.dumps({k: v for k, v in (said | changes).items() if v is not None})
+    request = pb.ChangePolicyRequest(dataset=dataset, text=text, over=known.version)
+    changed: pb.Policy = node.policies.ChangePolicy(request)
+    return changed
+
+
 def submit(
     proposer: Node,
     ours: str,
@@ -200,11 +238,12 @@ def submit(
     parameters: str = "{}",
     **terms: Any,
 ) -> pb.Job:
-    """Propose an intersection whose result ``receivers`` get."""
+    """Propose an intersection whose result ``receivers`` get, which our own policy allows."""
 
     def receives(node: Node) -> list[str]:
         return ["intersection"] if node in receivers else []
 
+    allow(proposer, ours)
     made: pb.Job = proposer.jobs.SubmitJob(
         pb.SubmitJobRequest(
             service="psi.intersect",

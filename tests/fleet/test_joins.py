@@ -10,7 +10,7 @@ import pytest
 
 from appliance.api import agent_pb2 as pb
 from services.psi import cardinality, sums
-from tests.fleet.nodes import Node, approve, arrived, ended, publish, submit
+from tests.fleet.nodes import Node, allow, approve, arrived, ended, publish, submit
 
 VISITS = "id,ward\na,1\na,2\nb,3\nc,4\n"
 VALUES = "id,level,note\na,1.5,x\nb,2.25,y\nb,3.5,z\nd,9.75,w\n"
@@ -110,6 +110,8 @@ def test_a_proposal_whose_terms_have_changed_since_cannot_be_approved(joining: l
 
 def numbers(nodes: list[Node], service: str, output: str, **parameters: Any) -> pb.Job:
     hospital, laboratory = nodes
+    allow(hospital, "patients")
+    allow(laboratory, "levels")
     made: pb.Job = hospital.jobs.SubmitJob(
         pb.SubmitJobRequest(
             service=service,

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Refused, Unreachable
+from appliance.api.ways import Refused, Unreachable
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
 from appliance.operators.code import SetUpCode
@@ -20,6 +20,21 @@ from appliance.peering.tls import MOST_CONNECTIONS
 from appliance.remote.errors import EnrolmentFailed
 from tests.fleet.afar import Box, Person, boxes, first_answer
 from tests.fleet.nodes import eventually, pair, write_ids
+
+POLICY = """
+type = "coffer.policy/1"
+peers = ["{peer}"]
+services = ["psi.intersect"]
+valid_until = 2099-01-01T00:00:00Z
+uses = 1
+smallest_group = 1
+smallest_intersection = 0
+largest_result = 1000
+[security]
+adversary = "semi-honest"
+[columns]
+id = "join-key"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +311,13 @@ def test_two_nodes_administered_from_afar_pair_and_run_an_intersection(tmp_path:
             )
         )
 
+        policy = tmp_path / "policy.toml"
+        for person, at, name, peer in (
+            (alice, here, "patients", "laboratory"),
+            (bob, there, "samples", "hospital"),
+        ):
+            policy.write_text(POLICY.format(peer=peer))
+            assert person.told(*at, "policies", "set", name, str(policy), "--yes")["version"] == 1
         ours = ("--ours", "patients", "--theirs", "laboratory/samples")
         job = alice.told(*here, "jobs", "submit", "psi.intersect", *ours)["id"]
         eventually(lambda: bob.told(*there, "jobs", "list", "--waiting")["jobs"])

@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from appliance.contracts.contract import Contract, parse_contract, write_contract
+from appliance.governance.governor import Governor
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
 from appliance.jobs.attempts import LAST_ATTEMPT
@@ -21,16 +23,18 @@ from appliance.jobs.docket import Docket
 from appliance.jobs.errors import Unfit
 from appliance.jobs.needs import Pin
 from appliance.jobs.reasons import Reason
+from appliance.jobs.records import Records
 from appliance.jobs.states import JobState
 from appliance.jobs.store import JobRow
 from appliance.jobs.verdicts import GivenVerdict, Verdict, record_of
+from appliance.ledger.ledger import Ledger
 from appliance.mailbox.inbox import Inbox
 from appliance.mailbox.letters import Kind, Letter, Receipt, Undelivered
 from appliance.mailbox.outbox import Outbox
 from appliance.mailbox.store import first_letter, remove_letter
 from appliance.store.database import Store
 from tests.unit.contract_doubles import MemoryKey, contract, party
-from tests.unit.job_doubles import FakePeers
+from tests.unit.job_doubles import JOIN, OWNER, FakePeers
 
 COUNT = 3
 KEYS = [MemoryKey() for _ in range(COUNT)]
@@ -71,13 +75,25 @@ class HandNode:
                     node_id=key.node_id, name=f"node-{other}", public_der=key.public_der
                 )
         outbox = Outbox(self.store, no_mail, lambda: 0)
+        ledger = Ledger(self.key, now=lambda: datetime.fromtimestamp(0, UTC))
         self.docket = Docket(
             outbox,
             self.key,
             peers,
+            Governor(
+                key=self.key,
+                ledger=ledger,
+                services={JOIN.name: JOIN},
+                names=peers.names,
+                version_of=lambda _: "",
+                now_milliseconds=lambda: 0,
+            ),
+            Records(ledger, {JOIN.name: JOIN}),
+            lambda session, peers: None,
             anything_goes,
             lambda made: resumes,
             lambda: 0,
+            lambda _: None,
             lambda _: None,
         )
         self.inbox = Inbox(self.store, lambda session, sender, kind: True)
@@ -97,7 +113,7 @@ class HandNode:
             may: dict[str, tuple[bool, Callable[[], None]]] = {
                 "approve": (
                     state is JobState.WAITING_APPROVAL,
-                    lambda row=row: self.docket.approve(session, row),  # type: ignore[misc]
+                    lambda row=row: self.docket.approve(session, row, OWNER),  # type: ignore[misc]
                 ),
                 "begin": (
                     state is JobState.STARTING,
@@ -181,7 +197,10 @@ class Hands:
 
 
 def propose() -> Contract:
-    parties = tuple(party(key.node_id, f"node-{rank}") for rank, key in enumerate(KEYS))
+    # Without datasets, so that no policy is asked.
+    parties = tuple(
+        party(key.node_id, f"node-{rank}", dataset=None) for rank, key in enumerate(KEYS)
+    )
     return contract([], parties=parties)
 
 
@@ -194,7 +213,7 @@ async def walk(
         hands = Hands(nodes)
         made = propose()
         data = write_contract(made)
-        await nodes[0].store.run(lambda s: nodes[0].docket.propose(s, made, data))
+        await nodes[0].store.run(lambda s: nodes[0].docket.propose(s, made, data, OWNER))
         if prepared != "proposed":
             await hands.read_all()
             for one in nodes:

@@ -24,8 +24,8 @@ PUBLIC_BYTES: Final = {
     "Agreement.session",  # a hash of the contract's, which every party holds
 }
 
-# Powers whose calls come with the ledger and the policies.
-WAITING_POWERS: Final = {Power.READ_LEDGER, Power.EXPORT_LEDGER, Power.MANAGE_POLICIES}
+# Powers whose calls are still to come.
+WAITING_POWERS: Final = {Power.MANAGE_POLICIES}
 
 
 def docstrings_of_roles() -> dict[str, str]:

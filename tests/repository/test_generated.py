@@ -10,7 +10,8 @@ import pytest
 
 from tests.repository import tree
 
-PROTOS: Final = tuple(f"appliance/api/{name}.proto" for name in ("agent", "machine", "peer"))
+NAMES: Final = ("agent", "governance", "jobs", "machine", "peer")
+PROTOS: Final = tuple(f"appliance/api/{name}.proto" for name in NAMES)
 LOCKS: Final = (
     "requirements-build.txt",
     "requirements.txt",

@@ -4,14 +4,20 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import tomlkit
 from sqlalchemy.orm import Session
 
+from appliance.accounts.principals import Person, Principal
+from appliance.accounts.roles import ALL_POWERS
 from appliance.contracts.contract import Contract
 from appliance.datasets.errors import DatasetChanged, DatasetNotFound
 from appliance.datasets.source import Kind, Source
+from appliance.governance.agreement import Agreement
+from appliance.governance.governor import Governor
 from appliance.identity.node_id import NodeId
 from appliance.jobs.checks import JobLimits
 from appliance.jobs.compose import Submission, SubmittedParty
@@ -19,9 +25,11 @@ from appliance.jobs.errors import JobNotFound
 from appliance.jobs.jobs import Jobs
 from appliance.jobs.needs import DescribedDataset, Pin
 from appliance.jobs.views import JobView
+from appliance.ledger.ledger import Ledger
 from appliance.mailbox.inbox import Inbox
 from appliance.mailbox.letters import Letter, Receipt, Undelivered
 from appliance.mailbox.outbox import Outbox
+from appliance.policies import policies
 from appliance.store.database import Store
 from services.demand import ColumnDemand, ColumnUse, Demand
 from services.errors import ConfigError, ServiceError
@@ -36,6 +44,7 @@ from services.service import (
 )
 from tests.unit.contract_doubles import MemoryKey, dataset
 
+OWNER = Person(principal=Principal.of_uid(1000), name="the owner", powers=ALL_POWERS)
 NAMES = ("hospital", "laboratory", "registry", "stranger")
 
 
@@ -90,6 +99,7 @@ JOIN = Service(
     check=_check,
     disclose=_disclose,
     demand=_demand,
+    uses=frozenset({ColumnUse.JOIN_KEY}),
     load=_never,
     memory=lambda terms, rank: 2 << 20,
 )
@@ -242,6 +252,9 @@ class Node:
     peers: FakePeers = field(default_factory=FakePeers)
     datasets: FakeDatasets = field(default_factory=FakeDatasets)
     limits: JobLimits = LIMITS
+    services: Mapping[str, Service] = field(
+        default_factory=lambda: {JOIN.name: JOIN, RESUMING.name: RESUMING}
+    )
     is_up: bool = False
 
     @property
@@ -258,6 +271,14 @@ class Node:
         )
         self.inbox = Inbox(self.store, lambda session, sender, kind: sender in self.peers.pins)
         self.runner = FakeRunner()
+        self.ledger = Ledger(self.key, now=self.time)
+        self.agreement = Agreement(
+            ledger=self.ledger,
+            key=self.key,
+            outbox=self.outbox,
+            public_key_of=self.public_key_of,
+            now=self.time,
+        )
         self.jobs = Jobs(
             store=self.store,
             outbox=self.outbox,
@@ -265,13 +286,23 @@ class Node:
             own_name=self.name,
             peers=self.peers,
             datasets=self.datasets,
-            services={JOIN.name: JOIN, RESUMING.name: RESUMING},
+            services=self.services,
+            ledger=self.ledger,
+            ended=self.agreement.show,
+            governor=Governor(
+                key=self.key,
+                ledger=self.ledger,
+                services=self.services,
+                names=self.peers.names,
+                version_of=lambda _: "0.1.0",
+                now_milliseconds=self.clock,
+            ),
             runner=self.runner,
             folder=self.folder / "jobs",
             limits=self.limits,
             now_milliseconds=self.clock,
         )
-        for kind, handler in self.jobs.handlers().items():
+        for kind, handler in (self.jobs.handlers() | self.agreement.handlers()).items():
             self.inbox.register(kind, handler)
         await self.jobs.recover()
         self.is_up = True
@@ -279,6 +310,45 @@ class Node:
             asyncio.create_task(self.outbox.deliver()),
             asyncio.create_task(self.jobs.run()),
         ]
+
+    async def allow(self, **changes: Any) -> list[str]:
+        """Set a policy for our table, one that allows all jobs but for the changes; return whom it
+        stops."""
+        said: dict[str, Any] = {
+            "type": "coffer.policy/1",
+            "peers": [node.text for node in self.peers.pins],
+            "services": [*self.services],
+            "valid_until": datetime(2100, 1, 1, tzinfo=UTC),
+            "uses": 1000,
+            "smallest_intersection": 0,
+            "security": {"adversary": "semi-honest"},
+            "columns": {"id": "join-key"},
+        }
+        kept = {key: value for key, value in (said | changes).items() if value is not None}
+        name = f"table-of-{self.name}"
+
+        def work(session: Session) -> list[str]:
+            over = policies.current(session, name).number
+            known = {pin.name: pin.node_id for pin in self.peers.pins.values()}
+            policies.change(
+                session,
+                name,
+                tomlkit.dumps(kept),
+                known,
+                over=over,
+                by="owner",
+                now_milliseconds=self.clock(),
+            )
+            return [*self.jobs.judge_again(session, name)]
+
+        return await self.store.run(work)
+
+    def time(self) -> datetime:
+        return datetime.fromtimestamp(self.clock() / 1000, UTC)
+
+    def public_key_of(self, session: Session, peer: NodeId) -> bytes | None:
+        pin = self.peers.find_paired(session, peer)
+        return None if pin is None else pin.public_der
 
     async def kill(self) -> None:
         """Stop at once, as if by SIGKILL: what is not committed is lost."""
@@ -325,6 +395,7 @@ class Fleet:
     async def __aenter__(self) -> "Fleet":
         for node in self.nodes:
             await node.up()
+            await node.allow()
         return self
 
     async def __aexit__(self, *trouble: object) -> None:
@@ -348,14 +419,14 @@ class Fleet:
 
     async def submit(self, **changes: Any) -> JobView:
         """Have the first node propose a job to all."""
-        return await self.nodes[0].jobs.submit(self.submission(**changes))
+        return await self.nodes[0].jobs.submit(self.submission(**changes), OWNER)
 
     async def run_all(self, **changes: Any) -> str:
         """Propose, approve everywhere, and wait until all run; return the job's id."""
         job = await self.submit(**changes)
         for node in self.nodes[1:]:
             await self.reach(job.id, "waiting_approval", node)
-            await node.jobs.approve(job.id, job.digest)
+            await node.jobs.approve(job.id, job.digest, OWNER)
         await self.reach(job.id, "running")
         await until(lambda: all(job.id in node.runner.started for node in self.nodes))
         return job.id

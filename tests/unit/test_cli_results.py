@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.client import Refused
+from appliance.api.ways import Refused
 from appliance.cli.results import Format, copy_results
 
 ROWS = {

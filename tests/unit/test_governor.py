@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from appliance.governance.governor import Governor
 from appliance.grants.errors import GrantRefused, GrantRevoked
 from appliance.grants.grants import Grants
 from appliance.identity.node_id import NodeId
+from appliance.ledger.ledger import Ledger
 from appliance.policies import policies
 from appliance.policies.rules import Rule
 from appliance.store.database import Store
@@ -60,6 +62,7 @@ class Node:
     def governor(self) -> Governor:
         return Governor(
             key=self.key,
+            ledger=Ledger(self.key, now=lambda: datetime.fromtimestamp(self.now / 1000, UTC)),
             services=SERVICES,
             names=lambda _: {},
             version_of=lambda _: "0.1.0",

@@ -10,7 +10,7 @@ import pytest
 from appliance.jobs.attempts import LAST_ATTEMPT, is_due, last_attempt, pause_seconds
 from appliance.jobs.reasons import Reason
 from appliance.jobs.states import JobState
-from tests.unit.job_doubles import RESUMING, Fleet, Node, play, until
+from tests.unit.job_doubles import OWNER, RESUMING, Fleet, Node, play, until
 
 Test = Callable[[Fleet], Awaitable[None]]
 
@@ -102,7 +102,7 @@ def test_a_job_can_be_cancelled_while_it_waits_for_a_peer_to_come_back(tmp_path:
         await first.jobs.attempt_lost(job_id, 1, "the worker crashed")
         await until(lambda: first.runner.attempts == [0, 1])
 
-        await first.jobs.cancel(job_id)
+        await first.jobs.cancel(job_id, OWNER)
         await second.up()
 
         await fleet.reach(job_id, "cancelled")
@@ -170,7 +170,7 @@ def test_a_late_word_of_an_attempt_changes_nothing(tmp_path: Path) -> None:
 
         assert (await first.jobs.get(job_id)).attempt == 3
         assert await first.state(job_id) == "running"
-        await first.jobs.cancel(job_id)
+        await first.jobs.cancel(job_id, OWNER)
         await first.jobs.attempt_lost(job_id, 4, "the worker crashed")
         await fleet.reach(job_id, "cancelled")
         assert first.runner.attempts == [0, 3]

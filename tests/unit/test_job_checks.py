@@ -18,7 +18,7 @@ from appliance.jobs.reasons import Reason
 from appliance.mailbox.letters import Kind, Letter, Undelivered
 from services.errors import ConfigError, LocalProtocolError
 from tests.unit.contract_doubles import dataset
-from tests.unit.job_doubles import Fleet, Node, play, until
+from tests.unit.job_doubles import OWNER, Fleet, Node, play, until
 
 Spoil = Callable[[Fleet], None]
 
@@ -217,7 +217,7 @@ def test_an_approver_whose_table_changed_meanwhile_does_not_sign(tmp_path: Path)
         changed_file(fleet)
 
         with pytest.raises(Unfit, match="has changed"):
-            await second.jobs.approve(job.id, job.digest)
+            await second.jobs.approve(job.id, job.digest, OWNER)
 
         assert not fleet.nodes[0].runner.started
         assert await second.state(job.id) == "waiting_approval"
@@ -232,7 +232,7 @@ def test_a_table_that_changed_after_signing_fails_the_job(tmp_path: Path) -> Non
         await fleet.reach(job.id, "waiting_approval", second)
         first.datasets.changed = True
 
-        await second.jobs.approve(job.id, job.digest)
+        await second.jobs.approve(job.id, job.digest, OWNER)
         views = await fleet.reach(job.id, "failed")
 
         assert "/data/table-of-hospital.csv has changed" in views[0].cause
@@ -249,7 +249,7 @@ def test_a_worker_that_cannot_be_started_fails_the_job(tmp_path: Path) -> None:
         job = await fleet.submit()
         await fleet.reach(job.id, "waiting_approval", second)
 
-        await second.jobs.approve(job.id, job.digest)
+        await second.jobs.approve(job.id, job.digest, OWNER)
         views = await fleet.reach(job.id, "failed")
 
         assert views[0].cause == "it failed here: no more processes"
@@ -265,11 +265,11 @@ def test_a_submission_that_makes_no_contract_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"no service other\.service"):
             await fleet.submit(service="other.service")
         with pytest.raises(SubmissionInvalid, match="not a party"):
-            await first.jobs.submit(fleet.submission(second))
+            await first.jobs.submit(fleet.submission(second), OWNER)
         with pytest.raises(SubmissionInvalid, match="not for 1 parties"):
-            await first.jobs.submit(fleet.submission(first))
+            await first.jobs.submit(fleet.submission(first), OWNER)
         with pytest.raises(SubmissionInvalid, match="laboratory is a party twice"):
-            await first.jobs.submit(fleet.submission(first, second, second))
+            await first.jobs.submit(fleet.submission(first, second, second), OWNER)
         with pytest.raises(Unfit, match="parameter depth"):
             await fleet.submit(parameters={"depth": "x"})
         with pytest.raises(Unfit, match="no parameter height") as unknown:

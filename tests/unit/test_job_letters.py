@@ -2,93 +2,33 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rfc8785
 
 from appliance.contracts.contract import (
     CONTRACT,
-    Contract,
     ServiceRef,
     digest_of,
     make_job_id,
     write_contract,
 )
-from appliance.contracts.envelope import base64_of, sign, write_envelope
-from appliance.jobs import attendant, docket
+from appliance.contracts.envelope import sign, write_envelope
+from appliance.jobs import attendant, docket, proposals
 from appliance.jobs import store as table
 from appliance.jobs.reasons import Reason
 from appliance.jobs.views import CAUTION
 from appliance.mailbox.letters import (
-    Body,
-    JobProposed,
     JobSigned,
     JobVerdict,
     Kind,
     Letter,
     Refusal,
-    write_body,
 )
 from tests.unit.contract_doubles import MemoryKey, contract, party
-from tests.unit.job_doubles import Fleet, Node
-
-Test = Callable[[Fleet, "Forger"], Awaitable[None]]
-
-
-class Forger:
-    """Writes letters in the name of a paired node that does not write itself."""
-
-    def __init__(self, fleet: Fleet, forger: Node, victim: Node) -> None:
-        self.fleet = fleet
-        self.node = forger
-        self.victim = victim
-        self._number = 0
-
-    async def write(self, kind: Kind, body: Body) -> Refusal | None:
-        self._number += 1
-        letter = Letter(number=self._number, kind=kind.value, body=write_body(kind, body))
-        return (await self.victim.inbox.receive(self.node.node_id, letter)).refusal
-
-    def contract(self, **changes: Any) -> Contract:
-        now = self.fleet.clock.milliseconds
-        nodes = (self.node, self.victim)
-        parties = tuple(party(node.node_id, node.name) for node in nodes)
-        plain: dict[str, Any] = {"created": now, "expires": now + 1000, "parties": parties}
-        return contract([], **plain | changes)
-
-    async def propose(self, made: Contract, signer: MemoryKey | None = None) -> Refusal | None:
-        data = write_contract(made)
-        signature = sign(data, CONTRACT, signer or self.node.key)
-        return await self.propose_envelope(
-            write_envelope(data, CONTRACT, {self.node.node_id: signature})
-        )
-
-    async def propose_envelope(self, envelope: str) -> Refusal | None:
-        return await self.write(Kind.JOB_PROPOSED, JobProposed(envelope=envelope))
-
-    async def sign(self, job_id: str, data: bytes, signer: MemoryKey) -> Refusal | None:
-        signature = base64_of(sign(data, CONTRACT, signer))
-        body = JobSigned(job_id=job_id, digest=digest_of(data), signature=signature)
-        return await self.write(Kind.JOB_SIGNED, body)
-
-    async def give(self, job_id: str, verdict: str, reason: str = "internal") -> Refusal | None:
-        body = JobVerdict(job_id=job_id, verdict=verdict, reason=reason)
-        return await self.write(Kind.JOB_VERDICT, body)
-
-
-def play(folder: Path, test: Test) -> None:
-    """Run with an honest hospital and laboratory, and a registry that is in the forger's hands."""
-
-    async def run() -> None:
-        async with Fleet(folder, 3) as fleet:
-            forger = fleet.nodes[2]
-            await forger.kill()
-            await test(fleet, Forger(fleet, forger, fleet.nodes[0]))
-
-    asyncio.run(run())
+from tests.unit.job_doubles import OWNER, Fleet
+from tests.unit.job_forger import Forger, joint_job, play
 
 
 def test_an_honest_proposal_is_taken_and_its_replay_is_harmless(tmp_path: Path) -> None:
@@ -182,17 +122,17 @@ def test_a_flood_of_proposals_is_stemmed(tmp_path: Path) -> None:
         assert answers[:2] == [None, None]
         assert answers[-1] is Refusal.TOO_MANY
 
-    was, docket.MOST_UNENDED_JOBS = docket.MOST_UNENDED_JOBS, 2  # type: ignore[misc]
+    was, proposals.MOST_UNENDED_JOBS = proposals.MOST_UNENDED_JOBS, 2  # type: ignore[misc]
     try:
         play(tmp_path, test)
     finally:
-        docket.MOST_UNENDED_JOBS = was  # type: ignore[misc]
+        proposals.MOST_UNENDED_JOBS = was  # type: ignore[misc]
 
 
 async def honest_job(fleet: Fleet) -> str:
     """Have the hospital propose a job to the laboratory alone."""
     hospital, laboratory = fleet.nodes[:2]
-    job = await hospital.jobs.submit(fleet.submission(hospital, laboratory))
+    job = await hospital.jobs.submit(fleet.submission(hospital, laboratory), OWNER)
     await fleet.reach(job.id, "waiting_approval", laboratory)
     return job.id
 
@@ -211,15 +151,6 @@ def test_a_peer_cannot_speak_on_a_job_that_it_is_no_party_of(tmp_path: Path) -> 
     play(tmp_path, test)
 
 
-async def joint_job(fleet: Fleet) -> str:
-    """Have the hospital propose a job to all, and the laboratory sign it."""
-    hospital, laboratory = fleet.nodes[:2]
-    job = await hospital.jobs.submit(fleet.submission())
-    await fleet.reach(job.id, "waiting_approval", laboratory)
-    await laboratory.jobs.approve(job.id, job.digest)
-    return job.id
-
-
 def test_only_a_partys_own_signature_counts_for_it(tmp_path: Path) -> None:
     async def test(fleet: Fleet, forger: Forger) -> None:
         job_id = await joint_job(fleet)
@@ -227,7 +158,7 @@ def test_only_a_partys_own_signature_counts_for_it(tmp_path: Path) -> None:
 
         other = data.replace(b'"depth":1', b'"depth":2') + b" "
         assert await forger.sign(job_id, data, MemoryKey()) is Refusal.BAD_SIGNATURE
-        assert await forger.sign(job_id, other, forger.node.key) is Refusal.CONFLICT
+        assert await forger.sign(job_id, other, forger.node.key, "") is Refusal.CONFLICT
         for text in ("*", "AAAA", "é"):
             body = JobSigned(job_id=job_id, digest=digest_of(data), signature=text)
             assert await forger.write(Kind.JOB_SIGNED, body) is Refusal.BAD_SIGNATURE
@@ -269,7 +200,7 @@ async def running_job(fleet: Fleet, forger: Forger) -> str:
     made = forger.contract()
     await forger.propose(made)
     await fleet.reach(made.id, "waiting_approval", forger.victim)
-    await forger.victim.jobs.approve(made.id, digest_of(write_contract(made)))
+    await forger.victim.jobs.approve(made.id, digest_of(write_contract(made)), OWNER)
     await fleet.reach(made.id, "running", forger.victim)
     return made.id
 
@@ -294,14 +225,14 @@ def test_a_signed_partys_rejection_does_not_count_before_somebody_withholds_its_
 ) -> None:
     async def test(fleet: Fleet, forger: Forger) -> None:
         hospital, laboratory, registry = fleet.nodes
-        job = await hospital.jobs.submit(fleet.submission())
+        job = await hospital.jobs.submit(fleet.submission(), OWNER)
         data = (await hospital.jobs.get(job.id)).contract.encode()
         assert await forger.sign(job.id, data, registry.key) is None
         assert await forger.give(job.id, "rejected", "followed") is None
         await fleet.reach(job.id, "waiting_peers", hospital)
 
         await fleet.reach(job.id, "waiting_approval", laboratory)
-        await laboratory.jobs.approve(job.id, job.digest)
+        await laboratory.jobs.approve(job.id, job.digest, OWNER)
 
         (view,) = await fleet.reach(job.id, "failed", hospital)
         assert view.parties[2].reason == Reason.BAD_VERDICT.sentence
@@ -312,14 +243,14 @@ def test_a_signed_partys_rejection_does_not_count_before_somebody_withholds_its_
 def test_no_failure_counts_before_all_have_signed(tmp_path: Path) -> None:
     async def test(fleet: Fleet, forger: Forger) -> None:
         hospital, laboratory, registry = fleet.nodes
-        job = await hospital.jobs.submit(fleet.submission())
+        job = await hospital.jobs.submit(fleet.submission(), OWNER)
         data = (await hospital.jobs.get(job.id)).contract.encode()
         await forger.sign(job.id, data, registry.key)
         assert await forger.give(job.id, "failed") is None
         await fleet.reach(job.id, "waiting_peers", hospital)
 
         await fleet.reach(job.id, "waiting_approval", laboratory)
-        await laboratory.jobs.reject(job.id)
+        await laboratory.jobs.reject(job.id, OWNER)
 
         views = await fleet.reach(job.id, "rejected", hospital, laboratory)
         assert views[0].cause.startswith("rejected by laboratory")
@@ -364,12 +295,12 @@ def test_a_signature_after_the_verdict_is_refused(tmp_path: Path) -> None:
 def test_refused_proposals_leave_no_contract_and_are_forgotten_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docket, "MOST_UNSIGNED_JOBS", 4)
+    monkeypatch.setattr(proposals, "MOST_UNSIGNED_JOBS", 4)
 
     async def test(fleet: Fleet, forger: Forger) -> None:
         rejected = forger.contract()
         await forger.propose(rejected)
-        await forger.victim.jobs.reject(rejected.id, "no")
+        await forger.victim.jobs.reject(rejected.id, OWNER, "no")
         for _ in range(8):
             made = forger.contract(service=ServiceRef(name="no.such", version=1))
             assert await forger.propose(made) is None
@@ -391,12 +322,12 @@ def test_what_a_peer_proposes_takes_bounded_room_and_never_the_place_of_what_we_
         await forger.give(signed, "failed")
         await fleet.reach(signed, "failed", forger.victim)
         size_bytes = len(write_contract(forger.contract()))
-        monkeypatch.setattr(docket, "MOST_UNSIGNED_BYTES", 3 * size_bytes + 100)
+        monkeypatch.setattr(proposals, "MOST_UNSIGNED_BYTES", 3 * size_bytes + 100)
 
         ended = [forger.contract() for _ in range(6)]
         for made in ended:
             assert await forger.propose(made) is None
-            await forger.victim.jobs.reject(made.id)
+            await forger.victim.jobs.reject(made.id, OWNER)
         kept = {view.id for view in (await forger.victim.jobs.list()).views}
         assert kept == {signed, *(made.id for made in ended[-3:])}
 

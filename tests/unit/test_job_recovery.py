@@ -10,7 +10,7 @@ import pytest
 from appliance.jobs.jobs import Jobs
 from appliance.mailbox.letters import Letter, Undelivered
 from appliance.store.errors import StoreFull
-from tests.unit.job_doubles import Fleet, Node, play, until
+from tests.unit.job_doubles import OWNER, Fleet, Node, play, until
 
 Test = Callable[[Fleet], Awaitable[None]]
 
@@ -37,7 +37,7 @@ def test_a_proposal_survives_the_death_of_either_side(tmp_path: Path, killed: in
 
         await fleet.nodes[killed].restart()
         assert await second.state(job.id) == "waiting_approval"
-        await second.jobs.approve(job.id, job.digest)
+        await second.jobs.approve(job.id, job.digest, OWNER)
         await fleet.nodes[0].restart()
         await fleet.reach(job.id, "running", second)
 
@@ -90,7 +90,7 @@ def test_a_job_signed_by_all_when_the_agent_died_begins_at_the_next_start(tmp_pa
         job = await fleet.submit()
         await fleet.reach(job.id, "waiting_approval", second)
         second.tasks[1].cancel()  # nobody attends to jobs, as in the moment of a kill
-        await second.jobs.approve(job.id, job.digest)
+        await second.jobs.approve(job.id, job.digest, OWNER)
         assert await second.state(job.id) == "starting"
 
         await second.restart()
@@ -183,7 +183,7 @@ def test_nodes_killed_at_random_agree_in_the_end(tmp_path: Path, seed: int) -> N
             if rng.random() < 0.15:
                 await node.restart()
             elif state == "waiting_approval":
-                await node.jobs.approve(job_id, digest)
+                await node.jobs.approve(job_id, digest, OWNER)
             elif state == "running" and job_id in node.runner.folders:
                 await node.finish(job_id)
 
@@ -261,7 +261,7 @@ def test_an_approval_whose_caller_hangs_up_is_attended_to(tmp_path: Path) -> Non
         second = fleet.nodes[1]
         job = await fleet.submit()
         await until(lambda: second.datasets.asked)
-        call = asyncio.create_task(second.jobs.approve(job.id, job.digest))
+        call = asyncio.create_task(second.jobs.approve(job.id, job.digest, OWNER))
 
         while await second.state(job.id) == "waiting_approval":
             await asyncio.sleep(0)

@@ -20,7 +20,7 @@ from appliance.jobs.reasons import Reason
 from appliance.jobs.states import IllegalTransition
 from appliance.jobs.views import CAUTION, JobView
 from appliance.mailbox.letters import Letter, Undelivered
-from tests.unit.job_doubles import Fleet, Node, play, until
+from tests.unit.job_doubles import OWNER, Fleet, Node, play, until
 
 
 def records(views: list[JobView]) -> set[str]:
@@ -134,11 +134,11 @@ def test_nothing_runs_before_every_party_has_signed(tmp_path: Path) -> None:
         job = await fleet.submit()
         await fleet.reach(job.id, "waiting_approval", second, third)
 
-        await second.jobs.approve(job.id, job.digest)
+        await second.jobs.approve(job.id, job.digest, OWNER)
         await asyncio.sleep(0.1)
         assert not any(node.runner.started for node in fleet.nodes)
 
-        await third.jobs.approve(job.id, job.digest)
+        await third.jobs.approve(job.id, job.digest, OWNER)
         await until(lambda: all(node.runner.started == [job.id] for node in fleet.nodes))
 
     play(tmp_path, 3, test)
@@ -149,7 +149,7 @@ def test_a_rejection_ends_the_job_everywhere_with_the_operators_words(tmp_path: 
         job = await fleet.submit()
         await fleet.reach(job.id, "waiting_approval", *fleet.nodes[1:])
 
-        await fleet.nodes[1].jobs.reject(job.id, "not this quarter")
+        await fleet.nodes[1].jobs.reject(job.id, OWNER, "not this quarter")
         views = await fleet.reach(job.id, "rejected")
         await until_sealed(fleet, job.id)
 
@@ -176,7 +176,7 @@ def test_either_party_can_cancel_a_running_job(tmp_path: Path, canceller: int) -
     async def test(fleet: Fleet) -> None:
         job_id = await fleet.run_all()
 
-        await fleet.nodes[canceller].jobs.cancel(job_id)
+        await fleet.nodes[canceller].jobs.cancel(job_id, OWNER)
         views = await fleet.reach(job_id, "cancelled")
 
         assert len(records(views)) == 1
@@ -189,7 +189,7 @@ def test_what_a_worker_says_after_its_job_was_cancelled_changes_nothing(tmp_path
     async def test(fleet: Fleet) -> None:
         first = fleet.nodes[0]
         job_id = await fleet.run_all()
-        await first.jobs.cancel(job_id)
+        await first.jobs.cancel(job_id, OWNER)
 
         await first.jobs.worker_finished(job_id, {}, {}, {})
         await first.jobs.worker_failed(job_id, Reason.TIME, "late", "")
@@ -207,7 +207,7 @@ def test_a_verdict_is_given_once(tmp_path: Path) -> None:
         await first.finish(job_id)
 
         with pytest.raises(IllegalTransition, match="is done here"):
-            await first.jobs.cancel(job_id)
+            await first.jobs.cancel(job_id, OWNER)
 
     play(tmp_path, 2, test)
 
@@ -219,7 +219,7 @@ def test_an_approver_must_have_read_this_very_contract(tmp_path: Path) -> None:
         await fleet.reach(job.id, "waiting_approval", second)
 
         with pytest.raises(DigestDiffers):
-            await second.jobs.approve(job.id, "0" * 64)
+            await second.jobs.approve(job.id, "0" * 64, OWNER)
         assert await second.state(job.id) == "waiting_approval"
 
     play(tmp_path, 2, test)
@@ -230,13 +230,13 @@ def test_a_job_is_approved_once_and_not_by_its_proposer(tmp_path: Path) -> None:
         first, second = fleet.nodes
         job = await fleet.submit()
         with pytest.raises(IllegalTransition, match="cannot be approved or rejected"):
-            await first.jobs.approve(job.id, job.digest)
+            await first.jobs.approve(job.id, job.digest, OWNER)
         with pytest.raises(IllegalTransition, match="cannot be approved or rejected"):
-            await first.jobs.reject(job.id)
+            await first.jobs.reject(job.id, OWNER)
         await fleet.reach(job.id, "waiting_approval", second)
-        await second.jobs.approve(job.id, job.digest)
+        await second.jobs.approve(job.id, job.digest, OWNER)
         with pytest.raises(IllegalTransition):
-            await second.jobs.approve(job.id, job.digest)
+            await second.jobs.approve(job.id, job.digest, OWNER)
 
     play(tmp_path, 2, test)
 
@@ -248,7 +248,7 @@ def test_words_of_rejection_are_one_short_line(tmp_path: Path) -> None:
         await fleet.reach(job.id, "waiting_approval", second)
         for note in ("a" * 201, "two\nlines", "\x1b[2J"):
             with pytest.raises(NoteInvalid):
-                await second.jobs.reject(job.id, note)
+                await second.jobs.reject(job.id, OWNER, note)
 
     play(tmp_path, 2, test)
 
@@ -261,7 +261,7 @@ def test_the_contract_waits_until_it_expires(tmp_path: Path) -> None:
 
         fleet.clock.milliseconds = job.expires_milliseconds + 1
         with pytest.raises(ContractExpired):
-            await second.jobs.approve(job.id, job.digest)
+            await second.jobs.approve(job.id, job.digest, OWNER)
         for node in fleet.nodes:
             await node.restart()
         views = await fleet.reach(job.id, "rejected")
@@ -343,7 +343,7 @@ def test_watching_shows_each_state_and_progress_until_the_end(tmp_path: Path) ->
 
         watching = asyncio.create_task(watch())
         await fleet.reach(job.id, "waiting_approval", second)
-        await second.jobs.approve(job.id, job.digest)
+        await second.jobs.approve(job.id, job.digest, OWNER)
         await fleet.reach(job.id, "running")
         await until(lambda: first.runner.started and second.runner.started)
         for done in (10, 50):
@@ -375,15 +375,18 @@ def test_the_story_of_a_job_is_told_event_by_event(tmp_path: Path) -> None:
 
         views = await fleet.reach(job_id, "succeeded")
 
-        assert [event.text for event in views[0].events][:4] == [
+        assert [event.text for event in views[0].events][:6] == [
+            "proposed here by the owner",
+            "approved by the owner",
             "signed here and proposed to laboratory",
             "laboratory has signed",
             "signed by all parties",
             "the computation begins",
         ]
-        assert [event.text for event in views[1].events][:4] == [
+        assert [event.text for event in views[1].events][:5] == [
             "proposed by hospital, who has signed",
-            "approved and signed here",
+            "approved by the owner",
+            "signed here",
             "signed by all parties",
             "the computation begins",
         ]
@@ -437,7 +440,7 @@ def test_letters_that_overtake_the_proposal_are_kept_for_it(tmp_path: Path) -> N
         fleet.mail.hinder = no_mail_from_first_to_third
         job = await fleet.submit()
         await fleet.reach(job.id, "waiting_approval", second)
-        await second.jobs.approve(job.id, job.digest)
+        await second.jobs.approve(job.id, job.digest, OWNER)
         await asyncio.sleep(0.1)
         assert (await third.jobs.list()).views == ()
 
@@ -474,7 +477,7 @@ def test_a_job_cut_short_says_on_both_sides_what_may_have_been_learnt(
         if end == "fail":
             await first.jobs.worker_failed(job_id, Reason.TIME, "late", "")
         else:
-            await first.jobs.cancel(job_id)
+            await first.jobs.cancel(job_id, OWNER)
         views = await fleet.reach(job_id, "failed" if end == "fail" else "cancelled")
 
         assert [view.caution for view in views] == [CAUTION, CAUTION]

@@ -11,7 +11,7 @@ from appliance.api import agent_pb2 as pb
 from appliance.jobs.errors import SubmissionInvalid
 from appliance.jobs.progress import PeerReport, ProgressReport
 from appliance.jobs.rpc import JobsRpc, from_proto, to_proto
-from tests.unit.job_doubles import Fleet
+from tests.unit.job_doubles import OWNER, Fleet, Node
 
 Test = Callable[[Fleet], Awaitable[None]]
 
@@ -33,10 +33,14 @@ def request(**changes: object) -> pb.SubmitJobRequest:
     return pb.SubmitJobRequest(**plain | changes)  # type: ignore[arg-type]
 
 
+def rpc_of(node: Node) -> JobsRpc:
+    return JobsRpc(node.jobs, lambda _: OWNER)
+
+
 def test_a_job_goes_from_submission_to_result_through_the_api(tmp_path: Path) -> None:
     async def test(fleet: Fleet) -> None:
         first, second = fleet.nodes
-        ours, theirs = JobsRpc(first.jobs), JobsRpc(second.jobs)
+        ours, theirs = rpc_of(first), rpc_of(second)
         job = await ours.SubmitJob(request(parameters='{"depth": 2}', grace_seconds=9), None)
         assert job.state == "waiting_peers"
         await fleet.reach(job.id, "waiting_approval", second)
@@ -71,7 +75,7 @@ def test_a_job_goes_from_submission_to_result_through_the_api(tmp_path: Path) ->
 def test_a_rejection_and_a_cancellation_go_through_the_api(tmp_path: Path) -> None:
     async def test(fleet: Fleet) -> None:
         first, second = fleet.nodes
-        ours, theirs = JobsRpc(first.jobs), JobsRpc(second.jobs)
+        ours, theirs = rpc_of(first), rpc_of(second)
         job = await ours.SubmitJob(request(), None)
         await fleet.reach(job.id, "waiting_approval", second)
         rejected = await theirs.RejectJob(pb.RejectJobRequest(id=job.id, note="no"), None)

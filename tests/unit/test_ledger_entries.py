@@ -57,7 +57,7 @@ PLAIN: dict[str, Any] = {
     "method": "password",
     "name": "hospital",
     "node": NODE,
-    "order": "restart",
+    "call": "Machine/Restart",
     "outcome": "failed",
     "parties": [NODE],
     "peer": NODE,

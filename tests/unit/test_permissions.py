@@ -33,8 +33,8 @@ def test_each_role_changes_what_is_its_own() -> None:
     assert {role: callable_by(role) for role in Role} == {
         Role.SYSTEM_ADMINISTRATOR: {"Machine", "Updates"},
         Role.SECURITY_ADMINISTRATOR: {"Operators", "Peers"},
-        Role.AUDITOR: set(),
-        Role.DATA_OWNER: {"Datasets", "Jobs"},
+        Role.AUDITOR: {"Ledger"},
+        Role.DATA_OWNER: {"Datasets", "Jobs", "Policies"},
         Role.ANALYST: {"Jobs"},
     }
 

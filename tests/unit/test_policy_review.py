@@ -7,9 +7,9 @@ import pytest
 
 from appliance.policies.document import parse_policy
 from appliance.policies.policy import Policy
-from appliance.policies.review import _SENTENCES, Doubt, KnownService, review
+from appliance.policies.review import _SENTENCES, Doubt, review
 from appliance.policies.values import POLICY_TYPE
-from services.demand import ColumnUse
+from services.registry import SERVICES
 from tests.unit.policy_doubles import (
     BUDGET,
     NOW,
@@ -20,12 +20,6 @@ from tests.unit.policy_doubles import (
     policy,
 )
 
-KEYED = frozenset({ColumnUse.JOIN_KEY})
-SERVICES = {
-    "psi.cardinality": KnownService(uses=KEYED, can_have_noise=True),
-    "psi.intersect": KnownService(uses=KEYED | {ColumnUse.JOIN_PAYLOAD}, can_have_noise=False),
-    "psi.sum": KnownService(uses=KEYED | {ColumnUse.AGGREGATED}, can_have_noise=True),
-}
 KEY = {"id": "join-key"}
 SHOWN = {"uses": "join-payload", "receivers": [SHOP_ID]}
 

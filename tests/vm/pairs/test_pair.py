@@ -9,6 +9,20 @@ from tests.vm.pairs.sites import Answer, Site, pair
 
 PEOPLE: Final = [f"person-{number:05d}" for number in range(900)]
 JOB_SECONDS: Final = 1200.0
+POLICY: Final = """
+type = "coffer.policy/1"
+peers = ["{peer}"]
+services = ["psi.intersect"]
+valid_until = 2100-01-01T00:00:00Z
+uses = 1
+smallest_group = 1
+smallest_intersection = 0
+largest_result = 1000000
+[security]
+adversary = "semi-honest"
+[columns]
+id = "join-key"
+"""
 
 
 def table(path: Path, seed: int) -> set[str]:
@@ -51,6 +65,13 @@ def test_they_pair_by_an_invitation_and_intersect_their_tables(
     laboratory.wait_for(is_published, "datasets", "list")
 
     ours = ("--ours", "patients", "--theirs", "laboratory/samples", "--to", "me,laboratory")
+    allow(hospital, "patients", laboratory, tmp_path)
+    early = hospital.ask("jobs", "submit", "psi.intersect", *ours)["id"]
+    refused = hospital.wait_for(has_ended, "jobs", "show", early)
+    assert refused["state"] == "rejected", refused
+    assert 'the policy of its dataset does not allow it: "no-policy"' in refused["cause"], refused
+
+    allow(laboratory, "samples", hospital, tmp_path)
     job = hospital.ask("jobs", "submit", "psi.intersect", *ours)["id"]
     laboratory.wait_for(lambda said: bool(said.get("jobs")), "jobs", "list", "--waiting")
     laboratory.ask("jobs", "approve", job, "--yes")
@@ -68,6 +89,18 @@ def test_they_pair_by_an_invitation_and_intersect_their_tables(
         with copied.open(newline="") as file:
             found = [row["id"] for row in csv.DictReader(file)]
         assert sorted(found) == sorted(plain)
+
+
+def allow(site: Site, name: str, peer: Site, folder: Path) -> None:
+    """Have a site's data owner let the peer match keys with a table, once."""
+    policy = folder / "policy.toml"
+    policy.write_text(POLICY.format(peer=peer.name))
+    site.ask("policies", "set", name, str(policy), "--yes")
+
+
+def has_ended(said: Answer) -> bool:
+    """Tell whether a job has ended."""
+    return bool(said.get("ended"))
 
 
 def is_published(said: Answer) -> bool:

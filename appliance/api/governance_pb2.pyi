@@ -1,0 +1,177 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DraftPolicyRequest(_message.Message):
+    __slots__ = ("dataset",)
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    def __init__(self, dataset: _Optional[str] = ...) -> None: ...
+
+class CheckPolicyRequest(_message.Message):
+    __slots__ = ("dataset", "text")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    text: str
+    def __init__(self, dataset: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class ChangePolicyRequest(_message.Message):
+    __slots__ = ("dataset", "text", "over")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    OVER_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    text: str
+    over: int
+    def __init__(self, dataset: _Optional[str] = ..., text: _Optional[str] = ..., over: _Optional[int] = ...) -> None: ...
+
+class ShowPolicyRequest(_message.Message):
+    __slots__ = ("dataset", "version")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    version: int
+    def __init__(self, dataset: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class ListPolicyVersionsRequest(_message.Message):
+    __slots__ = ("dataset",)
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    def __init__(self, dataset: _Optional[str] = ...) -> None: ...
+
+class ListPolicyVersionsReply(_message.Message):
+    __slots__ = ("versions",)
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[Policy]
+    def __init__(self, versions: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ...) -> None: ...
+
+class Policy(_message.Message):
+    __slots__ = ("dataset", "version", "text", "digest", "changed_by", "changed_milliseconds", "cautions", "stopped_jobs")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_BY_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    CAUTIONS_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    version: int
+    text: str
+    digest: str
+    changed_by: str
+    changed_milliseconds: int
+    cautions: _containers.RepeatedCompositeFieldContainer[PolicyCaution]
+    stopped_jobs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, dataset: _Optional[str] = ..., version: _Optional[int] = ..., text: _Optional[str] = ..., digest: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_milliseconds: _Optional[int] = ..., cautions: _Optional[_Iterable[_Union[PolicyCaution, _Mapping]]] = ..., stopped_jobs: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PolicyCaution(_message.Message):
+    __slots__ = ("doubt", "text", "remedy")
+    DOUBT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    REMEDY_FIELD_NUMBER: _ClassVar[int]
+    doubt: str
+    text: str
+    remedy: str
+    def __init__(self, doubt: _Optional[str] = ..., text: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
+
+class ListEntriesRequest(_message.Message):
+    __slots__ = ("most", "before", "kinds", "job")
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    most: int
+    before: int
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    job: str
+    def __init__(self, most: _Optional[int] = ..., before: _Optional[int] = ..., kinds: _Optional[_Iterable[str]] = ..., job: _Optional[str] = ...) -> None: ...
+
+class ListEntriesReply(_message.Message):
+    __slots__ = ("entries", "more")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[LedgerEntry]
+    more: bool
+    def __init__(self, entries: _Optional[_Iterable[_Union[LedgerEntry, _Mapping]]] = ..., more: _Optional[bool] = ...) -> None: ...
+
+class LedgerEntry(_message.Message):
+    __slots__ = ("index", "at_milliseconds", "kind", "job", "actor", "facts")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    AT_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    at_milliseconds: int
+    kind: str
+    job: str
+    actor: str
+    facts: str
+    def __init__(self, index: _Optional[int] = ..., at_milliseconds: _Optional[int] = ..., kind: _Optional[str] = ..., job: _Optional[str] = ..., actor: _Optional[str] = ..., facts: _Optional[str] = ...) -> None: ...
+
+class VerifyLedgerRequest(_message.Message):
+    __slots__ = ("checkpoint",)
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    checkpoint: str
+    def __init__(self, checkpoint: _Optional[str] = ...) -> None: ...
+
+class VerifiedLedger(_message.Message):
+    __slots__ = ("size", "root", "pruned_up_to", "checkpoints")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    PRUNED_UP_TO_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    root: str
+    pruned_up_to: int
+    checkpoints: int
+    def __init__(self, size: _Optional[int] = ..., root: _Optional[str] = ..., pruned_up_to: _Optional[int] = ..., checkpoints: _Optional[int] = ...) -> None: ...
+
+class ShowCheckpointRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LedgerCheckpoint(_message.Message):
+    __slots__ = ("note", "peers")
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    note: str
+    peers: _containers.RepeatedCompositeFieldContainer[LedgerAgreement]
+    def __init__(self, note: _Optional[str] = ..., peers: _Optional[_Iterable[_Union[LedgerAgreement, _Mapping]]] = ...) -> None: ...
+
+class LedgerAgreement(_message.Message):
+    __slots__ = ("peer", "peer_id", "shown", "signed", "theirs", "forks")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    PEER_ID_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_FIELD_NUMBER: _ClassVar[int]
+    THEIRS_FIELD_NUMBER: _ClassVar[int]
+    FORKS_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    peer_id: str
+    shown: int
+    signed: int
+    theirs: int
+    forks: int
+    def __init__(self, peer: _Optional[str] = ..., peer_id: _Optional[str] = ..., shown: _Optional[int] = ..., signed: _Optional[int] = ..., theirs: _Optional[int] = ..., forks: _Optional[int] = ...) -> None: ...
+
+class ExportEvidenceRequest(_message.Message):
+    __slots__ = ("job", "alone")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    ALONE_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    alone: bool
+    def __init__(self, job: _Optional[str] = ..., alone: _Optional[bool] = ...) -> None: ...
+
+class EvidenceChunk(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...

@@ -1,0 +1,110 @@
+"""``coffer ledger …``: what was done on this node, which nobody can rewrite unseen."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from appliance.api.ways import Refused
+from appliance.cli import completion, views
+from appliance.cli.terminal import terminal_of
+
+ledger = typer.Typer(
+    no_args_is_help=True, help="What was decided and done, in a log that peers countersign."
+)
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", autocompletion=completion.jobs)]
+
+
+@ledger.command("list")
+def list_entries(
+    ctx: typer.Context,
+    job: Annotated[str, typer.Option(metavar="JOB", help="Only what concerns this job.")] = "",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Only such entries, as job.signed; may come again."),
+    ] = None,
+    before: Annotated[
+        int | None, typer.Option(metavar="ENTRY", min=0, help="Only older ones than this.")
+    ] = None,
+    most: Annotated[int, typer.Option(metavar="COUNT", min=1, max=500)] = 50,
+) -> None:
+    """List entries, newest first."""
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        whole = client.get_job(job).id if job else ""
+        page = client.list_entries(most=most, before=before, kinds=kind or (), job_id=whole)
+    terminal.answer_list("entries", page.entries, views.ledger_entries(page.entries))
+    if page.more:
+        last = page.entries[-1].index
+        terminal.say(f'There are older ones: "coffer ledger list --before {last}".')
+
+
+@ledger.command("verify")
+def verify(
+    ctx: typer.Context,
+    evidence: Annotated[
+        Path | None,
+        typer.Argument(metavar="[EVIDENCE]", help="A peer's evidence, a tar or folder."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A checkpoint that you have kept of that ledger."),
+    ] = None,
+) -> None:
+    """Compute the whole ledger of this node anew, or verify the evidence that a peer exported."""
+    terminal = terminal_of(ctx)
+    if evidence is not None:
+        _verify_evidence(evidence, against)
+        return
+    checkpoint = "" if against is None else against.read_text(encoding="utf-8")
+    with terminal.connect() as client, terminal.patience("computing all hashes anew"):
+        found = client.verify_ledger(checkpoint)
+    terminal.answer(found, views.ledger_verified(found))
+
+
+@ledger.command("checkpoint")
+def checkpoint(ctx: typer.Context) -> None:
+    """Show the signed size and root of the ledger, and how far each peer has signed it."""
+    terminal_of(ctx).show(lambda client: client.show_checkpoint(), views.ledger_checkpoint)
+
+
+@ledger.command("export")
+def export(
+    ctx: typer.Context,
+    job: JobId,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The tar that is written.")],
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Do without the other parties' signatures.")
+    ] = False,
+) -> None:
+    """Write evidence of all that the ledger says of a job.
+
+    Whoever gets the tar can verify it with Python and openssl: it brings the program and says how.
+    """
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        whole = client.get_job(job).id
+        parts = [*client.export_evidence(whole, alone=alone)]
+    try:
+        with file.open("xb") as out:
+            out.writelines(parts)
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {error}", remedy="name another file") from None
+    terminal.answer_plain(
+        {"file": str(file), "bytes": sum(map(len, parts))},
+        f"written to {file}; to verify it: python3 verify_evidence.py {file}, or"
+        f' "coffer ledger verify {file}"',
+    )
+
+
+def _verify_evidence(evidence: Path, against: Path | None) -> None:
+    """Run our own copy of the program that evidence brings: what it brings may be anything."""
+    command = [sys.executable, "-m", "appliance.ledger.verify_evidence", str(evidence)]
+    if against is not None:
+        command += ["--against", str(against)]
+    ran = subprocess.run(command, check=False)  # noqa: S603 - our own program
+    if ran.returncode:
+        raise typer.Exit(1)

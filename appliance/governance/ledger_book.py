@@ -1,0 +1,171 @@
+"""The ledger as auditors deal with it: read, verified, compared with peers', taken out as evidence.
+
+The rules of the ledger itself are in :mod:`appliance.ledger`.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from appliance.identity.keys import IdentityKey
+from appliance.identity.node_id import NodeId
+from appliance.ledger import store as table
+from appliance.ledger.checkpoint import parse_note
+from appliance.ledger.errors import EntryNotFound
+from appliance.ledger.evidence import gather_job, tar_of
+from appliance.ledger.facts import JobProposed, Kind
+from appliance.ledger.ledger import Ledger, Listed
+from appliance.ledger.verification import Verified
+from appliance.store.database import Store
+
+PAGE_ENTRIES: Final = 100
+MOST_PAGE_ENTRIES: Final = 500
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerAgreement:
+    """How far a peer and this node hold each other to their ledgers. Sizes are 0 for none.
+
+    shown:  how large ours was when we showed it last; signed: when the peer signed it last.
+    theirs: how large the peer's was when it showed it last and we signed it.
+    forks:  how often the peer showed what does not go on from there.
+    """
+
+    peer: NodeId
+    name: str
+    shown: int
+    signed: int
+    theirs: int
+    forks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPage:
+    """Some entries, newest first; ``more`` if there are older ones."""
+
+    entries: tuple[Listed, ...]
+    more: bool
+
+
+class LedgerBook:
+    """What may be asked about this node's ledger.
+
+    names:         this node's own for the peers that it has known.
+    public_key_of: of a paired peer, by its pin; None of any other node.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        key: IdentityKey,
+        names: Callable[[Session], Mapping[NodeId, str]],
+        public_key_of: Callable[[Session, NodeId], bytes | None],
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._key = key
+        self._names = names
+        self._public_key_of = public_key_of
+
+    async def page(
+        self,
+        *,
+        most: int = 0,
+        before: int | None = None,
+        kinds: Collection[Kind] = (),
+        job_id: str | None = None,
+    ) -> LedgerPage:
+        """Return entries, newest first. before: the last one's index of the page before."""
+        count = min(most or PAGE_ENTRIES, MOST_PAGE_ENTRIES)
+
+        def work(session: Session) -> LedgerPage:
+            found = self._ledger.page(
+                session, most=count + 1, before=before, kinds=kinds, job_id=job_id
+            )
+            return LedgerPage(entries=tuple(found[:count]), more=len(found) > count)
+
+        return await self._store.run(work)
+
+    async def verify(self, checkpoint: str = "") -> Verified:
+        """Compute all of the ledger anew. checkpoint: one that somebody has kept of it.
+
+        Raises: LedgerDamaged; CheckpointMalformed, CheckpointUnsigned, SignatureInvalid.
+        """
+
+        def work(session: Session) -> Verified:
+            if checkpoint:
+                self._ledger.require_contains(session, checkpoint)
+            return self._ledger.verify(session)
+
+        return await self._store.run(work)
+
+    async def checkpoint(self) -> str:
+        """Return our checkpoint of the ledger as it is now, with the peers' signatures on it."""
+
+        def work(session: Session) -> str:
+            note = self._ledger.checkpoint(session)
+            return self._ledger.countersigned(session, note.checkpoint.size).text
+
+        return await self._store.run(work)
+
+    async def agreements(self) -> tuple[PeerAgreement, ...]:
+        """Return how far each peer that was ever shown the ledger agrees with it."""
+
+        def work(session: Session) -> tuple[PeerAgreement, ...]:
+            names = self._names(session)
+            return tuple(
+                self._agreement(session, peer, names.get(peer, peer.short))
+                for peer in table.peers_shown(session)
+            )
+
+        return await self._store.run(work)
+
+    async def export_job(self, job_id: str, *, alone: bool = False) -> bytes:
+        """Return the evidence of a job as a tar, under a checkpoint that all its parties signed.
+
+        alone: whether our own signature is enough.
+        Raises: EntryNotFound, CheckpointNotFound.
+        """
+
+        def work(session: Session) -> bytes:
+            keys = {self._key.node_id: self._key.public_der}
+            if alone:
+                self._ledger.checkpoint(session)
+            else:
+                keys |= self._keys_of(session, job_id)
+            return tar_of(gather_job(session, self._ledger, job_id, keys))
+
+        return await self._store.run(work)
+
+    def _keys_of(self, session: Session, job_id: str) -> dict[NodeId, bytes]:
+        found = self._ledger.page(session, most=1, kinds=[Kind.JOB_PROPOSED], job_id=job_id)
+        facts = found[0].entry.facts if found and found[0].entry else None
+        if not isinstance(facts, JobProposed):
+            raise EntryNotFound(f"the ledger has no entry of the job {job_id}, or no longer")
+        keys = {}
+        for text in facts.parties:
+            peer = NodeId(text)
+            key = self._public_key_of(session, peer)
+            if key is not None:
+                keys[peer] = key
+        return keys
+
+    def _agreement(self, session: Session, peer: NodeId, name: str) -> PeerAgreement:
+        shown = table.find_shown(session, peer)
+        signed = table.sizes_signed(session, [peer])
+        theirs = table.newest_of_peer(session, peer)
+        return PeerAgreement(
+            peer=peer,
+            name=name,
+            shown=shown.size if shown else 0,
+            signed=signed[-1] if signed else 0,
+            theirs=parse_note(theirs.note).checkpoint.size if theirs else 0,
+            forks=len(table.forks_of(session, peer)),
+        )

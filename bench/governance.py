@@ -1,4 +1,4 @@
-"""What governance costs: to record in the ledger with proofs, and to verify all of it.
+"""What governance costs: to decide, to record in the ledger with proofs, and to verify all of it.
 
 Entries are appended to a ledger that is large already, each with the proof that the ledger has it
 as it is at the end of the transaction. Each transaction is on disk before the next begins.
@@ -33,6 +33,7 @@ from appliance.ledger.facts import (
 from appliance.ledger.ledger import Ledger
 from appliance.ledger.merkle import Frontier, Node, hash_leaf
 from appliance.store.database import Store
+from bench import policy_decisions
 from bench.asked import Asked
 from bench.bars import Bar
 
@@ -103,15 +104,20 @@ class Recorded:
 
 def run(asked: Asked) -> dict[str, Any]:
     """Fill a ledger, record more in transactions of several sizes, and verify all of it."""
+    decided = policy_decisions.run(asked)
     count = QUICK_ENTRIES if asked.is_quick else ENTRIES
     with tempfile.TemporaryDirectory(prefix="governance-") as name:
         folder = Path(name)
         ledger = Ledger(FileKey.open_or_make(folder, now=_now), now=_now)
         store = Store.open(folder)
         try:
+            recorded = _measured(store, ledger, count, is_judged=not asked.is_quick)
             return {
                 "disk_sync_ms": round(1000 * _sync_seconds(folder / "trial"), 2),
-                **_measured(store, ledger, count, is_judged=not asked.is_quick),
+                **decided,
+                **recorded,
+                "bars": [*decided["bars"], *recorded["bars"]],
+                "passed": decided["passed"] and recorded["passed"],
             }
         finally:
             store.close()

@@ -25,6 +25,7 @@ from appliance.datasets.publication import Description
 from appliance.datasets.uploads import Uploads
 from appliance.governance.agreement import Agreement
 from appliance.governance.governor import Governor
+from appliance.governance.grant_book import GrantBook
 from appliance.governance.ledger_book import LedgerBook
 from appliance.governance.notes import Notes
 from appliance.governance.policy_book import PolicyBook
@@ -111,6 +112,7 @@ class Node:
         self.ledger_book = self._make_ledger_book(store)
         self.jobs = self._make_jobs(store)
         self.policies = self._make_policies(store)
+        self.grants = self._make_grants(store)
         self.recovery = self._make_recovery()
         self.updates = make_updates(config.state, self.peers.all)
         self._join()
@@ -208,6 +210,21 @@ class Node:
             public_key_of=pins.public_key_of,
         )
 
+    def _make_grants(self, store: Store) -> GrantBook:
+        pins = PairedPeers(self.peers)
+        return GrantBook(
+            store=store,
+            ledger=self.ledger,
+            key=self.key,
+            outbox=self.outbox,
+            describe=self._describe,
+            names=pins.names,
+            paired=pins.paired,
+            public_key_of=pins.public_key_of,
+            stop_jobs=self.jobs.revision.by_grant,
+            now_milliseconds=self._milliseconds,
+        )
+
     def _make_policies(self, store: Store) -> PolicyBook:
         return PolicyBook(
             store=store,
@@ -215,7 +232,7 @@ class Node:
             services=SERVICES,
             describe=self._describe,
             peers=PairedPeers(self.peers).paired,
-            judge_again=self.jobs.judge_again,
+            judge_again=self.jobs.revision.by_policy,
             now_milliseconds=self._milliseconds,
         )
 
@@ -296,10 +313,9 @@ class Node:
         self.supervisor.tell(self.jobs)
         for kind, handler in self.peers.handlers().items():
             self.inbox.register(kind, handler)
-        for kind, handler in self.jobs.handlers().items():
-            self.inbox.register(kind, handler)
-        for kind, handler in self.agreement.handlers().items():
-            self.inbox.register(kind, handler)
+        for noun in (self.jobs, self.agreement, self.grants):
+            for kind, handler in noun.handlers().items():
+                self.inbox.register(kind, handler)
         self.inbox.register(Kind.DATASET_PUBLISHED, self.datasets.on_published)
         self.inbox.register(Kind.DATASET_WITHDRAWN, self.datasets.on_withdrawn)
         self.supervisor.tell(self.jobs)

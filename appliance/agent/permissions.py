@@ -100,6 +100,9 @@ PERMISSIONS: Final[dict[str, Rule]] = {
     "/coffer.agent.v1.Policies/ChangePolicy": _people(Power.GRANT),
     "/coffer.agent.v1.Policies/ShowPolicy": _people(Power.READ_DATASETS),
     "/coffer.agent.v1.Policies/ListPolicyVersions": _people(Power.READ_DATASETS),
+    "/coffer.agent.v1.Grants/IssueGrant": _people(Power.GRANT),
+    "/coffer.agent.v1.Grants/ListGrants": _people(Power.READ_DATASETS),
+    "/coffer.agent.v1.Grants/RevokeGrant": _people(Power.GRANT),
     "/coffer.agent.v1.Ledger/ListEntries": _people(Power.READ_LEDGER),
     "/coffer.agent.v1.Ledger/VerifyLedger": _people(Power.READ_LEDGER),
     "/coffer.agent.v1.Ledger/ShowCheckpoint": _people(Power.READ_LEDGER),
@@ -132,7 +135,11 @@ PERMISSIONS: Final[dict[str, Rule]] = {
 
 # How the names of methods begin that change nothing, and who writes down by itself what it does.
 _READING: Final = ("Show", "List", "Get", "Read", "Watch", "Draft", "Check", "Verify")
-_NOTED_BY_ITSELF: Final = ("/coffer.agent.v1.Jobs/", "/coffer.agent.v1.Policies/")
+_NOTED_BY_ITSELF: Final = (
+    "/coffer.agent.v1.Grants/",
+    "/coffer.agent.v1.Jobs/",
+    "/coffer.agent.v1.Policies/",
+)
 # Calls that change nothing, and give out what is worth knowing of: codes, results, evidence.
 _NOTED: Final = frozenset(
     {

@@ -20,7 +20,7 @@ from appliance.api import agent_pb2_grpc as local
 from appliance.api import peer_pb2_grpc as peer_api
 from appliance.datasets.rpc import DatasetsRpc
 from appliance.governance.ledger_rpc import LedgerRpc
-from appliance.governance.rpc import PoliciesRpc
+from appliance.governance.rpc import GrantsRpc, PoliciesRpc
 from appliance.jobs.rpc import JobsRpc
 from appliance.machine.rpc import MachineRpc
 from appliance.mailbox.letters import MOST_BODY_BYTES
@@ -226,6 +226,7 @@ def _serve_people(
         require_owner=require_owner,
     )
     local.add_MachineServicer_to_server(machine, server)
+    local.add_GrantsServicer_to_server(GrantsRpc(node.grants, person_of), server)
     local.add_LedgerServicer_to_server(LedgerRpc(node.ledger_book), server)
     local.add_PoliciesServicer_to_server(PoliciesRpc(node.policies, person_of), server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs, person_of), server)

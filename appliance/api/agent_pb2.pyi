@@ -14,6 +14,12 @@ from appliance.api.governance_pb2 import ListPolicyVersionsRequest as ListPolicy
 from appliance.api.governance_pb2 import ListPolicyVersionsReply as ListPolicyVersionsReply
 from appliance.api.governance_pb2 import Policy as Policy
 from appliance.api.governance_pb2 import PolicyCaution as PolicyCaution
+from appliance.api.governance_pb2 import IssueGrantRequest as IssueGrantRequest
+from appliance.api.governance_pb2 import ListGrantsRequest as ListGrantsRequest
+from appliance.api.governance_pb2 import ListGrantsReply as ListGrantsReply
+from appliance.api.governance_pb2 import RevokeGrantRequest as RevokeGrantRequest
+from appliance.api.governance_pb2 import Grant as Grant
+from appliance.api.governance_pb2 import GrantedColumn as GrantedColumn
 from appliance.api.governance_pb2 import ListEntriesRequest as ListEntriesRequest
 from appliance.api.governance_pb2 import ListEntriesReply as ListEntriesReply
 from appliance.api.governance_pb2 import LedgerEntry as LedgerEntry

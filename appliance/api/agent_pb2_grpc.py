@@ -2185,6 +2185,170 @@ class Policies:
             _registered_method=True)
 
 
+class GrantsStub:
+    """What owners let peers do by several jobs, without being asked for each.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.IssueGrant = channel.unary_unary(
+                '/coffer.agent.v1.Grants/IssueGrant',
+                request_serializer=appliance_dot_api_dot_governance__pb2.IssueGrantRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.Grant.FromString,
+                _registered_method=True)
+        self.ListGrants = channel.unary_unary(
+                '/coffer.agent.v1.Grants/ListGrants',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ListGrantsRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.ListGrantsReply.FromString,
+                _registered_method=True)
+        self.RevokeGrant = channel.unary_unary(
+                '/coffer.agent.v1.Grants/RevokeGrant',
+                request_serializer=appliance_dot_api_dot_governance__pb2.RevokeGrantRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.Grant.FromString,
+                _registered_method=True)
+
+
+class GrantsServicer:
+    """What owners let peers do by several jobs, without being asked for each.
+    """
+
+    def IssueGrant(self, request, context):
+        """Grants all that the dataset's policy allows these peers by one service.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGrants(self, request, context):
+        """Lists this node's grants and those of its peers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeGrant(self, request, context):
+        """Takes a grant back, also one for a single job. Jobs that depend on it end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_GrantsServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'IssueGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueGrant,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.IssueGrantRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.Grant.SerializeToString,
+            ),
+            'ListGrants': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGrants,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ListGrantsRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.ListGrantsReply.SerializeToString,
+            ),
+            'RevokeGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeGrant,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.RevokeGrantRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.Grant.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'coffer.agent.v1.Grants', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('coffer.agent.v1.Grants', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Grants:
+    """What owners let peers do by several jobs, without being asked for each.
+    """
+
+    @staticmethod
+    def IssueGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Grants/IssueGrant',
+            appliance_dot_api_dot_governance__pb2.IssueGrantRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.Grant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGrants(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Grants/ListGrants',
+            appliance_dot_api_dot_governance__pb2.ListGrantsRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.ListGrantsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Grants/RevokeGrant',
+            appliance_dot_api_dot_governance__pb2.RevokeGrantRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.Grant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class LedgerStub:
     """What was proposed, decided, approved, signed, run and changed, entry by entry, so that nobody can rewrite it later.
     """

@@ -316,6 +316,35 @@ class Client:
         reply = self._ask("Policies/ListPolicyVersions", request, pb.ListPolicyVersionsReply)
         return reply.versions
 
+    # Grants.
+
+    def issue_grant(
+        self,
+        dataset: str,
+        peers: Sequence[str],
+        service: str,
+        *,
+        uses: int,
+        expires_milliseconds: int,
+    ) -> pb.Grant:
+        """Grant peers several jobs of a service, as far as the dataset's policy allows."""
+        request = pb.IssueGrantRequest(
+            dataset=dataset,
+            peers=peers,
+            service=service,
+            uses=uses,
+            expires_milliseconds=expires_milliseconds,
+        )
+        return self._ask("Grants/IssueGrant", request, pb.Grant)
+
+    def list_grants(self) -> Sequence[pb.Grant]:
+        """List the grants for more than one job, this node's and its peers'."""
+        return self._ask("Grants/ListGrants", pb.ListGrantsRequest(), pb.ListGrantsReply).grants
+
+    def revoke_grant(self, grant_id: str) -> pb.Grant:
+        """Take a grant back; jobs that depend on it end."""
+        return self._ask("Grants/RevokeGrant", pb.RevokeGrantRequest(id=grant_id), pb.Grant)
+
     # The ledger.
 
     def list_entries(

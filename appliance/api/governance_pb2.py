@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ppliance/api/governance.proto\x12\x0f\x63offer.agent.v1\"%\n\x12\x44raftPolicyRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"3\n\x12\x43heckPolicyRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"B\n\x13\x43hangePolicyRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04over\x18\x03 \x01(\r\"5\n\x11ShowPolicyRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\",\n\x19ListPolicyVersionsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"D\n\x17ListPolicyVersionsReply\x12)\n\x08versions\x18\x01 \x03(\x0b\x32\x17.coffer.agent.v1.Policy\"\xc2\x01\n\x06Policy\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x12\n\nchanged_by\x18\x05 \x01(\t\x12\x1c\n\x14\x63hanged_milliseconds\x18\x06 \x01(\x03\x12\x30\n\x08\x63\x61utions\x18\x07 \x03(\x0b\x32\x1e.coffer.agent.v1.PolicyCaution\x12\x14\n\x0cstopped_jobs\x18\x08 \x03(\t\"<\n\rPolicyCaution\x12\r\n\x05\x64oubt\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\"^\n\x12ListEntriesRequest\x12\x0c\n\x04most\x18\x01 \x01(\r\x12\x13\n\x06\x62\x65\x66ore\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x0b\n\x03job\x18\x04 \x01(\tB\t\n\x07_before\"O\n\x10ListEntriesReply\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.coffer.agent.v1.LedgerEntry\x12\x0c\n\x04more\x18\x02 \x01(\x08\"n\n\x0bLedgerEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x17\n\x0f\x61t_milliseconds\x18\x02 \x01(\x03\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0b\n\x03job\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\r\n\x05\x66\x61\x63ts\x18\x06 \x01(\t\")\n\x13VerifyLedgerRequest\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\"W\n\x0eVerifiedLedger\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0c\n\x04root\x18\x02 \x01(\t\x12\x14\n\x0cpruned_up_to\x18\x03 \x01(\x04\x12\x13\n\x0b\x63heckpoints\x18\x04 \x01(\x04\"\x17\n\x15ShowCheckpointRequest\"Q\n\x10LedgerCheckpoint\x12\x0c\n\x04note\x18\x01 \x01(\t\x12/\n\x05peers\x18\x02 \x03(\x0b\x32 .coffer.agent.v1.LedgerAgreement\"n\n\x0fLedgerAgreement\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x0f\n\x07peer_id\x18\x02 \x01(\t\x12\r\n\x05shown\x18\x03 \x01(\x04\x12\x0e\n\x06signed\x18\x04 \x01(\x04\x12\x0e\n\x06theirs\x18\x05 \x01(\x04\x12\r\n\x05\x66orks\x18\x06 \x01(\r\"3\n\x15\x45xportEvidenceRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05\x61lone\x18\x02 \x01(\x08\"\x1e\n\rEvidenceChunk\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ppliance/api/governance.proto\x12\x0f\x63offer.agent.v1\"%\n\x12\x44raftPolicyRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"3\n\x12\x43heckPolicyRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"B\n\x13\x43hangePolicyRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04over\x18\x03 \x01(\r\"5\n\x11ShowPolicyRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\",\n\x19ListPolicyVersionsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"D\n\x17ListPolicyVersionsReply\x12)\n\x08versions\x18\x01 \x03(\x0b\x32\x17.coffer.agent.v1.Policy\"\xc2\x01\n\x06Policy\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x12\n\nchanged_by\x18\x05 \x01(\t\x12\x1c\n\x14\x63hanged_milliseconds\x18\x06 \x01(\x03\x12\x30\n\x08\x63\x61utions\x18\x07 \x03(\x0b\x32\x1e.coffer.agent.v1.PolicyCaution\x12\x14\n\x0cstopped_jobs\x18\x08 \x03(\t\"<\n\rPolicyCaution\x12\r\n\x05\x64oubt\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\"p\n\x11IssueGrantRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05peers\x18\x02 \x03(\t\x12\x0f\n\x07service\x18\x03 \x01(\t\x12\x0c\n\x04uses\x18\x04 \x01(\r\x12\x1c\n\x14\x65xpires_milliseconds\x18\x05 \x01(\x03\"\x13\n\x11ListGrantsRequest\"9\n\x0fListGrantsReply\x12&\n\x06grants\x18\x01 \x03(\x0b\x32\x16.coffer.agent.v1.Grant\" \n\x12RevokeGrantRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x95\x02\n\x05Grant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07grantor\x18\x02 \x01(\t\x12\x10\n\x08grantees\x18\x03 \x03(\t\x12\x0f\n\x07\x64\x61taset\x18\x04 \x01(\t\x12\x0f\n\x07service\x18\x05 \x01(\t\x12/\n\x07\x63olumns\x18\x06 \x03(\x0b\x32\x1e.coffer.agent.v1.GrantedColumn\x12\x0c\n\x04uses\x18\x07 \x01(\r\x12\r\n\x05taken\x18\x08 \x01(\r\x12\x1b\n\x13issued_milliseconds\x18\t \x01(\x03\x12\x1c\n\x14\x65xpires_milliseconds\x18\n \x01(\x03\x12\x1c\n\x14revoked_milliseconds\x18\x0b \x01(\x03\x12\x14\n\x0cstopped_jobs\x18\x0c \x03(\t\"+\n\rGrantedColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04uses\x18\x02 \x03(\t\"^\n\x12ListEntriesRequest\x12\x0c\n\x04most\x18\x01 \x01(\r\x12\x13\n\x06\x62\x65\x66ore\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05kinds\x18\x03 \x03(\t\x12\x0b\n\x03job\x18\x04 \x01(\tB\t\n\x07_before\"O\n\x10ListEntriesReply\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.coffer.agent.v1.LedgerEntry\x12\x0c\n\x04more\x18\x02 \x01(\x08\"n\n\x0bLedgerEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x17\n\x0f\x61t_milliseconds\x18\x02 \x01(\x03\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0b\n\x03job\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\r\n\x05\x66\x61\x63ts\x18\x06 \x01(\t\")\n\x13VerifyLedgerRequest\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\"W\n\x0eVerifiedLedger\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0c\n\x04root\x18\x02 \x01(\t\x12\x14\n\x0cpruned_up_to\x18\x03 \x01(\x04\x12\x13\n\x0b\x63heckpoints\x18\x04 \x01(\x04\"\x17\n\x15ShowCheckpointRequest\"Q\n\x10LedgerCheckpoint\x12\x0c\n\x04note\x18\x01 \x01(\t\x12/\n\x05peers\x18\x02 \x03(\x0b\x32 .coffer.agent.v1.LedgerAgreement\"n\n\x0fLedgerAgreement\x12\x0c\n\x04peer\x18\x01 \x01(\t\x12\x0f\n\x07peer_id\x18\x02 \x01(\t\x12\r\n\x05shown\x18\x03 \x01(\x04\x12\x0e\n\x06signed\x18\x04 \x01(\x04\x12\x0e\n\x06theirs\x18\x05 \x01(\x04\x12\r\n\x05\x66orks\x18\x06 \x01(\r\"3\n\x15\x45xportEvidenceRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05\x61lone\x18\x02 \x01(\x08\"\x1e\n\rEvidenceChunk\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,24 +47,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICY']._serialized_end=577
   _globals['_POLICYCAUTION']._serialized_start=579
   _globals['_POLICYCAUTION']._serialized_end=639
-  _globals['_LISTENTRIESREQUEST']._serialized_start=641
-  _globals['_LISTENTRIESREQUEST']._serialized_end=735
-  _globals['_LISTENTRIESREPLY']._serialized_start=737
-  _globals['_LISTENTRIESREPLY']._serialized_end=816
-  _globals['_LEDGERENTRY']._serialized_start=818
-  _globals['_LEDGERENTRY']._serialized_end=928
-  _globals['_VERIFYLEDGERREQUEST']._serialized_start=930
-  _globals['_VERIFYLEDGERREQUEST']._serialized_end=971
-  _globals['_VERIFIEDLEDGER']._serialized_start=973
-  _globals['_VERIFIEDLEDGER']._serialized_end=1060
-  _globals['_SHOWCHECKPOINTREQUEST']._serialized_start=1062
-  _globals['_SHOWCHECKPOINTREQUEST']._serialized_end=1085
-  _globals['_LEDGERCHECKPOINT']._serialized_start=1087
-  _globals['_LEDGERCHECKPOINT']._serialized_end=1168
-  _globals['_LEDGERAGREEMENT']._serialized_start=1170
-  _globals['_LEDGERAGREEMENT']._serialized_end=1280
-  _globals['_EXPORTEVIDENCEREQUEST']._serialized_start=1282
-  _globals['_EXPORTEVIDENCEREQUEST']._serialized_end=1333
-  _globals['_EVIDENCECHUNK']._serialized_start=1335
-  _globals['_EVIDENCECHUNK']._serialized_end=1365
+  _globals['_ISSUEGRANTREQUEST']._serialized_start=641
+  _globals['_ISSUEGRANTREQUEST']._serialized_end=753
+  _globals['_LISTGRANTSREQUEST']._serialized_start=755
+  _globals['_LISTGRANTSREQUEST']._serialized_end=774
+  _globals['_LISTGRANTSREPLY']._serialized_start=776
+  _globals['_LISTGRANTSREPLY']._serialized_end=833
+  _globals['_REVOKEGRANTREQUEST']._serialized_start=835
+  _globals['_REVOKEGRANTREQUEST']._serialized_end=867
+  _globals['_GRANT']._serialized_start=870
+  _globals['_GRANT']._serialized_end=1147
+  _globals['_GRANTEDCOLUMN']._serialized_start=1149
+  _globals['_GRANTEDCOLUMN']._serialized_end=1192
+  _globals['_LISTENTRIESREQUEST']._serialized_start=1194
+  _globals['_LISTENTRIESREQUEST']._serialized_end=1288
+  _globals['_LISTENTRIESREPLY']._serialized_start=1290
+  _globals['_LISTENTRIESREPLY']._serialized_end=1369
+  _globals['_LEDGERENTRY']._serialized_start=1371
+  _globals['_LEDGERENTRY']._serialized_end=1481
+  _globals['_VERIFYLEDGERREQUEST']._serialized_start=1483
+  _globals['_VERIFYLEDGERREQUEST']._serialized_end=1524
+  _globals['_VERIFIEDLEDGER']._serialized_start=1526
+  _globals['_VERIFIEDLEDGER']._serialized_end=1613
+  _globals['_SHOWCHECKPOINTREQUEST']._serialized_start=1615
+  _globals['_SHOWCHECKPOINTREQUEST']._serialized_end=1638
+  _globals['_LEDGERCHECKPOINT']._serialized_start=1640
+  _globals['_LEDGERCHECKPOINT']._serialized_end=1721
+  _globals['_LEDGERAGREEMENT']._serialized_start=1723
+  _globals['_LEDGERAGREEMENT']._serialized_end=1833
+  _globals['_EXPORTEVIDENCEREQUEST']._serialized_start=1835
+  _globals['_EXPORTEVIDENCEREQUEST']._serialized_end=1886
+  _globals['_EVIDENCECHUNK']._serialized_start=1888
+  _globals['_EVIDENCECHUNK']._serialized_end=1918
 # @@protoc_insertion_point(module_scope)

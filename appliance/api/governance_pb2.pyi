@@ -80,6 +80,72 @@ class PolicyCaution(_message.Message):
     remedy: str
     def __init__(self, doubt: _Optional[str] = ..., text: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
 
+class IssueGrantRequest(_message.Message):
+    __slots__ = ("dataset", "peers", "service", "uses", "expires_milliseconds")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    peers: _containers.RepeatedScalarFieldContainer[str]
+    service: str
+    uses: int
+    expires_milliseconds: int
+    def __init__(self, dataset: _Optional[str] = ..., peers: _Optional[_Iterable[str]] = ..., service: _Optional[str] = ..., uses: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ...) -> None: ...
+
+class ListGrantsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListGrantsReply(_message.Message):
+    __slots__ = ("grants",)
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    grants: _containers.RepeatedCompositeFieldContainer[Grant]
+    def __init__(self, grants: _Optional[_Iterable[_Union[Grant, _Mapping]]] = ...) -> None: ...
+
+class RevokeGrantRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class Grant(_message.Message):
+    __slots__ = ("id", "grantor", "grantees", "dataset", "service", "columns", "uses", "taken", "issued_milliseconds", "expires_milliseconds", "revoked_milliseconds", "stopped_jobs")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    GRANTOR_FIELD_NUMBER: _ClassVar[int]
+    GRANTEES_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    grantor: str
+    grantees: _containers.RepeatedScalarFieldContainer[str]
+    dataset: str
+    service: str
+    columns: _containers.RepeatedCompositeFieldContainer[GrantedColumn]
+    uses: int
+    taken: int
+    issued_milliseconds: int
+    expires_milliseconds: int
+    revoked_milliseconds: int
+    stopped_jobs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., grantor: _Optional[str] = ..., grantees: _Optional[_Iterable[str]] = ..., dataset: _Optional[str] = ..., service: _Optional[str] = ..., columns: _Optional[_Iterable[_Union[GrantedColumn, _Mapping]]] = ..., uses: _Optional[int] = ..., taken: _Optional[int] = ..., issued_milliseconds: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ..., revoked_milliseconds: _Optional[int] = ..., stopped_jobs: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GrantedColumn(_message.Message):
+    __slots__ = ("name", "uses")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    uses: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., uses: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class ListEntriesRequest(_message.Message):
     __slots__ = ("most", "before", "kinds", "job")
     MOST_FIELD_NUMBER: _ClassVar[int]

@@ -1,8 +1,9 @@
 """The table of what jobs have spent of datasets' privacy budgets: for good, once they began."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.store.schema import Row
@@ -28,11 +29,16 @@ class SpendRow(Row):
     began_milliseconds: Mapped[int | None]
 
 
+_OF_DATASET: Final = (
+    select(SpendRow)
+    .where(SpendRow.dataset == bindparam("dataset"))
+    .order_by(SpendRow.signed_milliseconds, SpendRow.job_id, SpendRow.peer)
+)
+
+
 def spends_of(session: Session, dataset: str) -> Sequence[SpendRow]:
     """Return what is spent of a dataset, in the order of time."""
-    order = (SpendRow.signed_milliseconds, SpendRow.job_id, SpendRow.peer)
-    wanted = select(SpendRow).where(SpendRow.dataset == dataset).order_by(*order)
-    return session.scalars(wanted).all()
+    return session.scalars(_OF_DATASET, {"dataset": dataset}).all()
 
 
 def find_spend(session: Session, job_id: str, dataset: str, peer: str) -> SpendRow | None:

@@ -7,6 +7,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from appliance.cli import completion
 from appliance.cli.datasets import datasets
+from appliance.cli.grants import grants
 from appliance.cli.jobs import jobs
 from appliance.cli.ledger import ledger
 from appliance.cli.machine import machine
@@ -39,6 +40,7 @@ def command_tree() -> TyperGroup:
         ("peers", peers),
         ("datasets", datasets),
         ("policies", policies),
+        ("grants", grants),
         ("jobs", jobs),
         ("ledger", ledger),
         ("operators", operators),

@@ -332,3 +332,37 @@ def ledger_checkpoint(shown: pb.LedgerCheckpoint) -> RenderableType:
         forks = Text(str(one.forks), style="red") if one.forks else Text("none")
         peers.add_row(clean(one.peer), str(one.shown), str(one.signed), str(one.theirs), forks)
     return Group(clean(shown.note), peers) if shown.peers else clean(shown.note)
+
+
+def grants(all_grants: Sequence[pb.Grant]) -> Table:
+    """List grants."""
+    made = table("grant", "by", "to", "dataset", "service", "#taken", "#of", "until")
+    for one in all_grants:
+        until = Text("revoked", style="red")
+        made.add_row(
+            one.id,
+            clean(one.grantor or "this node"),
+            clean(listed(one.grantees)),
+            clean(one.dataset),
+            one.service,
+            str(one.taken),
+            str(one.uses),
+            until if one.revoked_milliseconds else minute(one.expires_milliseconds),
+        )
+    return made
+
+
+def grant(one: pb.Grant) -> RenderableType:
+    """Show a grant in full."""
+    columns = [f"{column.name} ({', '.join(column.uses)})" for column in one.columns]
+    return facts(
+        (
+            ("grant", one.id),
+            ("to", listed(one.grantees)),
+            ("dataset", one.dataset),
+            ("service", one.service),
+            ("columns", listed(columns)),
+            ("uses", f"{one.taken} of {one.uses} taken"),
+            ("until", moment(one.expires_milliseconds)),
+        )
+    )

@@ -24,12 +24,18 @@ def demand_of(contract: Contract, rank: int, services: Services) -> Demand:
     return service.demand(terms_of(contract, service), rank)
 
 
-def asked_of(contract: Contract, rank: int, services: Services) -> Asked | None:
+def asked_by(contract: Contract, rank: int, services: Services) -> Asked | None:
     """Return what is asked of the dataset of the party of this rank, None if it brings none."""
+    if contract.parties[rank].dataset is None:
+        return None
+    return asked_of(contract, rank, demand_of(contract, rank, services))
+
+
+def asked_of(contract: Contract, rank: int, demand: Demand) -> Asked | None:
+    """Return the same, of what the service makes of the dataset."""
     party = contract.parties[rank]
     if party.dataset is None:
         return None
-    demand = demand_of(contract, rank, services)
     nodes = [one.node_id for one in contract.parties]
     return Asked(
         job=contract.id,

@@ -15,7 +15,7 @@ from appliance.budgets import budgets
 from appliance.budgets.accountant import Spend
 from appliance.budgets.store import SpendRow
 from appliance.contracts.contract import Contract
-from appliance.governance.asked import Services, asked_of, grant_for, request_of
+from appliance.governance.asked import Services, asked_by, asked_of, grant_for, request_of
 from appliance.governance.errors import GrantMissing, PolicyRefuses
 from appliance.grants import store as grants_table
 from appliance.grants.grant import Grant
@@ -32,6 +32,7 @@ from appliance.policies.policies import Version
 from appliance.policies.values import microseconds_of, plain_text
 
 _DAY_MILLISECONDS: Final = 24 * 3600 * 1000
+_NOTHING: Final = Spend(epsilon=Decimal(0), delta=Decimal(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,12 @@ class Governor:
         decision = self._decide(session, contract.id, request, version)
         if isinstance(decision, Refused):
             raise PolicyRefuses(decision.refusals)
-        has_grant = self._standing_grant(session, contract, rank) is not None
+        asked = asked_of(contract, rank, request.demand)
+        has_grant = (
+            decision.approvals > 0
+            and asked is not None
+            and self._grants.find_for(session, asked, self._now_milliseconds()) is not None
+        )
         return Permit(version=decision.version, approvals=0 if has_grant else decision.approvals)
 
     def sign(self, session: Session, contract: Contract, rank: int) -> str:
@@ -86,8 +92,8 @@ class Governor:
         lose of the privacy budget is set aside. Empty if we bring no dataset.
         Raises: PolicyRefuses.
         """
-        asked = asked_of(contract, rank, self._services)
         request = self._request(session, contract, rank)
+        asked = None if request is None else asked_of(contract, rank, request.demand)
         if asked is None or request is None:
             return ""
         version = policies.current(session, request.dataset)
@@ -120,7 +126,7 @@ class Governor:
 
         Raises: GrantMissing, EnvelopeMalformed, GrantMalformed, SignatureInvalid, GrantRefused.
         """
-        asked = asked_of(contract, rank, self._services)
+        asked = asked_by(contract, rank, self._services)
         if asked is None:
             return
         if not envelope:
@@ -137,7 +143,7 @@ class Governor:
         for party in contract.parties:
             if party.dataset is None:
                 continue
-            if grants_table.find_use(session, contract.id, party.node) is None:
+            if grants_table.taken_at(session, contract.id, party.node) is None:
                 raise GrantMissing(f"{party.name} has granted nothing of {party.dataset.name}")
         self.require_allowed(session, contract, rank)
         now = self._now_milliseconds()
@@ -178,12 +184,6 @@ class Governor:
         )
         self._ledger.append(session, Kind.BUDGET_SPENT, facts, NodeItself(), row.job_id)
 
-    def _standing_grant(self, session: Session, contract: Contract, rank: int) -> Grant | None:
-        asked = asked_of(contract, rank, self._services)
-        if asked is None:
-            return None
-        return self._grants.find_for(session, asked, self._now_milliseconds())
-
     def _request(self, session: Session, contract: Contract, rank: int) -> Request | None:
         return request_of(
             contract,
@@ -204,30 +204,13 @@ class Governor:
         self, session: Session, job_id: str, request: Request, version: Version
     ) -> Standing:
         """Return what was counted before this job, or so far if it has taken no use yet."""
-        own = grants_table.find_use(session, job_id, self._own.text)
-        counted = own.taken_milliseconds if own else self._now_milliseconds()
-        before = (counted, job_id) if own else None
+        taken = grants_table.taken_at(session, job_id, self._own.text)
+        counted = self._now_milliseconds() if taken is None else taken
+        before = None if taken is None else (counted, job_id)
         day = counted - counted % _DAY_MILLISECONDS
-        budget = version.policy.budget if version.policy else None
-        most_delta = budget.delta if budget else Spent().delta
-        loss = None
-        if request.demand.epsilon is not None:
-            loss = Spend(epsilon=request.demand.epsilon, delta=request.demand.delta)
-        spent, after = (
-            budgets.spent(
-                session, request.dataset, most_delta=most_delta, before=before, asked=asked
-            )
-            for asked in (None, loss)
-        )
-        uses, of_day = (
-            grants_table.uses_taken_of(
-                session,
-                self._own.text,
-                request.dataset,
-                since_milliseconds=since,
-                before=before,
-            )
-            for since in (0, day)
+        spent, after = self._losses(session, request, version, before)
+        uses, of_day = grants_table.count_uses(
+            session, self._own.text, request.dataset, since_milliseconds=day, before=before
         )
         return Standing(
             version=version.number,
@@ -236,6 +219,27 @@ class Governor:
             spent=Spent(epsilon=spent.epsilon, delta=spent.delta),
             spent_after=Spent(epsilon=after.epsilon, delta=after.delta),
         )
+
+    def _losses(
+        self,
+        session: Session,
+        request: Request,
+        version: Version,
+        before: tuple[int, str] | None,
+    ) -> tuple[Spend, Spend]:
+        """Return what of the privacy budget is spent before this job, and with it."""
+        budget = version.policy.budget if version.policy else None
+        if budget is None:
+            return _NOTHING, _NOTHING
+        epsilon = request.demand.epsilon
+        loss = None if epsilon is None else Spend(epsilon=epsilon, delta=request.demand.delta)
+        spent, after = (
+            budgets.spent(
+                session, request.dataset, most_delta=budget.delta, before=before, asked=asked
+            )
+            for asked in (None, loss)
+        )
+        return spent, after
 
 
 def _last(contract: Contract, version: Version) -> int:

@@ -1,11 +1,12 @@
-"""The Policies API: read the request, ask the policy book, write the reply."""
+"""The Policies and Grants APIs: read the request, ask the book, write the reply."""
 
 from collections.abc import Callable
 from typing import Any
 
 from appliance.accounts.principals import Person
 from appliance.api import agent_pb2 as pb
-from appliance.api.agent_pb2_grpc import PoliciesServicer
+from appliance.api.agent_pb2_grpc import GrantsServicer, PoliciesServicer
+from appliance.governance.grant_book import GrantBook, GrantView, Wanted
 from appliance.governance.policy_book import PolicyBook, PolicyView
 
 
@@ -42,6 +43,55 @@ class PoliciesRpc(PoliciesServicer):
         """List all versions."""
         found = await self._book.versions(request.dataset)
         return pb.ListPolicyVersionsReply(versions=map(to_proto, found))
+
+
+class GrantsRpc(GrantsServicer):
+    """No rule about grants lives here. person_of: who makes a call."""
+
+    def __init__(self, book: GrantBook, person_of: Callable[[Any], Person]) -> None:
+        self._book = book
+        self._person_of = person_of
+
+    async def IssueGrant(self, request: pb.IssueGrantRequest, context: Any) -> pb.Grant:
+        """Grant peers several jobs."""
+        wanted = Wanted(
+            dataset=request.dataset,
+            peers=tuple(request.peers),
+            service=request.service,
+            uses=request.uses,
+            expires_milliseconds=request.expires_milliseconds,
+        )
+        return grant_to_proto(await self._book.issue(wanted, self._person_of(context)))
+
+    async def ListGrants(self, request: pb.ListGrantsRequest, context: Any) -> pb.ListGrantsReply:
+        """List grants for more than one job."""
+        return pb.ListGrantsReply(grants=map(grant_to_proto, await self._book.list()))
+
+    async def RevokeGrant(self, request: pb.RevokeGrantRequest, context: Any) -> pb.Grant:
+        """Take a grant back."""
+        return grant_to_proto(await self._book.revoke(request.id, self._person_of(context)))
+
+
+def grant_to_proto(view: GrantView) -> pb.Grant:
+    """Return a grant as the API tells it."""
+    grant = view.grant
+    return pb.Grant(
+        id=grant.id,
+        grantor=view.grantor,
+        grantees=view.grantees,
+        dataset=grant.dataset,
+        service=grant.service,
+        columns=[
+            pb.GrantedColumn(name=one.name, uses=[use.value for use in one.uses])
+            for one in grant.columns
+        ],
+        uses=grant.uses,
+        taken=view.taken,
+        issued_milliseconds=grant.issued,
+        expires_milliseconds=grant.expires,
+        revoked_milliseconds=view.revoked_milliseconds or 0,
+        stopped_jobs=view.stopped,
+    )
 
 
 def to_proto(view: PolicyView) -> pb.Policy:

@@ -16,6 +16,13 @@ class GrantNotFound(ConfigError):
         )
 
 
+class GrantUnfit(ConfigError):
+    """What an owner wants to grant goes beyond what the dataset's policy allows."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, remedy="change the policy first, or grant less")
+
+
 class GrantRefused(ConfigError):
     """A grant does not cover what a contract asks; the text names the first thing beyond it."""
 

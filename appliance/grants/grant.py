@@ -6,6 +6,7 @@ one job comes with the owner's signature on the contract; one for several jobs c
 
 import base64
 import secrets
+from functools import lru_cache
 from typing import Annotated, Final, Literal, Self
 
 import rfc8785
@@ -28,6 +29,7 @@ from services.demand import ColumnUse
 
 MOST_GRANT_BYTES: Final = 64 * 1024
 MOST_USES: Final = 1_000_000
+_KEPT_PARSED: Final = 4096
 GRANT: Final = DocumentType(
     name="grant", media_type="application/vnd.coffer.grant+json", most_bytes=MOST_GRANT_BYTES
 )
@@ -106,6 +108,12 @@ def write_grant(grant: Grant) -> bytes:
             remedy="grant fewer columns at once",
         )
     return data
+
+
+@lru_cache(maxsize=_KEPT_PARSED)
+def grant_of(data: bytes) -> Grant:
+    """Return a grant that this node keeps, and so has parsed before; each is read once."""
+    return Grant.model_validate_json(data)
 
 
 def parse_grant(data: bytes) -> Grant:

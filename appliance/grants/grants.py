@@ -22,7 +22,7 @@ from appliance.grants.errors import (
     GrantRevoked,
     GrantSpent,
 )
-from appliance.grants.grant import GRANT, Grant, parse_grant, write_grant
+from appliance.grants.grant import GRANT, Grant, grant_of, parse_grant, write_grant
 from appliance.grants.store import GrantRow, GrantUseRow
 from appliance.identity.errors import SignatureInvalid
 from appliance.identity.keys import IdentityKey
@@ -82,9 +82,13 @@ class Grants:
         return write_envelope(row.body, GRANT, {grantor: row.signature})
 
     def find_for(self, session: Session, asked: Asked, now_milliseconds: int) -> Grant | None:
-        """Return a grant that covers what is asked and has a use left, the soonest to expire."""
-        for row in table.grants_of(session, asked.owner.text, asked.dataset):
-            grant = parse_grant(row.body)
+        """Return a grant for several jobs that covers what is asked and has a use left.
+
+        Of several it is the soonest to end.
+        """
+        owner, dataset = asked.owner.text, asked.dataset
+        for row in table.standing_of(session, owner, dataset, now_milliseconds):
+            grant = grant_of(row.body)
             with suppress(GrantRefused):
                 self._require_use(session, row, grant, asked, now_milliseconds)
                 return grant
@@ -100,7 +104,7 @@ class Grants:
         row = _get(session, grant_id)
         if session.get(GrantUseRow, (asked.job, grant_id)) is not None:
             return
-        self._require_use(session, row, parse_grant(row.body), asked, now_milliseconds)
+        self._require_use(session, row, grant_of(row.body), asked, now_milliseconds)
         session.add(
             GrantUseRow(
                 job_id=asked.job,
@@ -114,7 +118,7 @@ class Grants:
     def of_job(self, session: Session, job_id: str, grantor: NodeId) -> Grant | None:
         """Return the grant of a node's that a job has taken a use of."""
         use = table.find_use(session, job_id, grantor.text)
-        return None if use is None else parse_grant(_get(session, use.grant_id).body)
+        return None if use is None else grant_of(_get(session, use.grant_id).body)
 
     def begin(self, session: Session, job_id: str, now_milliseconds: int) -> Sequence[Used]:
         """Note that the job begins, so that its uses are taken for good; return these.
@@ -132,10 +136,18 @@ class Grants:
         return begun
 
     def give_back(self, session: Session, job_id: str) -> None:
-        """Give back the uses of a job that has ended without having begun."""
+        """Give back the uses of a job that has ended without having begun.
+
+        Grants for that job alone are forgotten, so that refused proposals leave nothing.
+        """
         for use in table.uses_by_job(session, job_id):
-            if use.began_milliseconds is None:
-                session.delete(use)
+            if use.began_milliseconds is not None:
+                continue
+            row = _get(session, use.grant_id)
+            session.delete(use)
+            session.flush()
+            if grant_of(row.body).job == job_id:
+                session.delete(row)
         session.flush()
 
     def revoke(
@@ -178,6 +190,7 @@ def _keep(session: Session, grant: Grant, data: bytes, signature: bytes) -> None
             body=data,
             signature=signature,
             uses=grant.uses,
+            is_standing=grant.job is None,
             issued_milliseconds=grant.issued,
             expires_milliseconds=grant.expires,
             revoked_milliseconds=None,

@@ -1,8 +1,20 @@
 """The tables of grants and of the uses that jobs have taken."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import ForeignKey, func, select, tuple_
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.store.schema import Row
@@ -12,14 +24,17 @@ class GrantRow(Row):
     """A grant of ours or of a peer's; what is beside its bytes is there to be looked for."""
 
     __tablename__ = "grants"
+    __table_args__ = (Index("ix_grants_grantor_dataset", "grantor", "dataset"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    grantor: Mapped[str] = mapped_column(index=True)
+    grantor: Mapped[str]
     dataset: Mapped[str]
     # The canonical bytes, and the grantor's signature on them.
     body: Mapped[bytes]
     signature: Mapped[bytes]
     uses: Mapped[int]
+    # Whether it is for more than one job.
+    is_standing: Mapped[bool]
     issued_milliseconds: Mapped[int]
     expires_milliseconds: Mapped[int]
     revoked_milliseconds: Mapped[int | None]
@@ -37,20 +52,58 @@ class GrantUseRow(Row):
     began_milliseconds: Mapped[int | None]
 
 
+_NEVER: Final = 2**62
+# Composed once: each decision asks, and to compose these takes longer than to run them.
+_OF_DATASET: Final = and_(
+    GrantRow.grantor == bindparam("grantor"), GrantRow.dataset == bindparam("dataset")
+)
+_COUNT: Final = (
+    select(
+        func.count(),
+        func.count(case((GrantUseRow.taken_milliseconds >= bindparam("since"), 1))),
+    )
+    .select_from(GrantUseRow)
+    .join(GrantRow, GrantRow.id == GrantUseRow.grant_id)
+    .where(
+        _OF_DATASET,
+        tuple_(GrantUseRow.taken_milliseconds, GrantUseRow.job_id)
+        < tuple_(bindparam("time", type_=Integer), bindparam("job", type_=Text)),
+    )
+)
+_STANDING: Final = (
+    select(GrantRow)
+    .where(
+        _OF_DATASET,
+        GrantRow.is_standing,
+        GrantRow.revoked_milliseconds.is_(None),
+        GrantRow.expires_milliseconds > bindparam("now"),
+    )
+    .order_by(GrantRow.expires_milliseconds, GrantRow.id)
+)
+_TAKEN_AT: Final = (
+    select(GrantUseRow.taken_milliseconds)
+    .join(GrantRow, GrantRow.id == GrantUseRow.grant_id)
+    .where(GrantUseRow.job_id == bindparam("job"), GrantRow.grantor == bindparam("grantor"))
+    .limit(1)
+)
+
+
 def find_grant(session: Session, grant_id: str) -> GrantRow | None:
     """Return a grant by its id."""
     return session.get(GrantRow, grant_id)
 
 
-def grants_of(session: Session, grantor: str, dataset: str) -> Sequence[GrantRow]:
-    """Return the grants of one dataset that are not revoked, the soonest to expire first."""
-    wanted = select(GrantRow).where(
-        GrantRow.grantor == grantor,
-        GrantRow.dataset == dataset,
-        GrantRow.revoked_milliseconds.is_(None),
-    )
-    order = (GrantRow.expires_milliseconds, GrantRow.id)
-    return session.scalars(wanted.order_by(*order)).all()
+def standing_of(
+    session: Session, grantor: str, dataset: str, now_milliseconds: int
+) -> Sequence[GrantRow]:
+    """Return the grants of a dataset for several jobs that stand, the soonest to end first."""
+    asked = {"grantor": grantor, "dataset": dataset, "now": now_milliseconds}
+    return session.scalars(_STANDING, asked).all()
+
+
+def taken_at(session: Session, job_id: str, grantor: str) -> int | None:
+    """Return when a job took a use of a node's grant, None if it took none."""
+    return session.scalar(_TAKEN_AT, {"job": job_id, "grantor": grantor})
 
 
 def uses_taken(session: Session, grant_id: str) -> int:
@@ -59,31 +112,28 @@ def uses_taken(session: Session, grant_id: str) -> int:
     return session.scalar(taken) or 0
 
 
-def uses_taken_of(
+def count_uses(
     session: Session,
     grantor: str,
     dataset: str,
     *,
     since_milliseconds: int = 0,
     before: tuple[int, str] | None = None,
-) -> int:
-    """Return how many uses of a dataset, by any grant, are taken since then.
+) -> tuple[int, int]:
+    """Return how many uses of a dataset, by any grant, are taken in all, and since then.
 
     before: the time and the job of a use that others are counted before.
     """
-    taken = (
-        select(func.count(GrantUseRow.job_id))
-        .join(GrantRow, GrantRow.id == GrantUseRow.grant_id)
-        .where(
-            GrantRow.grantor == grantor,
-            GrantRow.dataset == dataset,
-            GrantUseRow.taken_milliseconds >= since_milliseconds,
-        )
-    )
-    if before is not None:
-        place = tuple_(GrantUseRow.taken_milliseconds, GrantUseRow.job_id)
-        taken = taken.where(place < before)
-    return session.scalar(taken) or 0
+    time, job = before or (_NEVER, "")
+    asked = {
+        "grantor": grantor,
+        "dataset": dataset,
+        "since": since_milliseconds,
+        "time": time,
+        "job": job,
+    }
+    in_all, since = session.execute(_COUNT, asked).one()
+    return in_all, since
 
 
 def uses_by_job(session: Session, job_id: str) -> Sequence[GrantUseRow]:
@@ -106,3 +156,16 @@ def find_use(session: Session, job_id: str, grantor: str) -> GrantUseRow | None:
         .where(GrantUseRow.job_id == job_id, GrantRow.grantor == grantor)
     )
     return session.scalars(wanted.limit(1)).first()
+
+
+def standing_grants(session: Session) -> Sequence[GrantRow]:
+    """Return the grants that are for more than one job, the newest first."""
+    wanted = select(GrantRow).where(GrantRow.is_standing)
+    order = (GrantRow.issued_milliseconds.desc(), GrantRow.id)
+    return session.scalars(wanted.order_by(*order)).all()
+
+
+def count_standing(session: Session, grantor: str) -> int:
+    """Return how many grants for more than one job are kept of a node."""
+    wanted = select(func.count()).where(GrantRow.grantor == grantor, GrantRow.is_standing)
+    return session.scalar(wanted) or 0

@@ -179,7 +179,7 @@ class Docket:
         Raises: IllegalTransition, PolicyRefuses, ApprovedBefore.
         """
         row.job_state.after(JobEvent.APPROVED)
-        permit = self._permit(session, row)
+        permit = self.permit(session, row)
         given = table.approvals_of(session, row.id)
         if by.id in [one.person for one in given]:
             raise ApprovedBefore(row.id, by.name, permit.approvals - len(given))
@@ -195,7 +195,7 @@ class Docket:
 
     def sign_if_approved(self, session: Session, row: JobRow) -> None:
         """Sign what as many have approved as our policy asks for, be it nobody. PolicyRefuses."""
-        permit = self._permit(session, row)
+        permit = self.permit(session, row)
         if len(table.approvals_of(session, row.id)) < permit.approvals:
             return
         row.state = row.job_state.after(JobEvent.APPROVED).value
@@ -230,27 +230,13 @@ class Docket:
         with as_unfit():
             self.sign_if_approved(session, row)
 
-    def judge_again(self, session: Session, dataset: str) -> Sequence[str]:
-        """Stop the jobs that the policy of a dataset of ours, as it is now, refuses; return them.
+    def permit(self, session: Session, row: JobRow) -> Permit:
+        """Return how many people must approve a job. Raises: PolicyRefuses."""
+        return self._governor.require_allowed(session, parse_contract(row.contract), row.rank)
 
-        A job that waits for fewer people now, or for nobody, is attended to.
-        """
-        stopped = []
-        for row in table.unended_jobs(session):
-            if not row.contract or row.job_state is JobState.SETTLING:
-                continue
-            own = parse_contract(row.contract).parties[row.rank].dataset
-            if own is None or own.name != dataset:
-                continue
-            try:
-                with as_unfit():
-                    self._permit(session, row)
-            except Unfit as unfit:
-                self.stop(session, row, unfit)
-                stopped.append(row.id)
-            else:
-                self._telling.mark_changed(session, row)
-        return stopped
+    def have_attended(self, session: Session, row: JobRow) -> None:
+        """Have a job attended to that has not changed itself."""
+        self._telling.mark_changed(session, row)
 
     def stop(self, session: Session, row: JobRow, unfit: Unfit) -> None:
         """End a job, wherever it stands, that may not go on."""
@@ -532,10 +518,6 @@ class Docket:
         told = row.cause or sentence_of(reason.word, note)
         self._telling.note(session, row, f"here: {verdict.value}, as {told}")
 
-    def _permit(self, session: Session, row: JobRow) -> Permit:
-        """Return how many people must approve a job. Raises: PolicyRefuses."""
-        return self._governor.require_allowed(session, parse_contract(row.contract), row.rank)
-
     def _require_way(self, session: Session, row: JobRow, contract: Contract) -> None:
         """Return if our policy allows a peer's proposal. Raises: Unfit.
 
@@ -544,7 +526,7 @@ class Docket:
         proposal of ours that the sender has not signed yet gives way.
         """
         try:
-            self._records.decided(session, row, self._permit(session, row))
+            self._records.decided(session, row, self.permit(session, row))
         except PolicyRefuses as refused:
             self._records.decided(session, row, refused)
             crossing = self._crossing(session, row, contract) if refused.is_of_counts else []
@@ -553,7 +535,7 @@ class Docket:
             for other in crossing:
                 self.give_verdict(session, other, Verdict.CANCELLED, Reason.CROSSED)
             with as_unfit():
-                self._records.decided(session, row, self._permit(session, row))
+                self._records.decided(session, row, self.permit(session, row))
 
     def _crossing(self, session: Session, row: JobRow, contract: Contract) -> list[JobRow]:
         """Return our proposals with the same dataset that wait for its proposer, and yield."""

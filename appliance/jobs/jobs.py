@@ -37,6 +37,7 @@ from appliance.jobs.progress import PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
 from appliance.jobs.records import Records
 from appliance.jobs.results import ResultFolders
+from appliance.jobs.revision import Revision
 from appliance.jobs.states import IllegalTransition, JobEvent, JobState
 from appliance.jobs.store import JobRow
 from appliance.jobs.verdicts import Verdict
@@ -75,6 +76,8 @@ class Jobs:
     """All jobs of this node.
 
     ``ended`` is told, in the transaction, of the other parties of each signed job that ends.
+    ``revision`` ends those that are not allowed any more.
+
     Call :meth:`recover` before letters are read, then :meth:`run` for as long as the agent runs.
     """
 
@@ -120,6 +123,7 @@ class Jobs:
         told = (self._require_terms, self._resumes, now_milliseconds, self._have_attended)
         report_of = self._live.report_of
         self._docket = Docket(outbox, key, peers, governor, records, ended, *told, report_of)
+        self.revision = Revision(self._docket)
         self._attendant = Attendant(
             store=store,
             docket=self._docket,
@@ -301,10 +305,6 @@ class Jobs:
         return await self._store.run(
             lambda session: table.count_jobs(session, JobState.WAITING_APPROVAL)
         )
-
-    def judge_again(self, session: Session, dataset: str) -> Sequence[str]:
-        """Stop the jobs that the policy of a dataset of ours refuses by now; return their ids."""
-        return self._docket.judge_again(session, dataset)
 
     async def part_from(self, node_id: NodeId) -> None:
         """End all jobs with a peer that is no longer paired."""

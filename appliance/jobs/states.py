@@ -27,6 +27,11 @@ class JobState(Enum):
         return self in ENDED
 
     @property
+    def is_decided(self) -> bool:
+        """Whether this node's verdict has been given."""
+        return self.has_ended or self is JobState.SETTLING
+
+    @property
     def phrase(self) -> str:
         """What people read after "the job"."""
         return _PHRASES[self]

@@ -32,6 +32,8 @@ class Kind(Enum):
     JOB_PROPOSED = "job.proposed"
     JOB_SIGNED = "job.signed"
     JOB_VERDICT = "job.verdict"
+    GRANT_ISSUED = "grant.issued"
+    GRANT_REVOKED = "grant.revoked"
     LEDGER_SHOWN = "ledger.shown"
     LEDGER_COUNTERSIGNED = "ledger.countersigned"
     LEDGER_HELD = "ledger.held"
@@ -184,6 +186,18 @@ class JobVerdict(Body):
     note: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
+class GrantIssued(Body):
+    """What the sender lets the receiver do by several jobs: a grant in its envelope."""
+
+    envelope: str
+
+
+class GrantRevoked(Body):
+    """The sender takes a grant back. Jobs that depend on it end."""
+
+    id: Word
+
+
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
@@ -231,6 +245,8 @@ BODIES: Final[dict[Kind, type[Body]]] = {
     Kind.JOB_PROPOSED: JobProposed,
     Kind.JOB_SIGNED: JobSigned,
     Kind.JOB_VERDICT: JobVerdict,
+    Kind.GRANT_ISSUED: GrantIssued,
+    Kind.GRANT_REVOKED: GrantRevoked,
     Kind.LEDGER_SHOWN: LedgerShown,
     Kind.LEDGER_COUNTERSIGNED: LedgerCountersigned,
     Kind.LEDGER_HELD: LedgerHeld,

@@ -11,7 +11,7 @@ from appliance.policies import store as table
 from appliance.policies.document import parse_policy, pin_peers
 from appliance.policies.errors import PolicyConflict
 from appliance.policies.policy import Policy, digest_of
-from appliance.policies.store import PolicyRow
+from appliance.policies.store import Newest, PolicyRow
 from appliance.policies.writing import write_policy
 
 _KEPT_PARSED = 4096
@@ -67,7 +67,7 @@ def change(
     return version_of(row)
 
 
-def version_of(row: PolicyRow) -> Version:
+def version_of(row: PolicyRow | Newest) -> Version:
     """Return a row as what it says."""
     policy = _parsed(row.text) if row.text else None
     return Version(number=row.version, policy=policy, digest=row.digest)

@@ -7,6 +7,7 @@ are sets and sorted, times are UTC, decimals have no zeros at their end.
 import hashlib
 from collections.abc import Collection
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Final, Self
 
 import rfc8785
@@ -103,9 +104,24 @@ class ColumnRule(_Part):
         A use implies those that show no more. One that shows rows to receivers does so only if all
         the peers are among these, for others may get what comes of the implied use.
         """
+        if SHOWN.isdisjoint(self.uses):
+            return self._among_receivers
         is_for_all = set(peers) <= set(self.receivers)
-        implying = [use for use in self.uses if is_for_all or use not in SHOWN]
-        return frozenset(self.uses).union(*(use.implied for use in implying))
+        return self._among_receivers if is_for_all else self._among_others
+
+    @cached_property
+    def _among_receivers(self) -> frozenset[ColumnUse]:
+        return _with_implied(self.uses, self.uses)
+
+    @cached_property
+    def _among_others(self) -> frozenset[ColumnUse]:
+        return _with_implied(self.uses, [use for use in self.uses if use not in SHOWN])
+
+
+def _with_implied(
+    uses: Collection[ColumnUse], implying: Collection[ColumnUse]
+) -> frozenset[ColumnUse]:
+    return frozenset(uses).union(*(use.implied for use in implying))
 
 
 class Security(_Part):

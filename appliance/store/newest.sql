@@ -277,21 +277,6 @@ CREATE TABLE account_credentials (
 
 CREATE INDEX ix_account_credentials_account ON account_credentials (account)
 
-CREATE TABLE grants (
-	id TEXT NOT NULL,
-	grantor TEXT NOT NULL,
-	dataset TEXT NOT NULL,
-	body BLOB NOT NULL,
-	signature BLOB NOT NULL,
-	uses INTEGER NOT NULL,
-	issued_milliseconds INTEGER NOT NULL,
-	expires_milliseconds INTEGER NOT NULL,
-	revoked_milliseconds INTEGER,
-	CONSTRAINT pk_grants PRIMARY KEY (id)
-)
-
-CREATE INDEX ix_grants_grantor ON grants (grantor)
-
 CREATE TABLE grant_uses (
 	job_id TEXT NOT NULL,
 	grant_id TEXT NOT NULL,
@@ -341,5 +326,21 @@ CREATE TABLE ledger_shown (
 	at_milliseconds INTEGER NOT NULL,
 	CONSTRAINT pk_ledger_shown PRIMARY KEY (peer)
 )
+
+CREATE TABLE "grants" (
+	id TEXT NOT NULL,
+	grantor TEXT NOT NULL,
+	dataset TEXT NOT NULL,
+	body BLOB NOT NULL,
+	signature BLOB NOT NULL,
+	uses INTEGER NOT NULL,
+	issued_milliseconds INTEGER NOT NULL,
+	expires_milliseconds INTEGER NOT NULL,
+	revoked_milliseconds INTEGER,
+	is_standing BOOLEAN NOT NULL,
+	CONSTRAINT pk_grants PRIMARY KEY (id)
+)
+
+CREATE INDEX ix_grants_grantor_dataset ON grants (grantor, dataset)
 
 INSERT INTO alembic_version VALUES ('0009')

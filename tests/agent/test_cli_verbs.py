@@ -71,6 +71,12 @@ EVERY_VERB = {
         pb.ListPolicyVersionsReply(),
     ),
     ("policies", "remove", "d", "--yes"): ("Policies/ChangePolicy", pb.Policy()),
+    ("grants", "issue", "d", "s", "p", "--uses", "2", "--days", "3", "--yes"): (
+        "Grants/IssueGrant",
+        pb.Grant(),
+    ),
+    ("grants", "list"): ("Grants/ListGrants", pb.ListGrantsReply()),
+    ("grants", "revoke", "g"): ("Grants/RevokeGrant", pb.Grant()),
     ("ledger", "list"): ("Ledger/ListEntries", pb.ListEntriesReply()),
     ("ledger", "verify"): ("Ledger/VerifyLedger", pb.VerifiedLedger()),
     ("ledger", "checkpoint"): ("Ledger/ShowCheckpoint", pb.LedgerCheckpoint()),

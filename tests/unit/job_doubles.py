@@ -339,7 +339,7 @@ class Node:
                 by="owner",
                 now_milliseconds=self.clock(),
             )
-            return [*self.jobs.judge_again(session, name)]
+            return [*self.jobs.revision.by_policy(session, name)]
 
         return await self.store.run(work)
 

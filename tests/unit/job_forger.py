@@ -13,7 +13,7 @@ from appliance.contracts.contract import (
     write_contract,
 )
 from appliance.contracts.envelope import base64_of, sign, write_envelope
-from appliance.governance.asked import asked_of, grant_for
+from appliance.governance.asked import asked_by, grant_for
 from appliance.grants.grant import GRANT, write_grant
 from appliance.mailbox.letters import (
     Body,
@@ -75,7 +75,7 @@ class Forger:
         """Return what the forger grants of its dataset, as an honest node would or otherwise."""
         rank = made.rank_of(self.node.node_id)
         try:
-            asked = None if rank is None else asked_of(made, rank, self.node.services)
+            asked = None if rank is None else asked_by(made, rank, self.node.services)
         except ConfigError:
             return ""  # the contract is refused before that
         if asked is None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from appliance.contracts.contract import Contract, ServiceRef
-from appliance.governance.asked import asked_of, grant_for
+from appliance.governance.asked import asked_by, grant_for
 from appliance.governance.errors import GrantMissing, PolicyRefuses
 from appliance.governance.governor import Governor
 from appliance.grants.errors import GrantRefused, GrantRevoked
@@ -228,7 +228,7 @@ def test_uses_of_a_day_are_those_of_its_calendar_day(pair: Pair) -> None:
 
 def test_a_standing_grant_stands_for_the_people_and_is_used_up(pair: Pair) -> None:
     made = pair.contract()
-    asked = asked_of(made, OURS, SERVICES)
+    asked = asked_by(made, OURS, SERVICES)
     assert asked is not None
     one_job = grant_for(asked, policy="digest", issued=NOW, expires=NOW + 7_200_000)
     standing = one_job.model_copy(update={"job": None, "uses": 1})

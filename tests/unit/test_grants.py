@@ -128,7 +128,7 @@ def test_uses_of_a_dataset_are_counted_over_all_its_grants_and_days(do: Any) -> 
 
     def count(**which: Any) -> Any:
         owner = OWNER.node_id.text
-        return do(lambda session: table.uses_taken_of(session, owner, "patients", **which))
+        return do(lambda session: table.count_uses(session, owner, "patients", **which))[1]
 
     assert count() == 3
     assert count(since_milliseconds=ISSUED + 10) == 2

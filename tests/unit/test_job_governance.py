@@ -25,9 +25,10 @@ ANALYST = Person(
 async def uses_at(node: Node) -> int:
     """Return how many uses of a node's own table are taken there."""
     name = f"table-of-{node.name}"
-    return await node.store.run(
-        lambda session: grants_table.uses_taken_of(session, node.node_id.text, name)
+    in_all, _ = await node.store.run(
+        lambda session: grants_table.count_uses(session, node.node_id.text, name)
     )
+    return in_all
 
 
 async def rejected_at_both(fleet: Fleet, job: JobView) -> tuple[JobView, JobView]:

@@ -34,7 +34,7 @@ def test_each_role_changes_what_is_its_own() -> None:
         Role.SYSTEM_ADMINISTRATOR: {"Machine", "Updates"},
         Role.SECURITY_ADMINISTRATOR: {"Operators", "Peers"},
         Role.AUDITOR: {"Ledger"},
-        Role.DATA_OWNER: {"Datasets", "Jobs", "Policies"},
+        Role.DATA_OWNER: {"Datasets", "Grants", "Jobs", "Policies"},
         Role.ANALYST: {"Jobs"},
     }
 

@@ -1,4 +1,4 @@
-"""The table of what peers have been shown of the ledger."""
+"""What peers have been shown of the ledger, and which grants are for more than one job."""
 
 from typing import Final
 
@@ -18,3 +18,11 @@ def upgrade() -> None:
         sa.Column("at_milliseconds", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("peer", name=op.f("pk_ledger_shown")),
     )
+    with op.batch_alter_table("grants") as grants:
+        grants.add_column(
+            sa.Column("is_standing", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
+    with op.batch_alter_table("grants") as grants:
+        grants.alter_column("is_standing", server_default=None)
+        grants.drop_index("ix_grants_grantor")
+        grants.create_index("ix_grants_grantor_dataset", ["grantor", "dataset"])

@@ -1,0 +1,286 @@
+"""Grants as owners and peers deal with them: given for several jobs, listed, taken back.
+
+A grant for one job comes with the signature on its contract, and nobody deals with it but to take
+it back. One for several jobs stands for the approval of our people: what it covers, within what
+the policy allows at that time, is signed at once.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from appliance.accounts.principals import Person
+from appliance.contracts.errors import EnvelopeMalformed
+from appliance.datasets.publication import Description
+from appliance.governance.actors import actor_of
+from appliance.grants import store as table
+from appliance.grants.errors import GrantMalformed, GrantNotFound, GrantUnfit
+from appliance.grants.grant import Grant, GrantedColumn, grant_of, make_grant_id
+from appliance.grants.grants import Grants
+from appliance.grants.store import GrantRow
+from appliance.identity.errors import SignatureInvalid
+from appliance.identity.keys import IdentityKey
+from appliance.identity.node_id import NodeId
+from appliance.ledger.entries import Actor, PeerNode
+from appliance.ledger.facts import GrantIssued as IssuedFacts
+from appliance.ledger.facts import GrantRevoked as RevokedFacts
+from appliance.ledger.facts import Kind as Entry
+from appliance.ledger.ledger import Ledger
+from appliance.mailbox.inbox import Handler
+from appliance.mailbox.letters import GrantIssued, GrantRevoked, Kind, LetterRefused, Refusal
+from appliance.mailbox.outbox import Outbox
+from appliance.policies import policies
+from appliance.policies.policies import Version
+from appliance.policies.policy import SHOWN, Policy
+from appliance.policies.values import microseconds_of
+from appliance.store.database import Store
+
+MOST_GRANTS_OF_PEER: Final = 1000
+_REVOKED: Final = "its owner takes it back"
+
+log = logging.getLogger(__name__)
+
+PublicKeyOf = Callable[[Session, NodeId], bytes | None]
+# Ends jobs that may not go on, with why; those that have ended stay as they are.
+StopJobs = Callable[[Session, Sequence[str], str], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an owner wants to grant. peers: by this node's names, or node ids."""
+
+    dataset: str
+    peers: tuple[str, ...]
+    service: str
+    uses: int
+    expires_milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantView:
+    """A grant, how many uses of it are taken, and what its being taken back has ended."""
+
+    grant: Grant
+    grantor: str
+    grantees: tuple[str, ...]
+    is_ours: bool
+    taken: int
+    revoked_milliseconds: int | None
+    stopped: tuple[str, ...] = ()
+
+
+class GrantBook:
+    """The grants of this node and its peers that are for more than one job."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        key: IdentityKey,
+        outbox: Outbox,
+        describe: Callable[[str], Awaitable[Description]],
+        names: Callable[[Session], Mapping[NodeId, str]],
+        paired: Callable[[Session], Mapping[str, NodeId]],
+        public_key_of: PublicKeyOf,
+        stop_jobs: StopJobs,
+        now_milliseconds: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._own = key.node_id
+        self._grants = Grants(key)
+        self._outbox = outbox
+        self._describe = describe
+        self._names = names
+        self._paired = paired
+        self._public_key_of = public_key_of
+        self._stop_jobs = stop_jobs
+        self._now_milliseconds = now_milliseconds
+
+    def handlers(self) -> dict[Kind, Handler]:
+        """Return what the inbox calls for letters about grants."""
+        return {Kind.GRANT_ISSUED: self._on_issued, Kind.GRANT_REVOKED: self._on_revoked}
+
+    async def issue(self, wanted: Wanted, by: Person) -> GrantView:
+        """Grant peers several jobs of a service, as far as the policy allows them now.
+
+        Raises: DatasetNotFound, GrantUnfit.
+        """
+        described = await self._describe(wanted.dataset)
+
+        def work(session: Session) -> GrantView:
+            peers = self._peers(session, wanted.peers)
+            version = policies.current(session, wanted.dataset)
+            grant = self._composed(wanted, peers, described, version)
+            envelope = self._grants.issue(session, grant)
+            for peer in peers:
+                self._outbox.put(session, peer, Kind.GRANT_ISSUED, GrantIssued(envelope=envelope))
+            self._record_issued(session, grant, actor_of(by))
+            return self._view(session, self._row(session, grant.id))
+
+        return await self._store.run(work)
+
+    async def list(self) -> tuple[GrantView, ...]:
+        """Return the grants for more than one job, ours and the peers', the newest first."""
+
+        def work(session: Session) -> tuple[GrantView, ...]:
+            return tuple(self._view(session, row) for row in table.standing_grants(session))
+
+        return await self._store.run(work)
+
+    async def revoke(self, grant_id: str, by: Person) -> GrantView:
+        """Take a grant of ours back, and end the jobs that depend on it. Raises: GrantNotFound."""
+
+        def work(session: Session) -> GrantView:
+            jobs = self._grants.revoke(session, self._own, grant_id, self._now_milliseconds())
+            row = self._row(session, grant_id)
+            for text in grant_of(row.body).grantees:
+                peer = NodeId(text)
+                if self._public_key_of(session, peer) is not None:
+                    self._outbox.put(session, peer, Kind.GRANT_REVOKED, GrantRevoked(id=grant_id))
+            stopped = self._end(session, grant_id, jobs, actor_of(by))
+            return self._view(session, row, tuple(stopped))
+
+        return await self._store.run(work)
+
+    def _on_issued(self, session: Session, peer: NodeId, body: GrantIssued) -> None:
+        key = self._public_key_of(session, peer)
+        if key is None:
+            raise LetterRefused(Refusal.NOT_ALLOWED, "it is not paired")
+        if table.count_standing(session, peer.text) >= MOST_GRANTS_OF_PEER:
+            raise LetterRefused(Refusal.TOO_MANY, "it has granted too much")
+        try:
+            grant = self._grants.take_in(session, peer, key, body.envelope)
+        except (EnvelopeMalformed, GrantMalformed) as error:
+            raise LetterRefused(Refusal.MALFORMED, error.what) from None
+        except SignatureInvalid as error:
+            raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
+        if grant.job is not None:
+            raise LetterRefused(Refusal.MALFORMED, "a grant for one job comes with its signature")
+        self._record_issued(session, grant, PeerNode(node=peer.text))
+
+    def _on_revoked(self, session: Session, peer: NodeId, body: GrantRevoked) -> None:
+        try:
+            jobs = self._grants.revoke(session, peer, body.id, self._now_milliseconds())
+        except GrantNotFound:
+            return  # of a job that has ended here without having begun
+        self._end(session, body.id, jobs, PeerNode(node=peer.text))
+
+    def _end(
+        self, session: Session, grant_id: str, jobs: Sequence[str], actor: Actor
+    ) -> Sequence[str]:
+        facts = RevokedFacts(grant=grant_id, reason=_REVOKED)
+        self._ledger.append(session, Entry.GRANT_REVOKED, facts, actor)
+        return self._stop_jobs(session, jobs, f"the grant {grant_id} was revoked by its owner")
+
+    def _composed(
+        self,
+        wanted: Wanted,
+        peers: Collection[NodeId],
+        described: Description,
+        version: Version,
+    ) -> Grant:
+        """Return the grant of all that the policy allows these peers by this service."""
+        policy, nodes = version.policy, sorted(peer.text for peer in peers)
+        now = self._now_milliseconds()
+        if policy is None:
+            raise GrantUnfit(f"{wanted.dataset} has no policy, so there is nothing to grant")
+        for node in nodes:
+            if node not in policy.peers:
+                raise GrantUnfit(f"the policy of {wanted.dataset} does not name {node[:7]} a peer")
+        if wanted.service not in policy.services:
+            raise GrantUnfit(
+                f"the policy of {wanted.dataset} does not allow {wanted.service[:64]!r}"
+            )
+        until = policy.valid_until
+        if until is None or wanted.expires_milliseconds * 1000 > microseconds_of(until):
+            raise GrantUnfit(f"the policy of {wanted.dataset} ends before that")
+        if wanted.expires_milliseconds <= now:
+            raise GrantUnfit("it would have ended already")
+        if not 1 <= wanted.uses <= policy.uses:
+            raise GrantUnfit(
+                f"it is for {wanted.uses} jobs, the policy of {wanted.dataset} allows"
+                f" {policy.uses} in all"
+            )
+        columns = _columns(policy, nodes, [one.name for one in described.columns])
+        if not columns:
+            raise GrantUnfit(f"the policy of {wanted.dataset} lets no column be used")
+        return Grant(
+            id=make_grant_id(),
+            grantor=self._own.text,
+            grantees=tuple(nodes),
+            dataset=wanted.dataset,
+            fingerprint=described.fingerprint,
+            service=wanted.service,
+            columns=columns,
+            uses=wanted.uses,
+            job=None,
+            issued=now,
+            expires=wanted.expires_milliseconds,
+            policy=version.digest,
+        )
+
+    def _peers(self, session: Session, named: Sequence[str]) -> tuple[NodeId, ...]:
+        known = self._paired(session)
+        ids = {node.text: node for node in known.values()}
+        found = []
+        for name in named:
+            node = known.get(name) or ids.get(name)
+            if node is None:
+                raise GrantUnfit(f"there is no paired peer {name[:64]!r}")
+            found.append(node)
+        if not found:
+            raise GrantUnfit("it is granted to nobody")
+        return tuple(dict.fromkeys(found))
+
+    def _record_issued(self, session: Session, grant: Grant, actor: Actor) -> None:
+        for node in grant.grantees:
+            facts = IssuedFacts(
+                grant=grant.id,
+                peer=node,
+                dataset=grant.dataset,
+                service=grant.service,
+                uses=grant.uses,
+                expires=grant.expires,
+            )
+            self._ledger.append(session, Entry.GRANT_ISSUED, facts, actor)
+
+    def _row(self, session: Session, grant_id: str) -> GrantRow:
+        row = table.find_grant(session, grant_id)
+        if row is None:
+            raise GrantNotFound(grant_id)
+        return row
+
+    def _view(self, session: Session, row: GrantRow, stopped: tuple[str, ...] = ()) -> GrantView:
+        grant, names = grant_of(row.body), self._names(session)
+        grantor = grant.grantor_id
+        return GrantView(
+            grant=grant,
+            grantor="" if grantor == self._own else names.get(grantor, grantor.short),
+            grantees=tuple(
+                "this node" if node == self._own.text else names.get(NodeId(node), node[:7])
+                for node in grant.grantees
+            ),
+            is_ours=grantor == self._own,
+            taken=table.uses_taken(session, row.id),
+            revoked_milliseconds=row.revoked_milliseconds,
+            stopped=stopped,
+        )
+
+
+def _columns(
+    policy: Policy, nodes: Sequence[str], there: Collection[str]
+) -> tuple[GrantedColumn, ...]:
+    """Return what a policy lets these nodes make of the columns that are there."""
+    granted = []
+    for name, rule in sorted(policy.columns.items()):
+        uses = tuple(sorted(rule.uses_among(nodes), key=lambda use: use.value))
+        if uses and name in there:
+            shown = not SHOWN.isdisjoint(uses)
+            to = tuple(node for node in nodes if node in rule.receivers) if shown else ()
+            granted.append(GrantedColumn(name=name, uses=uses, shown_to=to))
+    return tuple(granted)

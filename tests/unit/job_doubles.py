@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from appliance.mailbox.letters import Letter, Receipt, Undelivered
 from appliance.mailbox.outbox import Outbox
 from appliance.policies import policies
 from appliance.store.database import Store
+from appliance.store.errors import StoreError
 from services.demand import ColumnDemand, ColumnUse, Demand
 from services.errors import ConfigError, ServiceError
 from services.service import (
@@ -113,6 +115,14 @@ LIMITS = JobLimits(
 )
 
 
+# Tells figures with noise, each job as much.
+NOISY = replace(
+    JOIN,
+    name="test.noisy",
+    demand=lambda terms, rank: replace(
+        _demand(terms, rank), epsilon=Decimal("0.4"), smallest_group=50
+    ),
+)
 RESUMING = replace(JOIN, name="test.resuming", resumes=lambda terms: True)
 
 
@@ -231,7 +241,10 @@ class Mail:
         node = self.nodes.get(receiver)
         if node is None or not node.is_up:
             raise Undelivered("the peer is down")
-        receipt = await node.inbox.receive(sender, letter)
+        try:
+            receipt = await node.inbox.receive(sender, letter)
+        except StoreError as error:
+            raise Undelivered("the peer is in trouble") from error
         await self.hinder_receipt(sender, receiver, letter)
         return receipt
 
@@ -253,7 +266,7 @@ class Node:
     datasets: FakeDatasets = field(default_factory=FakeDatasets)
     limits: JobLimits = LIMITS
     services: Mapping[str, Service] = field(
-        default_factory=lambda: {JOIN.name: JOIN, RESUMING.name: RESUMING}
+        default_factory=lambda: {one.name: one for one in (JOIN, NOISY, RESUMING)}
     )
     is_up: bool = False
 

@@ -138,6 +138,11 @@ class Agreement:
             self._show(session, peer, body.size)
 
     def _on_unwitnessed(self, session: Session, peer: NodeId, body: LedgerUnwitnessed) -> None:
+        """Record that a peer does not sign what it was shown: once for each time."""
+        shown = table.find_shown(session, peer)
+        if shown is None or shown.is_refused or shown.size != body.size:
+            return
+        shown.is_refused = True
         facts = LedgerRefused(peer=peer.text, reason=_REFUSED)
         log.error("%s %s, of %d entries", peer.short, _REFUSED, body.size)
         self._ledger.append(session, Entry.LEDGER_REFUSED, facts, PeerNode(node=peer.text))

@@ -17,7 +17,7 @@ from appliance.contracts.errors import EnvelopeMalformed
 from appliance.datasets.publication import Description
 from appliance.governance.actors import actor_of
 from appliance.grants import store as table
-from appliance.grants.errors import GrantMalformed, GrantNotFound, GrantUnfit
+from appliance.grants.errors import GrantMalformed, GrantNotFound, GrantRevoked, GrantUnfit
 from appliance.grants.grant import Grant, GrantedColumn, grant_of, make_grant_id
 from appliance.grants.grants import Grants
 from appliance.grants.store import GrantRow
@@ -30,7 +30,8 @@ from appliance.ledger.facts import GrantRevoked as RevokedFacts
 from appliance.ledger.facts import Kind as Entry
 from appliance.ledger.ledger import Ledger
 from appliance.mailbox.inbox import Handler
-from appliance.mailbox.letters import GrantIssued, GrantRevoked, Kind, LetterRefused, Refusal
+from appliance.mailbox.letters import GrantIssued, Kind, LetterRefused, Refusal
+from appliance.mailbox.letters import GrantRevoked as RevokedLetter
 from appliance.mailbox.outbox import Outbox
 from appliance.policies import policies
 from appliance.policies.policies import Version
@@ -133,7 +134,10 @@ class GrantBook:
         return await self._store.run(work)
 
     async def revoke(self, grant_id: str, by: Person) -> GrantView:
-        """Take a grant of ours back, and end the jobs that depend on it. Raises: GrantNotFound."""
+        """Take a grant of ours back, and end the jobs that depend on it.
+
+        Raises: GrantNotFound, GrantRevoked.
+        """
 
         def work(session: Session) -> GrantView:
             jobs = self._grants.revoke(session, self._own, grant_id, self._now_milliseconds())
@@ -141,7 +145,7 @@ class GrantBook:
             for text in grant_of(row.body).grantees:
                 peer = NodeId(text)
                 if self._public_key_of(session, peer) is not None:
-                    self._outbox.put(session, peer, Kind.GRANT_REVOKED, GrantRevoked(id=grant_id))
+                    self._outbox.put(session, peer, Kind.GRANT_REVOKED, RevokedLetter(id=grant_id))
             stopped = self._end(session, grant_id, jobs, actor_of(by))
             return self._view(session, row, tuple(stopped))
 
@@ -163,11 +167,11 @@ class GrantBook:
             raise LetterRefused(Refusal.MALFORMED, "a grant for one job comes with its signature")
         self._record_issued(session, grant, PeerNode(node=peer.text))
 
-    def _on_revoked(self, session: Session, peer: NodeId, body: GrantRevoked) -> None:
+    def _on_revoked(self, session: Session, peer: NodeId, body: RevokedLetter) -> None:
         try:
             jobs = self._grants.revoke(session, peer, body.id, self._now_milliseconds())
-        except GrantNotFound:
-            return  # of a job that has ended here without having begun
+        except (GrantNotFound, GrantRevoked):
+            return  # of a job that has ended here without having begun; or taken back before
         self._end(session, body.id, jobs, PeerNode(node=peer.text))
 
     def _end(

@@ -155,13 +155,13 @@ class Grants:
     ) -> Sequence[str]:
         """Have a grant cover nothing any more; return the jobs that took a use of it.
 
-        Raises: GrantNotFound, also if it is not that grantor's.
+        Raises: GrantNotFound, also if it is not that grantor's; GrantRevoked if it was before.
         """
         row = _get(session, grant_id)
         if row.grantor != grantor.text:
             raise GrantNotFound(grant_id)
-        if row.revoked_milliseconds is None:
-            row.revoked_milliseconds = now_milliseconds
+        _require_standing(row)
+        row.revoked_milliseconds = now_milliseconds
         return table.jobs_of(session, grant_id)
 
     def _require_use(

@@ -32,6 +32,9 @@ from appliance.mailbox.letters import (
 MOST_UNENDED_JOBS: Final = 100
 MOST_UNSIGNED_JOBS: Final = 500
 MOST_UNSIGNED_BYTES: Final = 16 << 20
+# Each leaves entries in the ledger, which are never forgotten at a peer's wish.
+MOST_UNSIGNED_AN_HOUR: Final = 200
+_HOUR_MILLISECONDS: Final = 3600 * 1000
 MOST_EARLY_LETTERS: Final = 100
 
 
@@ -89,6 +92,9 @@ class Proposals:
         """Forget what a proposer alone has caused, as far as need be; else LetterRefused."""
         if table.count_unended_by(session, proposer) >= MOST_UNENDED_JOBS:
             raise LetterRefused(Refusal.TOO_MANY, "it has too many jobs that have not ended")
+        since = self._now_milliseconds() - _HOUR_MILLISECONDS
+        if table.unsigned_since(session, proposer, since) >= MOST_UNSIGNED_AN_HOUR:
+            raise LetterRefused(Refusal.TOO_MANY, "it has proposed too much within an hour")
         refused = table.oldest_refused(session, proposer, MOST_UNSIGNED_JOBS)
         for job_id in [*refused, None]:
             count, kept_bytes = table.unsigned_size(session, proposer)

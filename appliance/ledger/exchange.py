@@ -28,6 +28,8 @@ from appliance.ledger.facts import Kind, LedgerExchanged, LedgerRefused
 from appliance.ledger.ledger import Ledger, milliseconds
 from appliance.ledger.merkle import verify_consistency
 
+RECORD_MILLISECONDS: Final = 10_000
+"""How long after an exchange with a peer another leaves no entry: it could fill our disk so."""
 MOST_FORKS: Final = 16
 """That are kept of one peer."""
 
@@ -65,7 +67,8 @@ class Exchange:
         if held is not None:
             _require_goes_on(peer, held.note, note, proof)
         if held is None or held.size < note.checkpoint.size:
-            self._keep(session, peer, note)
+            since = RECORD_MILLISECONDS if held is None else self._at() - held.at_milliseconds
+            self._keep(session, peer, note, is_recorded=since >= RECORD_MILLISECONDS)
         return countersign(note.checkpoint, self._key).text
 
     def keep_fork(self, session: Session, fork: LedgerUnproven) -> None:
@@ -98,13 +101,16 @@ class Exchange:
         session.merge(table.LedgerCountersignatureRow(size=size, peer=peer.text, line=kept))
         session.flush()
 
-    def _keep(self, session: Session, peer: NodeId, note: Note) -> None:
+    def _keep(self, session: Session, peer: NodeId, note: Note, *, is_recorded: bool) -> None:
         size, root = note.checkpoint.size, note.checkpoint.root
         row = table.PeerCheckpointRow(
             peer=peer.text, size=size, note=note.text, at_milliseconds=self._at()
         )
         session.add(row)
         session.flush()
+        table.forget_older(session, peer, size)
+        if not is_recorded:
+            return
         facts = LedgerExchanged(peer=peer.text, size=size, root=root.hex())
         actor = PeerNode(node=peer.text)
         self._ledger.append(session, Kind.LEDGER_EXCHANGED, facts, actor)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, TypeAlias, cast
 
-from sqlalchemy import ForeignKey, func, select, update
+from sqlalchemy import ForeignKey, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from appliance.identity.node_id import NodeId
@@ -77,6 +77,8 @@ class LedgerShownRow(Row):
     peer: Mapped[str] = mapped_column(primary_key=True)
     size: Mapped[int]
     at_milliseconds: Mapped[int]
+    # Whether the peer has said that it does not sign that.
+    is_refused: Mapped[bool]
 
 
 class PeerForkRow(Row):
@@ -291,7 +293,9 @@ def find_shown(session: Session, peer: NodeId) -> LedgerShownRow | None:
 
 def note_shown(session: Session, peer: NodeId, size: int, at_milliseconds: int) -> None:
     """Keep how large the ledger was that we have shown a peer."""
-    session.merge(LedgerShownRow(peer=peer.text, size=size, at_milliseconds=at_milliseconds))
+    session.merge(
+        LedgerShownRow(peer=peer.text, size=size, at_milliseconds=at_milliseconds, is_refused=False)
+    )
     session.flush()
 
 
@@ -299,3 +303,9 @@ def peers_shown(session: Session) -> list[NodeId]:
     """Return the nodes that we have shown the ledger to."""
     query = select(LedgerShownRow.peer).order_by(LedgerShownRow.peer)
     return [NodeId(peer) for peer in session.scalars(query)]
+
+
+def forget_older(session: Session, peer: NodeId, size: int) -> None:
+    """Forget the checkpoints of a peer that a larger one goes on from."""
+    older = PeerCheckpointRow.peer == peer.text, PeerCheckpointRow.size < size
+    session.execute(delete(PeerCheckpointRow).where(*older))

@@ -324,6 +324,7 @@ CREATE TABLE ledger_shown (
 	peer TEXT NOT NULL,
 	size INTEGER NOT NULL,
 	at_milliseconds INTEGER NOT NULL,
+	is_refused BOOLEAN NOT NULL,
 	CONSTRAINT pk_ledger_shown PRIMARY KEY (peer)
 )
 

@@ -465,3 +465,19 @@ def test_an_early_letter_that_lies_is_void(tmp_path: Path) -> None:
         assert [one.verdict for one in view.parties] == ["", ""]
 
     play(tmp_path, test)
+
+
+def test_a_peer_cannot_fill_the_ledger_with_what_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposals, "MOST_UNSIGNED_AN_HOUR", 3)
+
+    async def test(fleet: Fleet, forger: Forger) -> None:
+        await forger.victim.allow(peers=[], columns={})
+        answers = [await forger.propose(forger.contract()) for _ in range(5)]
+        assert answers == [None, None, None, Refusal.TOO_MANY, Refusal.TOO_MANY]
+
+        fleet.clock.milliseconds += 3_600_001
+        assert await forger.propose(forger.contract()) is None
+
+    play(tmp_path, test)

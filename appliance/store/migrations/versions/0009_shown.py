@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("peer", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("at_milliseconds", sa.Integer(), nullable=False),
+        sa.Column("is_refused", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("peer", name=op.f("pk_ledger_shown")),
     )
     with op.batch_alter_table("grants") as grants:

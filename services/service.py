@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _NUMBER: Final = re.compile(
     r"U?(TINYINT|SMALLINT|INTEGER|BIGINT)|HUGEINT|DECIMAL\(\d+,\d+\)|FLOAT|DOUBLE"
 )
+_PLACEHOLDER: Final = re.compile(r"%\((\w+)\)")
 
 
 class Adversary(Enum):
@@ -120,9 +121,18 @@ class Statement:
 
     def read_by(self, rank: int) -> str:
         """Return the sentence as the party of this rank reads it."""
+        return self.template_for(rank) % self.values
+
+    def template_for(self, rank: int) -> str:
+        """Return the template that the party of this rank reads."""
         if rank == self.learner:
-            return self.to_us % self.values
-        return (self.of_us if rank == self.about and self.of_us else self.template) % self.values
+            return self.to_us
+        return self.of_us if rank == self.about and self.of_us else self.template
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """The values that ``template`` uses, by name, as text."""
+        return {name: str(self.values[name]) for name in _PLACEHOLDER.findall(self.template)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

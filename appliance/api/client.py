@@ -406,9 +406,10 @@ class Client:
         request = pb.ListJobsRequest(waiting=waiting, after=after, most=most)
         return self._ask("Jobs/ListJobs", request, pb.ListJobsReply)
 
-    def get_job(self, job_id: str) -> pb.Job:
-        """Get one job."""
-        return self._ask("Jobs/GetJob", pb.GetJobRequest(id=job_id), pb.Job)
+    def get_job(self, job_id: str, *, language: str = "") -> pb.Job:
+        """Get one job; ``language``: of its disclosure, en or zh-CN, empty for English."""
+        request = pb.GetJobRequest(id=job_id, language=language)
+        return self._ask("Jobs/GetJob", request, pb.Job)
 
     def approve_job(self, job_id: str, digest: str) -> pb.Job:
         """Sign the contract whose ``digest`` the approver read; it may rehash the dataset first."""

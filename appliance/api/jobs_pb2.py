@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ppliance/api/jobs.proto\x12\x0f\x63offer.agent.v1\"L\n\x0bSubmitParty\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x10\n\x08receives\x18\x04 \x03(\t\"\x93\x01\n\x10SubmitJobRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x01(\t\x12-\n\x07parties\x18\x03 \x03(\x0b\x32\x1c.coffer.agent.v1.SubmitParty\x12\x15\n\rgrace_seconds\x18\x04 \x01(\r\x12\x14\n\x0cmost_seconds\x18\x05 \x01(\r\"?\n\x0fListJobsRequest\x12\x0f\n\x07waiting\x18\x01 \x01(\x08\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\x0c\n\x04most\x18\x03 \x01(\r\"A\n\rListJobsReply\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.coffer.agent.v1.Job\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"/\n\x11\x41pproveJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\",\n\x10RejectJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1d\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1e\n\x10GetResultRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xcc\x01\n\x08JobParty\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07node_id\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x05 \x01(\t\x12\x11\n\trow_count\x18\x06 \x01(\x04\x12\x10\n\x08receives\x18\x07 \x03(\t\x12\x0e\n\x06signed\x18\x08 \x01(\x08\x12\x0f\n\x07verdict\x18\t \x01(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0c\n\x04here\x18\x0b \x01(\x08\x12\x10\n\x08is_bound\x18\x0c \x01(\x08\"/\n\x0e\x44isclosureLine\x12\x0f\n\x07learner\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"(\n\tStageView\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"\x9f\x02\n\x0cProgressView\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x13\n\x0bstage_title\x18\x02 \x01(\t\x12\x10\n\x08\x66raction\x18\x03 \x01(\x01\x12\x11\n\trows_done\x18\x04 \x01(\x04\x12\x12\n\nrows_total\x18\x05 \x01(\x04\x12\x12\n\nbytes_sent\x18\x06 \x01(\x04\x12\x16\n\x0e\x62ytes_received\x18\x07 \x01(\x04\x12\x0e\n\x06rounds\x18\x08 \x01(\r\x12\x19\n\x11remaining_seconds\x18\t \x01(\x01\x12\x17\n\x0f\x65lapsed_seconds\x18\n \x01(\x01\x12,\n\x05peers\x18\x0b \x03(\x0b\x32\x1d.coffer.agent.v1.PeerProgress\x12\x14\n\x0creconnecting\x18\x0c \x01(\x08\"C\n\x0cPeerProgress\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\x13\n\x0bstage_title\x18\x02 \x01(\t\x12\x10\n\x08\x66raction\x18\x03 \x01(\x01\"D\n\x0cJobEventView\x12\x17\n\x0f\x61t_milliseconds\x18\x01 \x01(\x03\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\"\xf6\x05\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x15\n\rservice_title\x18\x03 \x01(\t\x12\x11\n\tadversary\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\r\n\x05\x65nded\x18\x06 \x01(\x08\x12\x12\n\nparameters\x18\x07 \x01(\t\x12*\n\x07parties\x18\x08 \x03(\x0b\x32\x19.coffer.agent.v1.JobParty\x12\x33\n\ndisclosure\x18\t \x03(\x0b\x32\x1f.coffer.agent.v1.DisclosureLine\x12\x0e\n\x06\x64igest\x18\n \x01(\t\x12\x0e\n\x06record\x18\x0b \x01(\t\x12\r\n\x05\x63\x61use\x18\x0c \x01(\t\x12\x0e\n\x06remedy\x18\r \x01(\t\x12/\n\x08progress\x18\x0e \x01(\x0b\x32\x1d.coffer.agent.v1.ProgressView\x12-\n\x06\x65vents\x18\x0f \x03(\x0b\x32\x1d.coffer.agent.v1.JobEventView\x12\x32\n\x07summary\x18\x10 \x03(\x0b\x32!.coffer.agent.v1.Job.SummaryEntry\x12\x1c\n\x14\x63reated_milliseconds\x18\x11 \x01(\x03\x12\x1c\n\x14\x65xpires_milliseconds\x18\x12 \x01(\x03\x12*\n\x06stages\x18\x13 \x03(\x0b\x32\x1a.coffer.agent.v1.StageView\x12\x10\n\x08\x63ontract\x18\x14 \x01(\t\x12\x0f\n\x07\x63\x61ution\x18\x15 \x01(\t\x12\x15\n\rgrace_seconds\x18\x16 \x01(\r\x12\x14\n\x0cmost_seconds\x18\x17 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x18 \x01(\r\x12/\n\tapprovals\x18\x19 \x03(\x0b\x32\x1c.coffer.agent.v1.JobApproval\x12\x18\n\x10\x61pprovals_needed\x18\x1a \x01(\r\x1a.\n\x0cSummaryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"4\n\x0bJobApproval\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x61t_milliseconds\x18\x02 \x01(\x03\"/\n\x11ReadResultRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\x1c\n\x0bResultChunk\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"\xe0\x01\n\tJobResult\x12\x34\n\x05\x66iles\x18\x01 \x03(\x0b\x32%.coffer.agent.v1.JobResult.FilesEntry\x12=\n\nrow_counts\x18\x02 \x03(\x0b\x32).coffer.agent.v1.JobResult.RowCountsEntry\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x30\n\x0eRowCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x61ppliance/api/jobs.proto\x12\x0f\x63offer.agent.v1\"L\n\x0bSubmitParty\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x10\n\x08receives\x18\x04 \x03(\t\"\x93\x01\n\x10SubmitJobRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x01(\t\x12-\n\x07parties\x18\x03 \x03(\x0b\x32\x1c.coffer.agent.v1.SubmitParty\x12\x15\n\rgrace_seconds\x18\x04 \x01(\r\x12\x14\n\x0cmost_seconds\x18\x05 \x01(\r\"?\n\x0fListJobsRequest\x12\x0f\n\x07waiting\x18\x01 \x01(\x08\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\x0c\n\x04most\x18\x03 \x01(\r\"A\n\rListJobsReply\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.coffer.agent.v1.Job\x12\x0c\n\x04more\x18\x02 \x01(\x08\"-\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\"/\n\x11\x41pproveJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\",\n\x10RejectJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1d\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x1e\n\x10GetResultRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xcc\x01\n\x08JobParty\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07node_id\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x05 \x01(\t\x12\x11\n\trow_count\x18\x06 \x01(\x04\x12\x10\n\x08receives\x18\x07 \x03(\t\x12\x0e\n\x06signed\x18\x08 \x01(\x08\x12\x0f\n\x07verdict\x18\t \x01(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0c\n\x04here\x18\x0b \x01(\x08\x12\x10\n\x08is_bound\x18\x0c \x01(\x08\"\xbc\x01\n\x0e\x44isclosureLine\x12\x0f\n\x07learner\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x61\x62out\x18\x03 \x01(\x05\x12\x10\n\x08template\x18\x04 \x01(\t\x12;\n\x06values\x18\x05 \x03(\x0b\x32+.coffer.agent.v1.DisclosureLine.ValuesEntry\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"(\n\tStageView\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"\x9f\x02\n\x0cProgressView\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x13\n\x0bstage_title\x18\x02 \x01(\t\x12\x10\n\x08\x66raction\x18\x03 \x01(\x01\x12\x11\n\trows_done\x18\x04 \x01(\x04\x12\x12\n\nrows_total\x18\x05 \x01(\x04\x12\x12\n\nbytes_sent\x18\x06 \x01(\x04\x12\x16\n\x0e\x62ytes_received\x18\x07 \x01(\x04\x12\x0e\n\x06rounds\x18\x08 \x01(\r\x12\x19\n\x11remaining_seconds\x18\t \x01(\x01\x12\x17\n\x0f\x65lapsed_seconds\x18\n \x01(\x01\x12,\n\x05peers\x18\x0b \x03(\x0b\x32\x1d.coffer.agent.v1.PeerProgress\x12\x14\n\x0creconnecting\x18\x0c \x01(\x08\"C\n\x0cPeerProgress\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\x13\n\x0bstage_title\x18\x02 \x01(\t\x12\x10\n\x08\x66raction\x18\x03 \x01(\x01\"D\n\x0cJobEventView\x12\x17\n\x0f\x61t_milliseconds\x18\x01 \x01(\x03\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\"\xf6\x05\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x15\n\rservice_title\x18\x03 \x01(\t\x12\x11\n\tadversary\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\r\n\x05\x65nded\x18\x06 \x01(\x08\x12\x12\n\nparameters\x18\x07 \x01(\t\x12*\n\x07parties\x18\x08 \x03(\x0b\x32\x19.coffer.agent.v1.JobParty\x12\x33\n\ndisclosure\x18\t \x03(\x0b\x32\x1f.coffer.agent.v1.DisclosureLine\x12\x0e\n\x06\x64igest\x18\n \x01(\t\x12\x0e\n\x06record\x18\x0b \x01(\t\x12\r\n\x05\x63\x61use\x18\x0c \x01(\t\x12\x0e\n\x06remedy\x18\r \x01(\t\x12/\n\x08progress\x18\x0e \x01(\x0b\x32\x1d.coffer.agent.v1.ProgressView\x12-\n\x06\x65vents\x18\x0f \x03(\x0b\x32\x1d.coffer.agent.v1.JobEventView\x12\x32\n\x07summary\x18\x10 \x03(\x0b\x32!.coffer.agent.v1.Job.SummaryEntry\x12\x1c\n\x14\x63reated_milliseconds\x18\x11 \x01(\x03\x12\x1c\n\x14\x65xpires_milliseconds\x18\x12 \x01(\x03\x12*\n\x06stages\x18\x13 \x03(\x0b\x32\x1a.coffer.agent.v1.StageView\x12\x10\n\x08\x63ontract\x18\x14 \x01(\t\x12\x0f\n\x07\x63\x61ution\x18\x15 \x01(\t\x12\x15\n\rgrace_seconds\x18\x16 \x01(\r\x12\x14\n\x0cmost_seconds\x18\x17 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x18 \x01(\r\x12/\n\tapprovals\x18\x19 \x03(\x0b\x32\x1c.coffer.agent.v1.JobApproval\x12\x18\n\x10\x61pprovals_needed\x18\x1a \x01(\r\x1a.\n\x0cSummaryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"4\n\x0bJobApproval\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x61t_milliseconds\x18\x02 \x01(\x03\"/\n\x11ReadResultRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\x1c\n\x0bResultChunk\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"\xe0\x01\n\tJobResult\x12\x34\n\x05\x66iles\x18\x01 \x03(\x0b\x32%.coffer.agent.v1.JobResult.FilesEntry\x12=\n\nrow_counts\x18\x02 \x03(\x0b\x32).coffer.agent.v1.JobResult.RowCountsEntry\x1a,\n\nFilesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x30\n\x0eRowCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'appliance.api.jobs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_DISCLOSURELINE_VALUESENTRY']._loaded_options = None
+  _globals['_DISCLOSURELINE_VALUESENTRY']._serialized_options = b'8\001'
   _globals['_JOB_SUMMARYENTRY']._loaded_options = None
   _globals['_JOB_SUMMARYENTRY']._serialized_options = b'8\001'
   _globals['_JOBRESULT_FILESENTRY']._loaded_options = None
@@ -46,43 +48,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTJOBSREPLY']._serialized_start=338
   _globals['_LISTJOBSREPLY']._serialized_end=403
   _globals['_GETJOBREQUEST']._serialized_start=405
-  _globals['_GETJOBREQUEST']._serialized_end=432
-  _globals['_APPROVEJOBREQUEST']._serialized_start=434
-  _globals['_APPROVEJOBREQUEST']._serialized_end=481
-  _globals['_REJECTJOBREQUEST']._serialized_start=483
-  _globals['_REJECTJOBREQUEST']._serialized_end=527
-  _globals['_CANCELJOBREQUEST']._serialized_start=529
-  _globals['_CANCELJOBREQUEST']._serialized_end=559
-  _globals['_WATCHJOBREQUEST']._serialized_start=561
-  _globals['_WATCHJOBREQUEST']._serialized_end=590
-  _globals['_GETRESULTREQUEST']._serialized_start=592
-  _globals['_GETRESULTREQUEST']._serialized_end=622
-  _globals['_JOBPARTY']._serialized_start=625
-  _globals['_JOBPARTY']._serialized_end=829
-  _globals['_DISCLOSURELINE']._serialized_start=831
-  _globals['_DISCLOSURELINE']._serialized_end=878
-  _globals['_STAGEVIEW']._serialized_start=880
-  _globals['_STAGEVIEW']._serialized_end=920
-  _globals['_PROGRESSVIEW']._serialized_start=923
-  _globals['_PROGRESSVIEW']._serialized_end=1210
-  _globals['_PEERPROGRESS']._serialized_start=1212
-  _globals['_PEERPROGRESS']._serialized_end=1279
-  _globals['_JOBEVENTVIEW']._serialized_start=1281
-  _globals['_JOBEVENTVIEW']._serialized_end=1349
-  _globals['_JOB']._serialized_start=1352
-  _globals['_JOB']._serialized_end=2110
-  _globals['_JOB_SUMMARYENTRY']._serialized_start=2064
-  _globals['_JOB_SUMMARYENTRY']._serialized_end=2110
-  _globals['_JOBAPPROVAL']._serialized_start=2112
-  _globals['_JOBAPPROVAL']._serialized_end=2164
-  _globals['_READRESULTREQUEST']._serialized_start=2166
-  _globals['_READRESULTREQUEST']._serialized_end=2213
-  _globals['_RESULTCHUNK']._serialized_start=2215
-  _globals['_RESULTCHUNK']._serialized_end=2243
-  _globals['_JOBRESULT']._serialized_start=2246
-  _globals['_JOBRESULT']._serialized_end=2470
-  _globals['_JOBRESULT_FILESENTRY']._serialized_start=2376
-  _globals['_JOBRESULT_FILESENTRY']._serialized_end=2420
-  _globals['_JOBRESULT_ROWCOUNTSENTRY']._serialized_start=2422
-  _globals['_JOBRESULT_ROWCOUNTSENTRY']._serialized_end=2470
+  _globals['_GETJOBREQUEST']._serialized_end=450
+  _globals['_APPROVEJOBREQUEST']._serialized_start=452
+  _globals['_APPROVEJOBREQUEST']._serialized_end=499
+  _globals['_REJECTJOBREQUEST']._serialized_start=501
+  _globals['_REJECTJOBREQUEST']._serialized_end=545
+  _globals['_CANCELJOBREQUEST']._serialized_start=547
+  _globals['_CANCELJOBREQUEST']._serialized_end=577
+  _globals['_WATCHJOBREQUEST']._serialized_start=579
+  _globals['_WATCHJOBREQUEST']._serialized_end=608
+  _globals['_GETRESULTREQUEST']._serialized_start=610
+  _globals['_GETRESULTREQUEST']._serialized_end=640
+  _globals['_JOBPARTY']._serialized_start=643
+  _globals['_JOBPARTY']._serialized_end=847
+  _globals['_DISCLOSURELINE']._serialized_start=850
+  _globals['_DISCLOSURELINE']._serialized_end=1038
+  _globals['_DISCLOSURELINE_VALUESENTRY']._serialized_start=993
+  _globals['_DISCLOSURELINE_VALUESENTRY']._serialized_end=1038
+  _globals['_STAGEVIEW']._serialized_start=1040
+  _globals['_STAGEVIEW']._serialized_end=1080
+  _globals['_PROGRESSVIEW']._serialized_start=1083
+  _globals['_PROGRESSVIEW']._serialized_end=1370
+  _globals['_PEERPROGRESS']._serialized_start=1372
+  _globals['_PEERPROGRESS']._serialized_end=1439
+  _globals['_JOBEVENTVIEW']._serialized_start=1441
+  _globals['_JOBEVENTVIEW']._serialized_end=1509
+  _globals['_JOB']._serialized_start=1512
+  _globals['_JOB']._serialized_end=2270
+  _globals['_JOB_SUMMARYENTRY']._serialized_start=2224
+  _globals['_JOB_SUMMARYENTRY']._serialized_end=2270
+  _globals['_JOBAPPROVAL']._serialized_start=2272
+  _globals['_JOBAPPROVAL']._serialized_end=2324
+  _globals['_READRESULTREQUEST']._serialized_start=2326
+  _globals['_READRESULTREQUEST']._serialized_end=2373
+  _globals['_RESULTCHUNK']._serialized_start=2375
+  _globals['_RESULTCHUNK']._serialized_end=2403
+  _globals['_JOBRESULT']._serialized_start=2406
+  _globals['_JOBRESULT']._serialized_end=2630
+  _globals['_JOBRESULT_FILESENTRY']._serialized_start=2536
+  _globals['_JOBRESULT_FILESENTRY']._serialized_end=2580
+  _globals['_JOBRESULT_ROWCOUNTSENTRY']._serialized_start=2582
+  _globals['_JOBRESULT_ROWCOUNTSENTRY']._serialized_end=2630
 # @@protoc_insertion_point(module_scope)

@@ -51,10 +51,12 @@ class ListJobsReply(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class GetJobRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "language")
     ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     id: str
-    def __init__(self, id: _Optional[str] = ...) -> None: ...
+    language: str
+    def __init__(self, id: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
 
 class ApproveJobRequest(_message.Message):
     __slots__ = ("id", "digest")
@@ -119,12 +121,25 @@ class JobParty(_message.Message):
     def __init__(self, rank: _Optional[int] = ..., name: _Optional[str] = ..., node_id: _Optional[str] = ..., role: _Optional[str] = ..., dataset: _Optional[str] = ..., row_count: _Optional[int] = ..., receives: _Optional[_Iterable[str]] = ..., signed: _Optional[bool] = ..., verdict: _Optional[str] = ..., reason: _Optional[str] = ..., here: _Optional[bool] = ..., is_bound: _Optional[bool] = ...) -> None: ...
 
 class DisclosureLine(_message.Message):
-    __slots__ = ("learner", "text")
+    __slots__ = ("learner", "text", "about", "template", "values")
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     LEARNER_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
     learner: int
     text: str
-    def __init__(self, learner: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+    about: int
+    template: str
+    values: _containers.ScalarMap[str, str]
+    def __init__(self, learner: _Optional[int] = ..., text: _Optional[str] = ..., about: _Optional[int] = ..., template: _Optional[str] = ..., values: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class StageView(_message.Message):
     __slots__ = ("name", "title")

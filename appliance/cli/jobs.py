@@ -146,11 +146,17 @@ def list_jobs(
 
 
 @jobs.command("show")
-def show(ctx: typer.Context, job: JobId) -> None:
+def show(
+    ctx: typer.Context,
+    job: JobId,
+    language: Annotated[
+        str, typer.Option(metavar="LANGUAGE", help="Of what each party learns: en or zh-CN.")
+    ] = "en",
+) -> None:
     """Show a job: its parties, what each learns, what happened and why."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        found = client.get_job(job)
+        found = client.get_job(job, language=language)
         terminal.answer(found, job_views.job(found))
         tell_job_undelivered(terminal, client, found)
 

@@ -11,7 +11,8 @@ from appliance.jobs.compose import Submission, SubmittedParty
 from appliance.jobs.errors import SubmissionInvalid
 from appliance.jobs.jobs import JobResult, Jobs
 from appliance.jobs.results import chunks_of
-from appliance.jobs.views import JobView, PartyView, ProgressView
+from appliance.jobs.views import DisclosedView, JobView, PartyView, ProgressView
+from appliance.words.catalogue import Language, parse_language
 
 
 class JobsRpc(JobsServicer):
@@ -34,7 +35,8 @@ class JobsRpc(JobsServicer):
 
     async def GetJob(self, request: pb.GetJobRequest, context: Any) -> pb.Job:
         """Show one job."""
-        return to_proto(await self._jobs.get(request.id))
+        language = parse_language(request.language)
+        return to_proto(await self._jobs.get(request.id), language)
 
     async def ApproveJob(self, request: pb.ApproveJobRequest, context: Any) -> pb.Job:
         """Approve a contract that was read."""
@@ -92,8 +94,8 @@ def from_proto(request: pb.SubmitJobRequest) -> Submission:
     )
 
 
-def to_proto(view: JobView) -> pb.Job:
-    """Return a job as the API tells it."""
+def to_proto(view: JobView, language: Language = Language.ENGLISH) -> pb.Job:
+    """Return a job as the API tells it; ``language``: of the disclosure."""
     return pb.Job(
         id=view.id,
         service=view.service,
@@ -103,9 +105,7 @@ def to_proto(view: JobView) -> pb.Job:
         ended=view.state.has_ended,
         parameters=view.parameters,
         parties=[_party_to_proto(party) for party in view.parties],
-        disclosure=[
-            pb.DisclosureLine(learner=line.learner, text=line.text) for line in view.disclosure
-        ],
+        disclosure=[_disclosed_to_proto(line, language) for line in view.disclosure],
         digest=view.digest,
         record=view.record,
         cause=view.cause,
@@ -154,6 +154,17 @@ def _party_to_proto(party: PartyView) -> pb.JobParty:
         verdict=party.verdict,
         reason=party.reason,
         here=party.is_here,
+    )
+
+
+def _disclosed_to_proto(line: DisclosedView, language: Language) -> pb.DisclosureLine:
+    said = line.statement
+    return pb.DisclosureLine(
+        learner=said.learner,
+        text=line.text_in(language),
+        about=-1 if said.about is None else said.about,
+        template=said.template,
+        values=said.facts,
     )
 
 

@@ -18,8 +18,9 @@ from appliance.jobs.reasons import Reason, sentence_of
 from appliance.jobs.states import JobState
 from appliance.jobs.store import JobPartyRow, JobRow
 from appliance.jobs.verdicts import GivenVerdict, Position, Verdict, decisive, explained, record_of
+from appliance.words.catalogue import Language, say
 from services.errors import ConfigError
-from services.service import Service, Stage
+from services.service import Service, Stage, Statement
 
 CAUTION: Final = (
     "the computation had begun: each party may already have learned what the disclosure says of it"
@@ -77,10 +78,14 @@ class EventView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisclosedView:
-    """What the party of this rank will learn, in one sentence."""
+    """What a party will learn, in one sentence; ``reader``: the rank of who reads it here."""
 
-    learner: int
-    text: str
+    statement: Statement
+    reader: int
+
+    def text_in(self, language: Language) -> str:
+        """Return the sentence in a language."""
+        return say(language, self.statement.template_for(self.reader), self.statement.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +325,4 @@ def _disclosure(
         statements = service.disclose(terms)
     except ConfigError:
         return ()
-    return tuple(
-        DisclosedView(learner=one.learner, text=one.read_by(own_rank)) for one in statements
-    )
+    return tuple(DisclosedView(statement=one, reader=own_rank) for one in statements)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from appliance.policies.facts import Request, Standing
 from appliance.policies.policy import SHOWN, ColumnRule, Policy
-from appliance.policies.rules import Refusal, Rule, Values
+from appliance.policies.rules import NONE, ROWS, Refusal, Rule, Values
 from appliance.policies.values import EPOCH, VERSION, microseconds_of, plain_text
 from services.demand import ColumnDemand
 from services.service import Adversary
@@ -79,7 +79,7 @@ def _peer(case: _Case) -> Iterator[Values]:
 def _service(case: _Case) -> Iterator[Values]:
     service, allowed = case.request.service, case.policy.services
     if service not in allowed:
-        yield {"service": service, "allowed": ", ".join(allowed) or "none"}
+        yield {"service": service, "allowed": ", ".join(allowed) or NONE}
 
 
 def _not_begun(case: _Case) -> Iterator[Values]:
@@ -188,7 +188,7 @@ def _exact(case: _Case) -> Iterator[Values]:
     if budget is None or budget.exact_figures or demand.epsilon is None:
         return
     if case.request.tells_exactly:
-        yield {"told": "; ".join(demand.told_exactly) or "rows"}
+        yield {"told": "; ".join(demand.told_exactly) or ROWS}
 
 
 def _epsilon(case: _Case) -> Iterator[Values]:

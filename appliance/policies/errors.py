@@ -6,6 +6,8 @@ from typing import Final
 
 from services.errors import ConfigError
 
+DID_YOU_MEAN: Final = 'did you mean "%(near)s"?'
+
 _MOST_CHARACTERS: Final = 80
 
 
@@ -19,8 +21,14 @@ class PolicyInvalid(ConfigError):
 
 def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
     """Return a remedy that names the known word that is most like this one, if one is."""
+    near = find_near(word, known)
+    return DID_YOU_MEAN % {"near": near} if near is not None else otherwise
+
+
+def find_near(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is most like this one, None if none is like it."""
     near = get_close_matches(word[:_MOST_CHARACTERS], list(known), n=1)
-    return f'did you mean "{near[0]}"?' if near else otherwise
+    return near[0] if near else None
 
 
 def quoted(text: object) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from appliance.policies.errors import nearest, quoted
+from appliance.policies.errors import DID_YOU_MEAN, find_near, quoted
 from appliance.policies.policy import SHOWN, Policy
 from appliance.policies.rules import Sentence
 from appliance.policies.values import microseconds_of
@@ -34,11 +34,13 @@ class Doubt(Enum):
     NO_NOISE = "no-noise"
 
 
-_SENTENCES: Final[Mapping[Doubt, Sentence]] = {
+_LEAVE_OUT: Final = "take it out of the policy"
+
+SENTENCES: Final[Mapping[Doubt, Sentence]] = {
     Doubt.ALLOWS_NOTHING: Sentence("nothing is allowed, as %(key)s is not said", "say %(key)s"),
     Doubt.ENDED: Sentence("the policy has ended already, at %(until)s", "change valid_until"),
-    Doubt.UNKNOWN_SERVICE: Sentence("this node has no service %(service)s", "%(near)s"),
-    Doubt.UNKNOWN_COLUMN: Sentence("the dataset has no column %(column)s", "%(near)s"),
+    Doubt.UNKNOWN_SERVICE: Sentence("this node has no service %(service)s", _LEAVE_OUT),
+    Doubt.UNKNOWN_COLUMN: Sentence("the dataset has no column %(column)s", _LEAVE_OUT),
     Doubt.UNUSED_USE: Sentence(
         "no service that is allowed uses a column as %(use)s, as column %(column)s may be",
         "allow a service that does, or take the use away",
@@ -56,18 +58,22 @@ _SENTENCES: Final[Mapping[Doubt, Sentence]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caution:
-    """Something that an owner may not have meant; templates and values, as of a refusal."""
+    """Something that an owner may not have meant; templates and values, as of a refusal.
+
+    A value ``near`` is what may have been meant: then that is the remedy.
+    """
 
     doubt: Doubt
     values: Mapping[str, str]
 
     def __str__(self) -> str:
-        return _SENTENCES[self.doubt].template % self.values
+        return SENTENCES[self.doubt].template % self.values
 
     @property
     def remedy(self) -> str:
         """What may be done about it."""
-        return _SENTENCES[self.doubt].remedy % self.values
+        is_near = "near" in self.values
+        return (DID_YOU_MEAN if is_near else SENTENCES[self.doubt].remedy) % self.values
 
 
 def review(
@@ -113,8 +119,9 @@ def _unknown(
 ) -> Iterator[Caution]:
     for name in names:
         if name not in known:
-            near = nearest(name, known, "take it out of the policy")
-            yield Caution(doubt=doubt, values={what: quoted(name), "near": near})
+            near = find_near(name, known)
+            meant = {} if near is None else {"near": near}
+            yield Caution(doubt=doubt, values={what: quoted(name), **meant})
 
 
 def _unused_uses(policy: Policy, known: Mapping[str, Service]) -> Iterator[Caution]:

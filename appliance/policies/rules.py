@@ -72,6 +72,12 @@ class Sentence(NamedTuple):
 
 Values = Mapping[str, str | int]
 
+NONE: Final = "none"
+"""Said in a list of what is allowed if nothing is."""
+
+ROWS: Final = "rows"
+"""Said in place of what is told exactly if the service does not name it."""
+
 SENTENCES: Final[Mapping[Rule, Sentence]] = {
     Rule.NO_POLICY: Sentence(
         "the dataset %(dataset)s has no policy, so nothing may be done with it",

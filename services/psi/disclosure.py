@@ -7,7 +7,7 @@ from services.psi.gifts import gift_of, takes_labels
 from services.psi.keyed import dataset_of
 from services.psi.parameters import parameters_of
 from services.psi.plan import plan_of
-from services.service import DatasetTerms, PartyTerms, Statement, Terms
+from services.service import PartyTerms, Statement, Terms
 
 Template = tuple[str, str, str]
 """What a party learns: as others read it, as it reads it itself, and as the other party does."""
@@ -26,6 +26,12 @@ LEARNS_MATCHES: Final = (
     "%(learner)s learns which of its own %(own_rows)s rows have a key that %(about)s holds too",
     "you learn which of your own %(own_rows)s rows have a key that %(about)s holds too",
     "%(learner)s learns which of its own %(own_rows)s rows have a key that you hold too",
+)
+LEARNS_MATCHES_BEHIND_BOUND: Final = (
+    "%(learner)s learns which of its own up to %(own_rows)s rows have a key that %(about)s holds "
+    "too",
+    "you learn which of your own up to %(own_rows)s rows have a key that %(about)s holds too",
+    "%(learner)s learns which of its own up to %(own_rows)s rows have a key that you hold too",
 )
 LEARNS_NO_OTHERS: Final = (
     "%(learner)s learns nothing of the keys of %(about)s that it does not hold itself",
@@ -128,7 +134,7 @@ def statements(
             values={
                 "learner": terms.parties[learner].name,
                 "about": terms.parties[about].name,
-                "own_rows": _shown_rows(dataset_of(terms.parties[learner])),
+                "own_rows": dataset_of(terms.parties[learner]).row_count,
                 "their_rows": dataset_of(terms.parties[about]).row_count,
                 **values(about),
             },
@@ -136,10 +142,6 @@ def statements(
         for learner, about in ((0, 1), (1, 0))
         for template, to_us, of_us in templates(learner)
     )
-
-
-def _shown_rows(dataset: DatasetTerms) -> str:
-    return f"up to {dataset.row_count}" if dataset.is_bound else str(dataset.row_count)
 
 
 def _templates(terms: Terms, learner: int, about: int) -> tuple[Template, ...]:
@@ -150,7 +152,8 @@ def _templates(terms: Terms, learner: int, about: int) -> tuple[Template, ...]:
     gift = gift_of(terms, about)
     gives_keys = gift.gives_unmatched and not set(gift.columns).isdisjoint(dataset_of(them).key)
     no_others = () if gives_keys else (LEARNS_NO_OTHERS,)
-    learns = (size_of(terms, about), LEARNS_MATCHES, *no_others, CAN_GUESS)
+    matches = LEARNS_MATCHES_BEHIND_BOUND if dataset_of(us).is_bound else LEARNS_MATCHES
+    learns = (size_of(terms, about), matches, *no_others, CAN_GUESS)
     return learns + _of_gift(terms, about) + _of_role(terms, us, them)
 
 

@@ -21,6 +21,7 @@ from services.service import Adversary, Run, Service, Stage, Terms
 NAME: Final = "psi.intersect"
 VERSION: Final = 3
 INTERSECTION: Final = "intersection"
+WHICH_MATCH: Final = "which keys match"
 
 
 def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:
@@ -59,7 +60,7 @@ def demand(terms: Terms, rank: int) -> Demand:
         columns=columns_used(terms, rank, gift.columns, use, shown_to=frozenset({1 - rank})),
         smallest_group=1,
         largest_result=ours if comes_whole else min(ours, theirs),
-        told_exactly=("which keys match",),
+        told_exactly=(WHICH_MATCH,),
     )
 
 

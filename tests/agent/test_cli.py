@@ -338,6 +338,24 @@ def test_a_job_is_named_to_the_agent_as_it_was_typed(agent: FakeAgent) -> None:
     assert not agent.asked_for("Jobs/ListJobs")
 
 
+def test_show_asks_for_a_language_and_has_the_disclosure_as_data_too(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = a_job()
+    job.disclosure[0].MergeFrom(
+        pb.DisclosureLine(text="贵方将获知", about=-1, template="%(a)s", values={"a": "b"})
+    )
+    agent.lay("Jobs/GetJob", job)
+
+    coffer(agent, "jobs", "show", JOB_ID, "--language", "zh-CN")
+    assert "贵方将获知" in capsys.readouterr().out
+    coffer(agent, "--json", "jobs", "show", JOB_ID)
+
+    line = json.loads(capsys.readouterr().out)["disclosure"][0]
+    assert (line["about"], line["template"], line["values"]) == (-1, "%(a)s", {"a": "b"})
+    assert [one.language for one in agent.asked_for("Jobs/GetJob")] == ["zh-CN", "en"]
+
+
 def test_the_words_of_a_rejection_are_sent_as_what_the_others_are_told(agent: FakeAgent) -> None:
     agent.lay("Jobs/RejectJob", a_job("rejected"))
 

@@ -20,6 +20,7 @@ from appliance.jobs.reasons import Reason
 from appliance.jobs.states import IllegalTransition
 from appliance.jobs.views import CAUTION, JobView
 from appliance.mailbox.letters import Letter, Undelivered
+from appliance.words.catalogue import Language
 from tests.unit.job_doubles import OWNER, Fleet, Node, play, until
 
 
@@ -323,7 +324,7 @@ def test_people_see_their_own_names_and_the_disclosure(tmp_path: Path) -> None:
 
         assert [party.name for party in view.parties] == ["clinic", "laboratory"]
         assert [party.is_here for party in view.parties] == [False, True]
-        texts = [line.text for line in view.disclosure]
+        texts = [line.text_in(Language.ENGLISH) for line in view.disclosure]
         assert texts == ["clinic learns of 2 tables", "you learn of 2 tables"]
         assert [(await second.jobs.list(waiting=True)).views[0].id] == [job.id]
         assert (await first.jobs.list(waiting=True)).views == ()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from appliance.api import agent_pb2 as pb
 from appliance.jobs.errors import SubmissionInvalid
 from appliance.jobs.progress import PeerReport, ProgressReport
 from appliance.jobs.rpc import JobsRpc, from_proto, to_proto
-from tests.unit.job_doubles import OWNER, Fleet, Node
+from services.errors import ConfigError
+from services.psi.disclosure import LEARNS_SIZE
+from services.service import Statement, Terms
+from tests.unit.job_doubles import JOIN, OWNER, Fleet, Node
 
 Test = Callable[[Fleet], Awaitable[None]]
 
@@ -109,6 +113,56 @@ def test_progress_is_told_whole(tmp_path: Path) -> None:
         assert progress.remaining_seconds == -1.0
         assert progress.reconnecting
         assert [(p.rank, p.stage_title, p.fraction) for p in progress.peers] == [(1, "Read", 0.25)]
+
+    play(tmp_path, test)
+
+
+def disclose_count(terms: Terms) -> tuple[Statement, ...]:
+    """Say of the first party what is translated, of the second what is not and of no one's data."""
+    template, to_us, of_us = LEARNS_SIZE
+    values: dict[str, str | int] = {
+        "learner": terms.parties[0].name,
+        "about": "laboratory",
+        "their_rows": 100,
+    }
+    counted = Statement(
+        learner=0, about=1, template=template, to_us=to_us, of_us=of_us, values=values
+    )
+    return counted, Statement(learner=1, about=None, template="it learns", to_us="you learn")
+
+
+def test_the_disclosure_comes_in_the_language_that_is_asked_for_and_as_data(
+    tmp_path: Path,
+) -> None:
+    async def test(fleet: Fleet) -> None:
+        first, second = fleet.nodes
+        for node in fleet.nodes:
+            node.services[JOIN.name] = replace(JOIN, disclose=disclose_count)  # type: ignore[index]
+        job = await rpc_of(first).SubmitJob(request(), None)
+        await fleet.reach(job.id, "waiting_approval", second)
+
+        async def told(node: Node, language: str) -> list[pb.DisclosureLine]:
+            asked = pb.GetJobRequest(id=job.id, language=language)
+            return list((await rpc_of(node).GetJob(asked, None)).disclosure)
+
+        chinese = await told(first, "zh-CN")
+        assert chinese[0].text == "贵方将获知 laboratory 参与计算的数据行数：100"
+        assert (await told(second, "zh-CN"))[0].text == "hospital 将获知贵方参与计算的数据行数：100"
+        assert [line.text for line in await told(second, "en")] == [
+            "hospital learns how many rows you bring: 100",
+            "you learn",
+        ]
+        assert await told(first, "") == await told(first, "en") == list(job.disclosure)
+        for lines in (chinese, await told(second, "zh-CN"), await told(second, "")):
+            assert [(line.learner, line.about) for line in lines] == [(0, 1), (1, -1)]
+            assert lines[0].template == LEARNS_SIZE[0]
+            values = {"learner": "hospital", "about": "laboratory", "their_rows": "100"}
+            assert dict(lines[0].values) == values
+            assert dict(lines[1].values) == {}
+
+        with pytest.raises(ConfigError) as refused:
+            await told(first, "de")
+        assert refused.value.remedy == "use one of these: en, zh-CN"
 
     play(tmp_path, test)
 

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.policies.document import parse_policy
 from appliance.policies.policy import Policy
-from appliance.policies.review import _SENTENCES, Doubt, review
+from appliance.policies.review import SENTENCES, Doubt, review
 from appliance.policies.values import POLICY_TYPE
 from services.registry import SERVICES
 from tests.unit.policy_doubles import (
@@ -98,8 +98,8 @@ def test_a_service_that_a_budget_always_refuses_is_told() -> None:
 
 
 def test_each_doubt_has_its_sentence_in_order() -> None:
-    assert [*_SENTENCES] == [*Doubt]
-    assert all(one.template and one.remedy for one in _SENTENCES.values())
+    assert [*SENTENCES] == [*Doubt]
+    assert all(one.template and one.remedy for one in SENTENCES.values())
 
 
 def test_an_empty_policy_is_told_all_that_it_lacks() -> None:

@@ -1,7 +1,7 @@
 # Every target first sets up what it needs (.ci/setup), which takes no time when nothing is missing.
 PYTHON := .venv/bin/python
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=XDG_CACHE_HOME --preserve-env=XDG_CONFIG_HOME)
-PROTOS := appliance/api/agent.proto appliance/api/governance.proto appliance/api/jobs.proto appliance/api/machine.proto appliance/api/peer.proto
+PROTOS := appliance/api/accounts.proto appliance/api/agent.proto appliance/api/governance.proto appliance/api/jobs.proto appliance/api/machine.proto appliance/api/peer.proto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test systemd sanitize fuzz check bench protos diagrams schema image image-keys image-lock boot test-image test-image-start soak locks format clean

@@ -5,7 +5,6 @@ password. What changes is on disk, and noted for the ledger, in one transaction.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -37,11 +36,6 @@ from appliance.accounts.roles import (
 from appliance.accounts.sessions import Sessions
 from appliance.accounts.vault import Vault
 from appliance.store.database import Store
-
-UNBOUND_OPERATOR: Final = ALL_POWERS
-"""What an operator may whose key acts as no account: as before there were accounts, until the
-node's people have a way to bind their keys. See README.md, "Open"."""
-
 
 # An account that has lost all that it is used by, and who acted as it.
 _Ended = tuple[Account, tuple[Principal, ...]]
@@ -116,8 +110,6 @@ class Accounts:
             return account.powers
         if self._book.is_released(principal):
             return NO_POWERS
-        if principal.kind is PrincipalKind.OPERATOR:
-            return UNBOUND_OPERATOR
         return NO_POWERS if self.count else ALL_POWERS
 
     def person_of(self, principal: Principal, *, called: str, powers: frozenset[Power]) -> Person:

@@ -15,6 +15,15 @@ class RolesConflict(ConfigError):
         )
 
 
+class RoleUnknown(ConfigError):
+    """A word names no role."""
+
+    def __init__(self, word: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"there is no role {word[:64]!r}", remedy=f"the roles are: {', '.join(known)}"
+        )
+
+
 class AccountNameInvalid(ConfigError):
     """A name cannot be an account's."""
 

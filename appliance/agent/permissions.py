@@ -50,6 +50,7 @@ def _shown(power: Power) -> Rule:
 
 _PEER: Final = Rule(callers=frozenset({Caller.PAIRED}))
 _KNOWN: Final = Rule(callers=frozenset({Caller.PAIRED, Caller.CONFIRMING}))
+_PROVING: Final = Rule(callers=_PEOPLE)
 _INVITED: Final = Rule(callers=frozenset({Caller.INVITED}))
 _ENROLLING: Final = Rule(callers=frozenset({Caller.ENROLLING}))
 
@@ -74,6 +75,18 @@ PERMISSIONS: Final[dict[str, Rule]] = {
     "/coffer.agent.v1.Machine/FactoryReset": _people(Power.ERASE_MACHINE),
     "/coffer.agent.v1.Machine/ReadLog": _people(Power.READ_MACHINE),
     "/coffer.agent.v1.Machine/WriteSupportBundle": _people(Power.READ_MACHINE),
+    "/coffer.agent.v1.Accounts/SetUpAccounts": _people(Power.MANAGE_ACCOUNTS),
+    "/coffer.agent.v1.Accounts/ListAccounts": _people(Power.MANAGE_ACCOUNTS),
+    "/coffer.agent.v1.Accounts/CreateAccount": _people(Power.MANAGE_ACCOUNTS),
+    "/coffer.agent.v1.Accounts/RenewEnrolment": _people(Power.MANAGE_ACCOUNTS),
+    "/coffer.agent.v1.Accounts/ChangeRoles": _people(Power.MANAGE_ACCOUNTS),
+    "/coffer.agent.v1.Accounts/DisableAccount": _people(Power.MANAGE_ACCOUNTS),
+    # Of somebody who may nothing yet: an enrolment code, or password and authenticator, prove who.
+    "/coffer.agent.v1.Accounts/BeginEnrolment": _PROVING,
+    "/coffer.agent.v1.Accounts/FinishEnrolment": _PROVING,
+    "/coffer.agent.v1.Accounts/BindAccount": _PROVING,
+    "/coffer.agent.v1.Accounts/ChangePassword": _PROVING,
+    "/coffer.agent.v1.Accounts/ShowSelf": _PROVING,
     "/coffer.agent.v1.Operators/ShowSetUpCode": _shown(Power.MANAGE_ACCOUNTS),
     "/coffer.agent.v1.Operators/ListOperators": _people(Power.MANAGE_ACCOUNTS),
     "/coffer.agent.v1.Operators/RemoveOperator": _people(Power.MANAGE_ACCOUNTS),
@@ -136,6 +149,7 @@ PERMISSIONS: Final[dict[str, Rule]] = {
 # How the names of methods begin that change nothing, and who writes down by itself what it does.
 _READING: Final = ("Show", "List", "Get", "Read", "Watch", "Draft", "Check", "Verify")
 _NOTED_BY_ITSELF: Final = (
+    "/coffer.agent.v1.Accounts/",
     "/coffer.agent.v1.Grants/",
     "/coffer.agent.v1.Jobs/",
     "/coffer.agent.v1.Policies/",

@@ -3,12 +3,14 @@
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
 
 from appliance.accounts.principals import Person, Principal
 from appliance.accounts.roles import ALL_POWERS
+from appliance.accounts.rpc import AccountsRpc
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.door import Door
 from appliance.agent.guard import Guard, Quota, Visitor
@@ -28,6 +30,7 @@ from appliance.mailbox.rpc import MailboxRpc
 from appliance.operators.errors import NotOnConsole
 from appliance.operators.rpc import OperatorsRpc
 from appliance.peering import tls
+from appliance.peering.addresses import network_of
 from appliance.peering.errors import PeerUnknown
 from appliance.peering.peer_rpc import GreetingRpc
 from appliance.peering.rpc import PeersRpc
@@ -52,6 +55,16 @@ PEER_QUOTAS: Final = {
 
 MOST_OPERATORS_CALLS: Final = 64
 OPERATOR_QUOTA: Final = Quota(most_open=16, per_second=50, burst=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """What a server knows of the node's people who call: by what, who, from where, by which way."""
+
+    principal_of: Callable[[Context], Principal]
+    person_of: Callable[[Context], Person]
+    source_of: Callable[[Context], str]
+    is_console: Callable[[Context], bool]
 
 
 class PortTaken(ConfigError):
@@ -111,13 +124,19 @@ async def operators_server(config: ApplianceConfig, node: Node) -> AsyncIterator
         return Visitor(kind=Caller.OPERATOR, name=key, powers=powers)
 
     def person_of(context: Context) -> Person:
-        visitor = identify(context)
         key = node.operator_of(context)
         return node.accounts.person_of(
             Principal.of_operator(key),
             called=node.operators.find(key.text).name,
-            powers=visitor.powers,
+            powers=identify(context).powers,
         )
+
+    people = People(
+        principal_of=lambda context: Principal.of_operator(node.operator_of(context)),
+        person_of=person_of,
+        source_of=lambda context: network_of(context.peer()),
+        is_console=lambda context: False,
+    )
 
     async def note(context: Context, method: str) -> None:
         await node.notes.call(person_of(context), method)
@@ -128,7 +147,7 @@ async def operators_server(config: ApplianceConfig, node: Node) -> AsyncIterator
         options=tls.server_options(),
         maximum_concurrent_rpcs=MOST_OPERATORS_CALLS,
     )
-    _serve_people(server, config, node, person_of, is_console=lambda context: False)
+    _serve_people(server, config, node, people)
     credentials = tls.server_credentials(node.keeper, node.operators.roots)
     try:
         server.add_secure_port(config.operators_listen, credentials)
@@ -168,13 +187,23 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
         powers = ALL_POWERS if is_own else node.accounts.powers_of(Principal.of_uid(uid))
         return Visitor(kind=Caller.LOCAL, name=uid, powers=powers)
 
+    def principal_of(context: Context) -> Principal:
+        return Principal.of_uid(int(str(identify(context).name)))
+
     def person_of(context: Context) -> Person:
-        visitor = identify(context)
-        uid = int(str(visitor.name))
-        principal = Principal.of_uid(uid)
+        principal = principal_of(context)
         return node.accounts.person_of(
-            principal, called=f"user {uid} of this machine", powers=visitor.powers
+            principal,
+            called=f"user {principal.value} of this machine",
+            powers=identify(context).powers,
         )
+
+    people = People(
+        principal_of=principal_of,
+        person_of=person_of,
+        source_of=lambda context: str(principal_of(context)),
+        is_console=lambda context: identify(context).kind is Caller.CONSOLE,
+    )
 
     async def note(context: Context, method: str) -> None:
         await node.notes.call(person_of(context), method)
@@ -183,13 +212,7 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
         interceptors=[Guard(identify, tell=True, note=note)],
         options=[("grpc.max_receive_message_length", LOCAL_MESSAGE_BYTES)],
     )
-    _serve_people(
-        server,
-        config,
-        node,
-        person_of,
-        is_console=lambda context: identify(context).kind is Caller.CONSOLE,
-    )
+    _serve_people(server, config, node, people)
     server.add_insecure_port(f"unix:{inner}")
     await server.start()
     await door.open()
@@ -201,12 +224,7 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
 
 
 def _serve_people(
-    server: grpc.aio.Server,
-    config: ApplianceConfig,
-    node: Node,
-    person_of: Callable[[Context], Person],
-    *,
-    is_console: Callable[[Context], bool],
+    server: grpc.aio.Server, config: ApplianceConfig, node: Node, people: People
 ) -> None:
     """Have a server answer all that the node's own people may ask."""
     local.add_NodeServicer_to_server(node.rpc(SERVICES), server)
@@ -215,7 +233,7 @@ def _serve_people(
     local.add_DatasetsServicer_to_server(DatasetsRpc(node.datasets), server)
 
     def require_owner(context: Context) -> None:
-        if is_console(context) and node.operators.count:
+        if people.is_console(context) and node.operators.count:
             raise NotOnConsole("recovery key", "coffer machine add-recovery-key")
 
     machine = MachineRpc(
@@ -226,12 +244,15 @@ def _serve_people(
         require_owner=require_owner,
     )
     local.add_MachineServicer_to_server(machine, server)
-    local.add_GrantsServicer_to_server(GrantsRpc(node.grants, person_of), server)
+    known = (people.principal_of, people.person_of, people.source_of)
+    accounts = AccountsRpc(node.accounts, *known, config.name)
+    local.add_AccountsServicer_to_server(accounts, server)
+    local.add_GrantsServicer_to_server(GrantsRpc(node.grants, people.person_of), server)
     local.add_LedgerServicer_to_server(LedgerRpc(node.ledger_book), server)
-    local.add_PoliciesServicer_to_server(PoliciesRpc(node.policies, person_of), server)
-    local.add_JobsServicer_to_server(JobsRpc(node.jobs, person_of), server)
+    local.add_PoliciesServicer_to_server(PoliciesRpc(node.policies, people.person_of), server)
+    local.add_JobsServicer_to_server(JobsRpc(node.jobs, people.person_of), server)
     local.add_UpdatesServicer_to_server(UpdatesRpc(node.updates), server)
     operators = OperatorsRpc(
-        node.operators, node.enrolment, config.operators_reachable_at, is_console
+        node.operators, node.enrolment, config.operators_reachable_at, people.is_console
     )
     local.add_OperatorsServicer_to_server(operators, server)

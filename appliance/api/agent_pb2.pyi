@@ -1,3 +1,4 @@
+from appliance.api import accounts_pb2 as _accounts_pb2
 from appliance.api import governance_pb2 as _governance_pb2
 from appliance.api import jobs_pb2 as _jobs_pb2
 from appliance.api import machine_pb2 as _machine_pb2
@@ -6,6 +7,24 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from appliance.api.accounts_pb2 import SetUpAccountsRequest as SetUpAccountsRequest
+from appliance.api.accounts_pb2 import EnrollingReply as EnrollingReply
+from appliance.api.accounts_pb2 import Enrolling as Enrolling
+from appliance.api.accounts_pb2 import ListAccountsRequest as ListAccountsRequest
+from appliance.api.accounts_pb2 import ListAccountsReply as ListAccountsReply
+from appliance.api.accounts_pb2 import Account as Account
+from appliance.api.accounts_pb2 import CreateAccountRequest as CreateAccountRequest
+from appliance.api.accounts_pb2 import RenewEnrolmentRequest as RenewEnrolmentRequest
+from appliance.api.accounts_pb2 import ChangeRolesRequest as ChangeRolesRequest
+from appliance.api.accounts_pb2 import DisableAccountRequest as DisableAccountRequest
+from appliance.api.accounts_pb2 import BeginEnrolmentRequest as BeginEnrolmentRequest
+from appliance.api.accounts_pb2 import AuthenticatorKey as AuthenticatorKey
+from appliance.api.accounts_pb2 import FinishEnrolmentRequest as FinishEnrolmentRequest
+from appliance.api.accounts_pb2 import RecoveryCodes as RecoveryCodes
+from appliance.api.accounts_pb2 import BindAccountRequest as BindAccountRequest
+from appliance.api.accounts_pb2 import ChangePasswordRequest as ChangePasswordRequest
+from appliance.api.accounts_pb2 import ShowSelfRequest as ShowSelfRequest
+from appliance.api.accounts_pb2 import Self as Self
 from appliance.api.governance_pb2 import DraftPolicyRequest as DraftPolicyRequest
 from appliance.api.governance_pb2 import CheckPolicyRequest as CheckPolicyRequest
 from appliance.api.governance_pb2 import ChangePolicyRequest as ChangePolicyRequest

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from appliance.api import accounts_pb2 as appliance_dot_api_dot_accounts__pb2
 from appliance.api import agent_pb2 as appliance_dot_api_dot_agent__pb2
 from appliance.api import governance_pb2 as appliance_dot_api_dot_governance__pb2
 from appliance.api import jobs_pb2 as appliance_dot_api_dot_jobs__pb2
@@ -1924,6 +1925,515 @@ class Datasets:
             '/coffer.agent.v1.Datasets/RemoveDataset',
             appliance_dot_api_dot_agent__pb2.RemoveDatasetRequest.SerializeToString,
             appliance_dot_api_dot_agent__pb2.RemoveDatasetReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class AccountsStub:
+    """The node's people: accounts with roles. While there are none, whoever may use the node may do everything.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.SetUpAccounts = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/SetUpAccounts',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.SetUpAccountsRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.EnrollingReply.FromString,
+                _registered_method=True)
+        self.ListAccounts = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/ListAccounts',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.ListAccountsRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.ListAccountsReply.FromString,
+                _registered_method=True)
+        self.CreateAccount = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/CreateAccount',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.CreateAccountRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.Enrolling.FromString,
+                _registered_method=True)
+        self.RenewEnrolment = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/RenewEnrolment',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.RenewEnrolmentRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.Enrolling.FromString,
+                _registered_method=True)
+        self.ChangeRoles = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/ChangeRoles',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.ChangeRolesRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.Account.FromString,
+                _registered_method=True)
+        self.DisableAccount = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/DisableAccount',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.DisableAccountRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.Account.FromString,
+                _registered_method=True)
+        self.BeginEnrolment = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/BeginEnrolment',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.BeginEnrolmentRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.AuthenticatorKey.FromString,
+                _registered_method=True)
+        self.FinishEnrolment = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/FinishEnrolment',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.FinishEnrolmentRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.RecoveryCodes.FromString,
+                _registered_method=True)
+        self.BindAccount = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/BindAccount',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.BindAccountRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.Account.FromString,
+                _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/ChangePassword',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.Account.FromString,
+                _registered_method=True)
+        self.ShowSelf = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/ShowSelf',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.ShowSelfRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.Self.FromString,
+                _registered_method=True)
+
+
+class AccountsServicer:
+    """The node's people: accounts with roles. While there are none, whoever may use the node may do everything.
+    """
+
+    def SetUpAccounts(self, request, context):
+        """Makes a new node's first accounts, its three administrators'.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAccounts(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateAccount(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewEnrolment(self, request, context):
+        """Takes away all that an account is used by, and offers its holder to enrol anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeRoles(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableAccount(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BeginEnrolment(self, request, context):
+        """By these two an account's holder enrols; whoever has the code may call them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishEnrolment(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BindAccount(self, request, context):
+        """Has the caller's user id or key act as the account whose password and code it brings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowSelf(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_AccountsServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'SetUpAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUpAccounts,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.SetUpAccountsRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.EnrollingReply.SerializeToString,
+            ),
+            'ListAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccounts,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.ListAccountsRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.ListAccountsReply.SerializeToString,
+            ),
+            'CreateAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateAccount,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.CreateAccountRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.Enrolling.SerializeToString,
+            ),
+            'RenewEnrolment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewEnrolment,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.RenewEnrolmentRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.Enrolling.SerializeToString,
+            ),
+            'ChangeRoles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeRoles,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.ChangeRolesRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.Account.SerializeToString,
+            ),
+            'DisableAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableAccount,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.DisableAccountRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.Account.SerializeToString,
+            ),
+            'BeginEnrolment': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginEnrolment,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.BeginEnrolmentRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.AuthenticatorKey.SerializeToString,
+            ),
+            'FinishEnrolment': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishEnrolment,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.FinishEnrolmentRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.RecoveryCodes.SerializeToString,
+            ),
+            'BindAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.BindAccount,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.BindAccountRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.Account.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.Account.SerializeToString,
+            ),
+            'ShowSelf': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowSelf,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.ShowSelfRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.Self.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'coffer.agent.v1.Accounts', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('coffer.agent.v1.Accounts', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class Accounts:
+    """The node's people: accounts with roles. While there are none, whoever may use the node may do everything.
+    """
+
+    @staticmethod
+    def SetUpAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/SetUpAccounts',
+            appliance_dot_api_dot_accounts__pb2.SetUpAccountsRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.EnrollingReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/ListAccounts',
+            appliance_dot_api_dot_accounts__pb2.ListAccountsRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.ListAccountsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/CreateAccount',
+            appliance_dot_api_dot_accounts__pb2.CreateAccountRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.Enrolling.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewEnrolment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/RenewEnrolment',
+            appliance_dot_api_dot_accounts__pb2.RenewEnrolmentRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.Enrolling.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeRoles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/ChangeRoles',
+            appliance_dot_api_dot_accounts__pb2.ChangeRolesRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.Account.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/DisableAccount',
+            appliance_dot_api_dot_accounts__pb2.DisableAccountRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.Account.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginEnrolment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/BeginEnrolment',
+            appliance_dot_api_dot_accounts__pb2.BeginEnrolmentRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.AuthenticatorKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishEnrolment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/FinishEnrolment',
+            appliance_dot_api_dot_accounts__pb2.FinishEnrolmentRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.RecoveryCodes.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BindAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/BindAccount',
+            appliance_dot_api_dot_accounts__pb2.BindAccountRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.Account.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/ChangePassword',
+            appliance_dot_api_dot_accounts__pb2.ChangePasswordRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.Account.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowSelf(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/ShowSelf',
+            appliance_dot_api_dot_accounts__pb2.ShowSelfRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.Self.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,48 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from appliance.api import agent_pb2 as pb
-from appliance.api.conventions import ERROR_KEY, REMEDY_KEY
-from appliance.api.ways import Refused, SocketWay, Unreachable, Way
-from services.errors import ServiceError
+from appliance.api.account_calls import AccountCalls
 
 _CHUNK_BYTES: Final = 256 << 10
 
 Reply = TypeVar("Reply", bound=Message)
 
 
-class Client:
-    """Asks one node's agent. Use it as a context manager, or ``close`` it.
-
-    way: the agent's state folder on this machine, or another way to an agent.
-    answer_seconds: how long to wait for answers, but for those that take as long as they take.
-    """
-
-    def __init__(self, way: Path | Way, *, answer_seconds: float = 30.0) -> None:
-        self._answer_seconds = answer_seconds
-        self._way = SocketWay(way) if isinstance(way, Path) else way
-        self._channel = self._way.open()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection; calls in flight end."""
-        self._channel.close()
+class Client(AccountCalls):
+    """Asks one node's agent. Use it as a context manager, or ``close`` it."""
 
     # This node.
 
@@ -438,21 +411,6 @@ class Client:
         for part in self._follow("Jobs/ReadResult", request, pb.ResultChunk):
             yield part.chunk
 
-    def _follow(self, method: str, request: Message, reply: type[Reply]) -> Iterator[Reply]:
-        call = self._channel.unary_stream(
-            f"/coffer.agent.v1.{method}",
-            request_serializer=type(request).SerializeToString,
-            response_deserializer=reply.FromString,
-        )
-        self._way.require_there()
-        replies = call(request)
-        try:
-            yield from replies
-        except grpc.RpcError as error:
-            raise self._error_of(error) from None
-        finally:
-            replies.cancel()
-
     # The appliance's two slots.
 
     def show_slots(self) -> pb.SlotsView:
@@ -518,40 +476,3 @@ class Client:
         """Have the version in the other slot start at the next restart."""
         request = pb.StartOtherSlotRequest()
         return self._ask("Updates/StartOtherSlot", request, pb.SlotsView, patient=True)
-
-    def _ask(
-        self,
-        method: str,
-        request: Message,
-        reply: type[Reply],
-        *,
-        patient: bool = False,
-    ) -> Reply:
-        call: Callable[..., Reply] = self._channel.unary_unary(
-            f"/coffer.agent.v1.{method}",
-            request_serializer=type(request).SerializeToString,
-            response_deserializer=reply.FromString,
-        )
-        self._way.require_there()
-        try:
-            return call(request, timeout=None if patient else self._answer_seconds)
-        except grpc.RpcError as error:
-            raise self._error_of(error) from None
-
-    def _error_of(self, error: Any) -> ServiceError:
-        code: grpc.StatusCode = error.code()
-        if code is grpc.StatusCode.UNAVAILABLE:
-            return self._way.silence()
-        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return Unreachable("the agent did not answer in time", remedy="look at its log")
-        trailing: dict[str, str | bytes] = dict(error.trailing_metadata() or ())
-        remedy = trailing.get(REMEDY_KEY, b"")
-        what = error.details() or f"the agent refused ({code.name.lower()})"
-        if code is grpc.StatusCode.UNIMPLEMENTED:
-            what = "the agent does not know this command"
-            remedy = b"it runs another version of coffer; stop it and start it again"
-        return Refused(
-            what,
-            remedy=remedy.decode(errors="replace") if isinstance(remedy, bytes) else remedy,
-            error=str(trailing.get(ERROR_KEY, "")),
-        )

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from appliance.cli import completion
+from appliance.cli.accounts import accounts
 from appliance.cli.datasets import datasets
 from appliance.cli.grants import grants
 from appliance.cli.jobs import jobs
@@ -37,6 +38,7 @@ def command_tree() -> TyperGroup:
         ("machine", machine),
         ("updates", updates),
         ("services", services),
+        ("accounts", accounts),
         ("peers", peers),
         ("datasets", datasets),
         ("policies", policies),

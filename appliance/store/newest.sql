@@ -277,17 +277,6 @@ CREATE TABLE account_credentials (
 
 CREATE INDEX ix_account_credentials_account ON account_credentials (account)
 
-CREATE TABLE grant_uses (
-	job_id TEXT NOT NULL,
-	grant_id TEXT NOT NULL,
-	taken_milliseconds INTEGER NOT NULL,
-	began_milliseconds INTEGER,
-	CONSTRAINT pk_grant_uses PRIMARY KEY (job_id, grant_id),
-	CONSTRAINT fk_grant_uses_grant_id_grants FOREIGN KEY(grant_id) REFERENCES grants (id)
-)
-
-CREATE INDEX ix_grant_uses_grant_id ON grant_uses (grant_id)
-
 CREATE TABLE budget_spends (
 	job_id TEXT NOT NULL,
 	dataset TEXT NOT NULL,
@@ -328,20 +317,31 @@ CREATE TABLE ledger_shown (
 	CONSTRAINT pk_ledger_shown PRIMARY KEY (peer)
 )
 
-CREATE TABLE "grants" (
+CREATE TABLE grants (
 	id TEXT NOT NULL,
 	grantor TEXT NOT NULL,
 	dataset TEXT NOT NULL,
 	body BLOB NOT NULL,
 	signature BLOB NOT NULL,
 	uses INTEGER NOT NULL,
+	is_standing BOOLEAN NOT NULL,
 	issued_milliseconds INTEGER NOT NULL,
 	expires_milliseconds INTEGER NOT NULL,
 	revoked_milliseconds INTEGER,
-	is_standing BOOLEAN NOT NULL,
 	CONSTRAINT pk_grants PRIMARY KEY (id)
 )
 
 CREATE INDEX ix_grants_grantor_dataset ON grants (grantor, dataset)
+
+CREATE TABLE grant_uses (
+	job_id TEXT NOT NULL,
+	grant_id TEXT NOT NULL,
+	taken_milliseconds INTEGER NOT NULL,
+	began_milliseconds INTEGER,
+	CONSTRAINT pk_grant_uses PRIMARY KEY (job_id, grant_id),
+	CONSTRAINT fk_grant_uses_grant_id_grants FOREIGN KEY(grant_id) REFERENCES grants (id)
+)
+
+CREATE INDEX ix_grant_uses_grant_id ON grant_uses (grant_id)
 
 INSERT INTO alembic_version VALUES ('0009')

@@ -62,6 +62,19 @@ EVERY_VERB = {
     ("datasets", "publish", "d", "p"): ("Datasets/PublishDataset", pb.Dataset()),
     ("datasets", "withdraw", "d"): ("Datasets/WithdrawDataset", pb.Dataset()),
     ("datasets", "remove", "d"): ("Datasets/RemoveDataset", pb.RemoveDatasetReply()),
+    (
+        *("accounts", "set-up", "--system-administrator", "a", "--security-administrator", "b"),
+        *("--auditor", "c"),
+    ): ("Accounts/SetUpAccounts", pb.EnrollingReply()),
+    ("accounts", "list"): ("Accounts/ListAccounts", pb.ListAccountsReply()),
+    ("accounts", "create", "a", "--role", "analyst"): ("Accounts/CreateAccount", pb.Enrolling()),
+    ("accounts", "renew", "a"): ("Accounts/RenewEnrolment", pb.Enrolling()),
+    ("accounts", "roles", "a", "--role", "auditor"): ("Accounts/ChangeRoles", pb.Account()),
+    ("accounts", "disable", "a"): ("Accounts/DisableAccount", pb.Account()),
+    ("accounts", "enrol", "a"): ("Accounts/FinishEnrolment", pb.RecoveryCodes()),
+    ("accounts", "bind", "a"): ("Accounts/BindAccount", pb.Account()),
+    ("accounts", "password", "a"): ("Accounts/ChangePassword", pb.Account()),
+    ("accounts", "whoami"): ("Accounts/ShowSelf", pb.Self()),
     ("policies", "draft", "d"): ("Policies/DraftPolicy", pb.Policy()),
     ("policies", "check", "d", "-"): ("Policies/CheckPolicy", pb.Policy()),
     ("policies", "set", "d", "-", "--yes"): ("Policies/ChangePolicy", pb.Policy()),
@@ -96,9 +109,14 @@ EVERY_VERB = {
     ("operators", "list"): ("Operators/ListOperators", pb.ListOperatorsReply()),
     ("operators", "remove", "o"): ("Operators/RemoveOperator", pb.Operator()),
 }
-# What carries files to and from a node from afar; see tests/fleet/test_operators.py
-# and tests/agent/test_updates.py.
-FROM_AFAR = {"Datasets/UploadTable", "Jobs/ReadResult", "Updates/UploadBundle"}
+# What comes before another call of its verb, or carries files to and from a node from afar;
+# see tests/fleet/test_operators.py and tests/agent/test_updates.py.
+FROM_AFAR = {
+    "Accounts/BeginEnrolment",
+    "Datasets/UploadTable",
+    "Jobs/ReadResult",
+    "Updates/UploadBundle",
+}
 
 
 @pytest.mark.parametrize("words", EVERY_VERB)
@@ -110,6 +128,7 @@ def test_each_verb_asks_its_rpc_and_prints_nothing_but_json_on_stdout(
 ) -> None:
     for method, answer in EVERY_VERB.values():
         agent.lay(method, answer)
+    agent.lay("Accounts/BeginEnrolment", pb.AuthenticatorKey())
     lay_services(agent)
     monkeypatch.chdir(agent.state)
     monkeypatch.setattr(sys, "stdin", io.StringIO("coffer1:x\n"))

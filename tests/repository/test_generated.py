@@ -10,7 +10,7 @@ import pytest
 
 from tests.repository import tree
 
-NAMES: Final = ("agent", "governance", "jobs", "machine", "peer")
+NAMES: Final = ("accounts", "agent", "governance", "jobs", "machine", "peer")
 PROTOS: Final = tuple(f"appliance/api/{name}.proto" for name in NAMES)
 LOCKS: Final = (
     "requirements-build.txt",

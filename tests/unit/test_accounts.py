@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from appliance.accounts.accounts import UNBOUND_OPERATOR
 from appliance.accounts.acts import ActKind
 from appliance.accounts.errors import (
     AccountNameInvalid,
@@ -117,7 +116,7 @@ def test_an_operator_who_sets_a_node_up_is_one_of_the_three_from_then_on(tmp_pat
 
 def test_an_operator_who_is_bound_to_none_may_what_this_branch_leaves_it(tmp_path: Path) -> None:
     async def test(people: People) -> None:
-        assert people.accounts.powers_of(OPERATOR) == UNBOUND_OPERATOR
+        assert people.accounts.powers_of(OPERATOR) == NO_POWERS
 
     with_people(tmp_path, test)
 

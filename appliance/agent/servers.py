@@ -227,7 +227,7 @@ def _serve_people(
     )
     local.add_MachineServicer_to_server(machine, server)
     local.add_GrantsServicer_to_server(GrantsRpc(node.grants, person_of), server)
-    local.add_LedgerServicer_to_server(LedgerRpc(node.ledger_book), server)
+    local.add_LedgerServicer_to_server(LedgerRpc(node.ledger_book, person_of), server)
     local.add_PoliciesServicer_to_server(PoliciesRpc(node.policies, person_of), server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs, person_of), server)
     local.add_UpdatesServicer_to_server(UpdatesRpc(node.updates), server)

@@ -343,4 +343,10 @@ CREATE TABLE "grants" (
 
 CREATE INDEX ix_grants_grantor_dataset ON grants (grantor, dataset)
 
-INSERT INTO alembic_version VALUES ('0009')
+CREATE TABLE ledger_exports (
+	destination TEXT NOT NULL,
+	next_number INTEGER NOT NULL,
+	CONSTRAINT pk_ledger_exports PRIMARY KEY (destination)
+)
+
+INSERT INTO alembic_version VALUES ('0010')

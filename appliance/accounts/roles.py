@@ -25,6 +25,7 @@ class Power(Enum):
     MANAGE_POLICIES = "say what holds for all datasets of the node"
     READ_LEDGER = "read and verify the whole ledger"
     EXPORT_LEDGER = "take evidence out of the ledger"
+    PRUNE_LEDGER = "forget old entries of the ledger"
     READ_DATASETS = "see which datasets there are, and their columns"
     REGISTER_DATASETS = "bring tables to the node, and remove them"
     GRANT = "say which peers may use a dataset, and how"
@@ -69,7 +70,7 @@ POWERS: Final[dict[Role, frozenset[Power]]] = {
     },
     Role.SECURITY_ADMINISTRATOR: EVERYBODYS
     | {Power.MANAGE_PEERS, Power.MANAGE_ACCOUNTS, Power.MANAGE_POLICIES},
-    Role.AUDITOR: EVERYBODYS | {Power.READ_LEDGER, Power.EXPORT_LEDGER},
+    Role.AUDITOR: EVERYBODYS | {Power.READ_LEDGER, Power.EXPORT_LEDGER, Power.PRUNE_LEDGER},
     Role.DATA_OWNER: EVERYBODYS
     | {
         Power.READ_DATASETS,

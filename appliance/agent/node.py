@@ -24,6 +24,7 @@ from appliance.datasets.datasets import Datasets
 from appliance.datasets.publication import Description
 from appliance.datasets.uploads import Uploads
 from appliance.governance.agreement import Agreement
+from appliance.governance.export import Export
 from appliance.governance.governor import Governor
 from appliance.governance.grant_book import GrantBook
 from appliance.governance.ledger_book import LedgerBook
@@ -110,6 +111,7 @@ class Node:
         self.datasets = self._make_datasets(store)
         self.agreement = self._make_agreement()
         self.ledger_book = self._make_ledger_book(store)
+        self.export = self._make_export(store)
         self.jobs = self._make_jobs(store)
         self.policies = self._make_policies(store)
         self.grants = self._make_grants(store)
@@ -208,7 +210,15 @@ class Node:
             key=self.key,
             names=pins.names,
             public_key_of=pins.public_key_of,
+            exported_to=self._config.syslog_address,
+            now=self._now,
         )
+
+    def _make_export(self, store: Store) -> Export | None:
+        authority = self._config.syslog_authority
+        if authority is None:
+            return None
+        return Export(store, self.key.node_id, self._config.syslog_address, authority)
 
     def _make_grants(self, store: Store) -> GrantBook:
         pins = PairedPeers(self.peers)
@@ -255,6 +265,8 @@ class Node:
             self.outbox.deliver(),
             self.jobs.run(),
             self.supervisor.run(),
+            self.ledger_book.prune_daily(self._config.ledger_kept_days),
+            *(() if self.export is None else (self.export.run(),)),
         )
 
     async def close(self) -> None:

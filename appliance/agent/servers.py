@@ -248,7 +248,7 @@ def _serve_people(
     accounts = AccountsRpc(node.accounts, *known, config.name)
     local.add_AccountsServicer_to_server(accounts, server)
     local.add_GrantsServicer_to_server(GrantsRpc(node.grants, people.person_of), server)
-    local.add_LedgerServicer_to_server(LedgerRpc(node.ledger_book), server)
+    local.add_LedgerServicer_to_server(LedgerRpc(node.ledger_book, people.person_of), server)
     local.add_PoliciesServicer_to_server(PoliciesRpc(node.policies, people.person_of), server)
     local.add_JobsServicer_to_server(JobsRpc(node.jobs, people.person_of), server)
     local.add_UpdatesServicer_to_server(UpdatesRpc(node.updates), server)

@@ -49,6 +49,8 @@ from appliance.api.governance_pb2 import LedgerCheckpoint as LedgerCheckpoint
 from appliance.api.governance_pb2 import LedgerAgreement as LedgerAgreement
 from appliance.api.governance_pb2 import ExportEvidenceRequest as ExportEvidenceRequest
 from appliance.api.governance_pb2 import EvidenceChunk as EvidenceChunk
+from appliance.api.governance_pb2 import PruneLedgerRequest as PruneLedgerRequest
+from appliance.api.governance_pb2 import PrunedLedger as PrunedLedger
 from appliance.api.jobs_pb2 import SubmitParty as SubmitParty
 from appliance.api.jobs_pb2 import SubmitJobRequest as SubmitJobRequest
 from appliance.api.jobs_pb2 import ListJobsRequest as ListJobsRequest

@@ -2889,6 +2889,11 @@ class LedgerStub:
                 request_serializer=appliance_dot_api_dot_governance__pb2.ExportEvidenceRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_governance__pb2.EvidenceChunk.FromString,
                 _registered_method=True)
+        self.PruneLedger = channel.unary_unary(
+                '/coffer.agent.v1.Ledger/PruneLedger',
+                request_serializer=appliance_dot_api_dot_governance__pb2.PruneLedgerRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.PrunedLedger.FromString,
+                _registered_method=True)
 
 
 class LedgerServicer:
@@ -2922,6 +2927,13 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PruneLedger(self, request, context):
+        """Forgets what old entries say. Their hashes stay, so that all others are proved as before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -2944,6 +2956,11 @@ def add_LedgerServicer_to_server(servicer, server):
                     servicer.ExportEvidence,
                     request_deserializer=appliance_dot_api_dot_governance__pb2.ExportEvidenceRequest.FromString,
                     response_serializer=appliance_dot_api_dot_governance__pb2.EvidenceChunk.SerializeToString,
+            ),
+            'PruneLedger': grpc.unary_unary_rpc_method_handler(
+                    servicer.PruneLedger,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.PruneLedgerRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.PrunedLedger.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -3055,6 +3072,33 @@ class Ledger:
             '/coffer.agent.v1.Ledger/ExportEvidence',
             appliance_dot_api_dot_governance__pb2.ExportEvidenceRequest.SerializeToString,
             appliance_dot_api_dot_governance__pb2.EvidenceChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Ledger/PruneLedger',
+            appliance_dot_api_dot_governance__pb2.PruneLedgerRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.PrunedLedger.FromString,
             options,
             channel_credentials,
             insecure,

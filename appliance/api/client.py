@@ -348,6 +348,11 @@ class Client(AccountCalls):
         for part in self._follow("Ledger/ExportEvidence", request, pb.EvidenceChunk):
             yield part.chunk
 
+    def prune_ledger(self, keep_days: int) -> pb.PrunedLedger:
+        """Forget what entries older than so many days say."""
+        request = pb.PruneLedgerRequest(keep_days=keep_days)
+        return self._ask("Ledger/PruneLedger", request, pb.PrunedLedger, patient=True)
+
     # Jobs.
 
     def submit_job(

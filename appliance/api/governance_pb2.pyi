@@ -241,3 +241,17 @@ class EvidenceChunk(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     chunk: bytes
     def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+
+class PruneLedgerRequest(_message.Message):
+    __slots__ = ("keep_days",)
+    KEEP_DAYS_FIELD_NUMBER: _ClassVar[int]
+    keep_days: int
+    def __init__(self, keep_days: _Optional[int] = ...) -> None: ...
+
+class PrunedLedger(_message.Message):
+    __slots__ = ("kept_from", "waits_for_export")
+    KEPT_FROM_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_EXPORT_FIELD_NUMBER: _ClassVar[int]
+    kept_from: int
+    waits_for_export: bool
+    def __init__(self, kept_from: _Optional[int] = ..., waits_for_export: _Optional[bool] = ...) -> None: ...

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,6 +15,7 @@ ledger = typer.Typer(
     no_args_is_help=True, help="What was decided and done, in a log that peers countersign."
 )
 
+_MOST_DAYS: Final = 36500
 JobId = Annotated[str, typer.Argument(metavar="JOB", autocompletion=completion.jobs)]
 
 
@@ -98,6 +99,29 @@ def export(
         f"written to {file}; to verify it: python3 verify_evidence.py {file}, or"
         f' "coffer ledger verify {file}"',
     )
+
+
+@ledger.command("prune")
+def prune(
+    ctx: typer.Context,
+    keep_days: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, max=_MOST_DAYS, help="Keep younger ones; 180 at least."),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget what old entries say.
+
+    Their hashes stay, so that the ledger and evidence of younger jobs verify as before.
+    """
+    terminal = terminal_of(ctx)
+    with terminal.connect() as client:
+        if not yes and not terminal.ask(
+            f"Forget for ever what entries older than {keep_days} days say?"
+        ):
+            raise Refused("nothing was pruned")
+        left = client.prune_ledger(keep_days)
+    terminal.answer(left, views.ledger_pruned(left))
 
 
 def _verify_evidence(evidence: Path, against: Path | None) -> None:

@@ -325,6 +325,17 @@ def ledger_verified(found: pb.VerifiedLedger) -> RenderableType:
     )
 
 
+def ledger_pruned(left: pb.PrunedLedger) -> RenderableType:
+    """Show what is left whole."""
+    waiting = "older ones stay until the receiver of the export has them"
+    return facts(
+        (
+            ("kept whole", f"all entries from {left.kept_from} on"),
+            ("not yet pruned", waiting if left.waits_for_export else ""),
+        )
+    )
+
+
 def ledger_checkpoint(shown: pb.LedgerCheckpoint) -> RenderableType:
     """Show the signed note, and how far each peer agrees."""
     peers = table("peer", "#we showed", "#it signed", "#we signed of its", "forks")

@@ -3,9 +3,11 @@
 The rules of the ledger itself are in :mod:`appliance.ledger`.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -14,15 +16,19 @@ from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.ledger import store as table
 from appliance.ledger.checkpoint import parse_note
+from appliance.ledger.entries import Actor, NodeItself
 from appliance.ledger.errors import EntryNotFound
 from appliance.ledger.evidence import gather_job, tar_of
 from appliance.ledger.facts import JobProposed, Kind
-from appliance.ledger.ledger import Ledger, Listed
+from appliance.ledger.ledger import Ledger, Listed, milliseconds
 from appliance.ledger.verification import Verified
 from appliance.store.database import Store
+from appliance.store.errors import StoreError
 
 PAGE_ENTRIES: Final = 100
 MOST_PAGE_ENTRIES: Final = 500
+MOST_KEPT_DAYS: Final = 36500
+_DAY_SECONDS: Final = 24 * 3600
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +58,20 @@ class LedgerPage:
     more: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What is left: all from ``kept_from`` on; ``waits`` if older ones are yet to be exported."""
+
+    kept_from: int
+    waits: bool
+
+
 class LedgerBook:
     """What may be asked about this node's ledger.
 
     names:         this node's own for the peers that it has known.
     public_key_of: of a paired peer, by its pin; None of any other node.
+    exported_to:   the receiver that must have an entry before it is forgotten; may be empty.
     """
 
     def __init__(
@@ -67,12 +82,16 @@ class LedgerBook:
         key: IdentityKey,
         names: Callable[[Session], Mapping[NodeId, str]],
         public_key_of: Callable[[Session, NodeId], bytes | None],
+        exported_to: str,
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._key = key
         self._names = names
         self._public_key_of = public_key_of
+        self._exported_to = exported_to
+        self._now = now
 
     async def page(
         self,
@@ -143,6 +162,35 @@ class LedgerBook:
             return tar_of(gather_job(session, self._ledger, job_id, keys))
 
         return await self._store.run(work)
+
+    async def prune(self, keep_days: int, by: Actor) -> Pruned:
+        """Forget what entries older than so many days say, if they need not be exported first.
+
+        Raises: PruneTooEarly.
+        """
+        before = self._now() - timedelta(days=min(keep_days, MOST_KEPT_DAYS))
+
+        def work(session: Session) -> Pruned:
+            unsent = None
+            if self._exported_to:
+                unsent = table.export_position(session, self._exported_to)
+            kept_from = self._ledger.prune(session, before, by, not_from=unsent)
+            due = table.first_since(session, milliseconds(before))
+            return Pruned(kept_from=kept_from, waits=kept_from < due)
+
+        return await self._store.run(work)
+
+    async def prune_daily(self, keep_days: int) -> None:
+        """Forget of its own accord what is older than so many days, for ever; nothing if 0.
+
+        Raises: PruneTooEarly.
+        """
+        while keep_days:
+            try:
+                await self.prune(keep_days, NodeItself())
+            except StoreError as error:  # a full disk; tomorrow, then
+                log.warning("the ledger was not pruned: %s", error)
+            await asyncio.sleep(_DAY_SECONDS)
 
     def _keys_of(self, session: Session, job_id: str) -> dict[NodeId, bytes]:
         found = self._ledger.page(session, most=1, kinds=[Kind.JOB_PROPOSED], job_id=job_id)

@@ -1,11 +1,13 @@
 """The Ledger API: read the request, ask the ledger book, write the reply."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
+from appliance.accounts.principals import Person
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import LedgerServicer
+from appliance.governance.actors import actor_of
 from appliance.governance.ledger_book import LedgerBook, PeerAgreement
 from appliance.ledger.facts import Kind
 from appliance.ledger.ledger import Listed
@@ -15,10 +17,11 @@ _CHUNK_BYTES: Final = 256 * 1024
 
 
 class LedgerRpc(LedgerServicer):
-    """No rule about the ledger lives here."""
+    """No rule about the ledger lives here. person_of: who makes a call."""
 
-    def __init__(self, book: LedgerBook) -> None:
+    def __init__(self, book: LedgerBook, person_of: Callable[[Any], Person]) -> None:
         self._book = book
+        self._person_of = person_of
 
     async def ListEntries(
         self, request: pb.ListEntriesRequest, context: Any
@@ -60,6 +63,11 @@ class LedgerRpc(LedgerServicer):
         tar = await self._book.export_job(request.job, alone=request.alone)
         for begin in range(0, len(tar), _CHUNK_BYTES):
             yield pb.EvidenceChunk(chunk=tar[begin : begin + _CHUNK_BYTES])
+
+    async def PruneLedger(self, request: pb.PruneLedgerRequest, context: Any) -> pb.PrunedLedger:
+        """Forget what old entries say."""
+        left = await self._book.prune(request.keep_days, actor_of(self._person_of(context)))
+        return pb.PrunedLedger(kept_from=left.kept_from, waits_for_export=left.waits)
 
 
 def kind_of(word: str) -> Kind:

@@ -164,17 +164,29 @@ class Ledger:
         verify_checkpoint(note, self._key.node_id, self._key.public_der)
         require_contains(session, self.size(session), note)
 
-    def prune(self, session: Session, before: datetime, actor: Actor) -> int:
+    def prune(
+        self,
+        session: Session,
+        before: datetime,
+        actor: Actor,
+        *,
+        not_from: int | None = None,
+    ) -> int:
         """Forget the content of entries older than a time; return the first that is kept whole.
 
-        Their hashes stay, so that the ledger goes on proving all others. Raises: PruneTooEarly.
+        Their hashes stay, so that the ledger goes on proving all others.
+        not_from: an entry that stays, as do all after it, however old they are.
+        Raises: PruneTooEarly.
         """
         if before > self._now() - timedelta(days=KEPT_DAYS):
             raise PruneTooEarly(KEPT_DAYS)
         up_to = table.first_since(session, milliseconds(before))
+        if not_from is not None:
+            up_to = min(up_to, not_from)
         if table.forget_contents(session, up_to):
             self.append(session, Kind.LEDGER_PRUNED, LedgerPruned(up_to=up_to), actor)
-        return up_to
+        # Not up_to: more may have been forgotten before.
+        return table.first_whole(session)
 
     def page(
         self,

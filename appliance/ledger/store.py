@@ -81,6 +81,15 @@ class LedgerShownRow(Row):
     is_refused: Mapped[bool]
 
 
+class LedgerExportRow(Row):
+    """The next entry that a receiver of the ledger is to be sent."""
+
+    __tablename__ = "ledger_exports"
+
+    destination: Mapped[str] = mapped_column(primary_key=True)
+    next_number: Mapped[int]
+
+
 class PeerForkRow(Row):
     """Two checkpoints that a peer has signed and not shown to be of one ledger: evidence."""
 
@@ -175,6 +184,12 @@ def _place_of(middle: int) -> Place:
     return level, middle >> level
 
 
+def entries_from(session: Session, number: int, count: int) -> Sequence[Columns]:
+    """Return up to ``count`` entries from this one on, oldest first."""
+    found = session.connection().exec_driver_sql(_BATCH, (number - 1, count)).all()
+    return cast(Sequence[Columns], found)
+
+
 def batches_of_entries(session: Session, count: int) -> Iterator[Sequence[Columns]]:
     """Yield all entries, oldest first, ``count`` at a time."""
     last = -1
@@ -231,6 +246,16 @@ def forget_contents(session: Session, up_to: int) -> int:
     entries = LedgerEntryRow.number < up_to, LedgerEntryRow.content.is_not(None)
     done = session.execute(update(LedgerEntryRow).where(*entries).values(content=None))
     return int(done.rowcount)  # type: ignore[attr-defined] # of an update there is one
+
+
+def first_whole(session: Session) -> int:
+    """Return the first entry whose content is kept, or the one that will come next."""
+    query = select(LedgerEntryRow.number).where(LedgerEntryRow.content.is_not(None))
+    first = session.scalars(query.order_by(LedgerEntryRow.number).limit(1)).one_or_none()
+    if first is not None:
+        return first
+    last = last_leaf(session)
+    return 0 if last is None else last[0] + 1
 
 
 def contents_of_kind(session: Session, kind: Kind) -> Sequence[bytes]:
@@ -309,3 +334,15 @@ def forget_older(session: Session, peer: NodeId, size: int) -> None:
     """Forget the checkpoints of a peer that a larger one goes on from."""
     older = PeerCheckpointRow.peer == peer.text, PeerCheckpointRow.size < size
     session.execute(delete(PeerCheckpointRow).where(*older))
+
+
+def export_position(session: Session, destination: str) -> int:
+    """Return the next entry that a receiver is to be sent; the first for a new one."""
+    row = session.get(LedgerExportRow, destination)
+    return 0 if row is None else row.next_number
+
+
+def move_export(session: Session, destination: str, next_number: int) -> None:
+    """Keep that a receiver has all entries before this one."""
+    session.merge(LedgerExportRow(destination=destination, next_number=next_number))
+    session.flush()

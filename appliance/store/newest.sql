@@ -344,4 +344,10 @@ CREATE TABLE grant_uses (
 
 CREATE INDEX ix_grant_uses_grant_id ON grant_uses (grant_id)
 
-INSERT INTO alembic_version VALUES ('0009')
+CREATE TABLE ledger_exports (
+	destination TEXT NOT NULL,
+	next_number INTEGER NOT NULL,
+	CONSTRAINT pk_ledger_exports PRIMARY KEY (destination)
+)
+
+INSERT INTO alembic_version VALUES ('0010')

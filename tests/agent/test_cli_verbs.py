@@ -97,6 +97,7 @@ EVERY_VERB = {
         "Ledger/ExportEvidence",
         pb.EvidenceChunk(chunk=b"a tar"),
     ),
+    ("ledger", "prune", "--keep-days", "365", "--yes"): ("Ledger/PruneLedger", pb.PrunedLedger()),
     ("jobs", "submit", "psi.intersect", "--theirs", "p/d"): ("Jobs/SubmitJob", pb.Job()),
     ("jobs", "list"): ("Jobs/ListJobs", pb.ListJobsReply()),
     ("jobs", "show", JOB_ID): ("Jobs/GetJob", pb.Job()),

@@ -54,6 +54,7 @@ def test_each_power_is_somebodys_and_no_role_has_all() -> None:
     [
         (Power.READ_LEDGER, {Role.AUDITOR}),
         (Power.EXPORT_LEDGER, {Role.AUDITOR}),
+        (Power.PRUNE_LEDGER, {Role.AUDITOR}),
         (Power.MANAGE_ACCOUNTS, {Role.SECURITY_ADMINISTRATOR}),
         (Power.MANAGE_PEERS, {Role.SECURITY_ADMINISTRATOR}),
         (Power.ORDER_MACHINE, {Role.SYSTEM_ADMINISTRATOR}),

@@ -24,6 +24,15 @@ class RoleUnknown(ConfigError):
         )
 
 
+class PowerUnknown(ConfigError):
+    """A word names no power."""
+
+    def __init__(self, word: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"there is no power {word[:64]!r}", remedy=f"the powers are: {', '.join(known)}"
+        )
+
+
 class AccountNameInvalid(ConfigError):
     """A name cannot be an account's."""
 

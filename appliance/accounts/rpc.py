@@ -5,10 +5,11 @@ from typing import Any
 
 from appliance.accounts.accounts import Accounts
 from appliance.accounts.book import Account
-from appliance.accounts.errors import RoleUnknown
+from appliance.accounts.errors import PowerUnknown, RoleUnknown
 from appliance.accounts.opening import Enrolling
 from appliance.accounts.principals import Person, Principal
-from appliance.accounts.roles import Role
+from appliance.accounts.roles import Power, Role
+from appliance.accounts.tokens import ApiToken
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import AccountsServicer
 
@@ -112,6 +113,35 @@ class AccountsRpc(AccountsServicer):
         finally:
             await logins.log_out(word)
 
+    async def IssueToken(self, request: pb.IssueTokenRequest, context: Any) -> pb.IssuedToken:
+        """Make a token, whose holder proves to be there."""
+        logins, scope = self._accounts.logins, frozenset(map(power_of, request.scope))
+        word = await logins.log_in(
+            request.name, request.password, request.code, source=self._source_of(context)
+        )
+        try:
+            text = await self._accounts.tokens.issue(
+                logins.account_of(word),
+                request.token,
+                scope,
+                expires_milliseconds=request.expires_milliseconds,
+            )
+        finally:
+            await logins.log_out(word)
+        return pb.IssuedToken(text=text)
+
+    async def ListTokens(self, request: pb.ListTokensRequest, context: Any) -> pb.ListTokensReply:
+        """List an account's tokens."""
+        found = self._accounts.tokens.of(request.name)
+        return pb.ListTokensReply(tokens=map(token_to_proto, found))
+
+    async def RevokeToken(self, request: pb.RevokeTokenRequest, context: Any) -> pb.Account:
+        """End a token."""
+        by = self._principal_of(context)
+        await self._accounts.tokens.revoke(by, request.name, request.token)
+        (account,) = [one for one in self._accounts.all() if one.name == request.name]
+        return to_proto(account)
+
     async def ShowSelf(self, request: pb.ShowSelfRequest, context: Any) -> pb.Self:
         """Say who calls, and what they may."""
         principal = self._principal_of(context)
@@ -136,6 +166,25 @@ def role_of(word: str) -> Role:
         if role.value == plain:
             return role
     raise RoleUnknown(word, [role.value.replace(" ", "-") for role in Role])
+
+
+def power_of(word: str) -> Power:
+    """Return the power that a word names, as submit-jobs. Raises: PowerUnknown."""
+    for power in Power:
+        if power.name == word.replace("-", "_").upper():
+            return power
+    raise PowerUnknown(word, [power.name.replace("_", "-").casefold() for power in Power])
+
+
+def token_to_proto(token: ApiToken) -> pb.Token:
+    """Return a token, without its text, as the API tells it."""
+    return pb.Token(
+        token=token.name,
+        scope=sorted(power.name.replace("_", "-").casefold() for power in token.scope),
+        created_milliseconds=token.created_milliseconds,
+        expires_milliseconds=token.expires_milliseconds,
+        last_used_milliseconds=token.last_used_milliseconds,
+    )
 
 
 def to_proto(account: Account) -> pb.Account:

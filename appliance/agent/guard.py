@@ -9,16 +9,19 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
 from grpc.aio import AbortError, ServerInterceptor
 
+from appliance.accounts.principals import Principal
 from appliance.accounts.roles import NO_POWERS, Power
 from appliance.agent.permissions import Caller, is_noted, require_admitted
 from appliance.agent.refusals import Context, TooManyCalls, conceal, refuse
+from appliance.api.conventions import TOKEN_KEY
 from appliance.peering.addresses import network_of
 from appliance.peering.allowance import Allowances
 from services.errors import ProtocolError, ServiceError
@@ -63,6 +66,26 @@ PAIRING_QUOTA: Final = Quota(most_open=8, per_second=5, burst=40)
 
 # Says of a caller who it is, or raises NotAdmitted.
 Identify = Callable[[Context], Visitor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """Whom an API token acts for, and what it may do now."""
+
+    principal: Principal
+    powers: frozenset[Power]
+
+
+# Returns whom a token acts for. Raises: a ConfigError.
+ByToken = Callable[[str], Awaitable[Acting]]
+_acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
+
+
+def acting() -> Acting | None:
+    """Return whom the call that is being served acts for, if it came with an API token."""
+    return _acting.get()
+
+
 Note = Callable[[Context, str], Awaitable[None]]
 
 
@@ -71,6 +94,7 @@ class Guard(ServerInterceptor):
 
     tell:   whether callers hear an error's text; peers hear only its kind, for detail is an oracle.
     quotas: for the kinds of caller that are bounded.
+    by_token: whom an API token acts for; a call with one may what the token may, whoever makes it.
     note:   writes down that a call is made which changes something, or it is not made.
     """
 
@@ -81,9 +105,11 @@ class Guard(ServerInterceptor):
         tell: bool,
         quotas: Mapping[Caller, Quota] | None = None,
         note: Note | None = None,
+        by_token: ByToken | None = None,
     ) -> None:
         self._identify = identify
         self._note = note
+        self._by_token = by_token
         self._tell = tell
         self._quotas = quotas or {}
         self._open: Counter[Hashable] = Counter()
@@ -125,10 +151,21 @@ class Guard(ServerInterceptor):
         except Exception:
             await conceal(context, method)
 
+    async def _with_token(self, context: Context, visitor: Visitor) -> Visitor:
+        """Return a visitor with the powers of the token that the call brings, if it brings one."""
+        metadata = context.invocation_metadata() or ()
+        text = next((value for key, value in metadata if key == TOKEN_KEY), None)
+        if text is None or self._by_token is None:
+            _acting.set(None)
+            return visitor
+        found = await self._by_token(str(text))
+        _acting.set(found)
+        return replace(visitor, powers=found.powers)
+
     @asynccontextmanager
     async def _admitted(self, method: str, context: Context) -> AsyncIterator[Quota | None]:
         """Count the call while it lasts, once it is its turn. Raises: NotAdmitted, TooManyCalls."""
-        visitor = self._identify(context)
+        visitor = await self._with_token(context, self._identify(context))
         require_admitted(method, visitor.kind, visitor.powers)
         if self._note is not None and is_noted(method):
             log.info("%s %s calls %s", visitor.kind.name.casefold(), visitor.name, method)

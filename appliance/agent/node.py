@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from appliance.accounts.accounts import Accounts
 from appliance.accounts.acts import AccountAct
+from appliance.accounts.principals import Principal
 from appliance.agent.books import DescribedDatasets, PairedPeers
 from appliance.agent.config import ApplianceConfig
-from appliance.agent.guard import pairing_guard
+from appliance.agent.guard import Acting, pairing_guard
 from appliance.agent.node_rpc import NodeRpc
 from appliance.agent.permissions import Caller
 from appliance.agent.refusals import Context
@@ -302,6 +303,11 @@ class Node:
 
     def _is_node(self, node_id: NodeId) -> bool:
         return node_id == self.key.node_id or self.peers.find(node_id) is not None
+
+    async def by_token(self, text: str) -> Acting:
+        """Return whom an API token acts for, and what it may now. Raises: TokenRefused."""
+        account, powers = await self.accounts.tokens.use(text)
+        return Acting(principal=Principal.of_account(account.id), powers=powers)
 
     def _note_act(self, session: Session, act: AccountAct) -> None:
         by = None

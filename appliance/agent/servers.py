@@ -13,7 +13,7 @@ from appliance.accounts.roles import ALL_POWERS
 from appliance.accounts.rpc import AccountsRpc
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.door import Door
-from appliance.agent.guard import Guard, Quota, Visitor
+from appliance.agent.guard import Guard, Quota, Visitor, acting
 from appliance.agent.node import Node
 from appliance.agent.permissions import Caller, NotAdmitted
 from appliance.agent.refusals import Context
@@ -123,16 +123,20 @@ async def operators_server(config: ApplianceConfig, node: Node) -> AsyncIterator
         powers = node.accounts.powers_of(Principal.of_operator(key))
         return Visitor(kind=Caller.OPERATOR, name=key, powers=powers)
 
+    def principal_of(context: Context) -> Principal:
+        held = acting()
+        return held.principal if held else Principal.of_operator(node.operator_of(context))
+
     def person_of(context: Context) -> Person:
-        key = node.operator_of(context)
+        held = acting()
         return node.accounts.person_of(
-            Principal.of_operator(key),
-            called=node.operators.find(key.text).name,
-            powers=identify(context).powers,
+            principal_of(context),
+            called=node.operators.find(node.operator_of(context).text).name,
+            powers=held.powers if held else identify(context).powers,
         )
 
     people = People(
-        principal_of=lambda context: Principal.of_operator(node.operator_of(context)),
+        principal_of=principal_of,
         person_of=person_of,
         source_of=lambda context: network_of(context.peer()),
         is_console=lambda context: False,
@@ -143,7 +147,7 @@ async def operators_server(config: ApplianceConfig, node: Node) -> AsyncIterator
 
     quotas = {Caller.OPERATOR: OPERATOR_QUOTA}
     server = grpc.aio.server(
-        interceptors=[Guard(identify, tell=True, quotas=quotas, note=note)],
+        interceptors=[Guard(identify, tell=True, quotas=quotas, note=note, by_token=node.by_token)],
         options=tls.server_options(),
         maximum_concurrent_rpcs=MOST_OPERATORS_CALLS,
     )
@@ -188,20 +192,21 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
         return Visitor(kind=Caller.LOCAL, name=uid, powers=powers)
 
     def principal_of(context: Context) -> Principal:
-        return Principal.of_uid(int(str(identify(context).name)))
+        held = acting()
+        return held.principal if held else Principal.of_uid(int(str(identify(context).name)))
 
     def person_of(context: Context) -> Person:
-        principal = principal_of(context)
+        held, principal = acting(), principal_of(context)
         return node.accounts.person_of(
             principal,
             called=f"user {principal.value} of this machine",
-            powers=identify(context).powers,
+            powers=held.powers if held else identify(context).powers,
         )
 
     people = People(
         principal_of=principal_of,
         person_of=person_of,
-        source_of=lambda context: str(principal_of(context)),
+        source_of=lambda context: f"uid {identify(context).name}",
         is_console=lambda context: identify(context).kind is Caller.CONSOLE,
     )
 
@@ -209,7 +214,7 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
         await node.notes.call(person_of(context), method)
 
     server = grpc.aio.server(
-        interceptors=[Guard(identify, tell=True, note=note)],
+        interceptors=[Guard(identify, tell=True, note=note, by_token=node.by_token)],
         options=[("grpc.max_receive_message_length", LOCAL_MESSAGE_BYTES)],
     )
     _serve_people(server, config, node, people)

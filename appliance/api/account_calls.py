@@ -76,3 +76,34 @@ class AccountCalls(Calls):
     def show_self(self) -> pb.Self:
         """Say who the caller is to the node, and what they may."""
         return self._ask("Accounts/ShowSelf", pb.ShowSelfRequest(), pb.Self)
+
+    def issue_token(
+        self,
+        name: str,
+        password: str,
+        code: str,
+        *,
+        token: str,
+        scope: Sequence[str],
+        expires_milliseconds: int,
+    ) -> pb.IssuedToken:
+        """Make a token that acts for an account by some of its powers."""
+        request = pb.IssueTokenRequest(
+            name=name,
+            password=password,
+            code=code,
+            token=token,
+            scope=scope,
+            expires_milliseconds=expires_milliseconds,
+        )
+        return self._ask("Accounts/IssueToken", request, pb.IssuedToken)
+
+    def list_tokens(self, name: str) -> Sequence[pb.Token]:
+        """List an account's tokens, without their texts."""
+        request = pb.ListTokensRequest(name=name)
+        return self._ask("Accounts/ListTokens", request, pb.ListTokensReply).tokens
+
+    def revoke_token(self, name: str, token: str) -> pb.Account:
+        """End a token."""
+        request = pb.RevokeTokenRequest(name=name, token=token)
+        return self._ask("Accounts/RevokeToken", request, pb.Account)

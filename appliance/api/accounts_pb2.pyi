@@ -150,6 +150,62 @@ class ChangePasswordRequest(_message.Message):
     new_password: str
     def __init__(self, name: _Optional[str] = ..., password: _Optional[str] = ..., code: _Optional[str] = ..., new_password: _Optional[str] = ...) -> None: ...
 
+class IssueTokenRequest(_message.Message):
+    __slots__ = ("name", "password", "code", "token", "scope", "expires_milliseconds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    password: str
+    code: str
+    token: str
+    scope: _containers.RepeatedScalarFieldContainer[str]
+    expires_milliseconds: int
+    def __init__(self, name: _Optional[str] = ..., password: _Optional[str] = ..., code: _Optional[str] = ..., token: _Optional[str] = ..., scope: _Optional[_Iterable[str]] = ..., expires_milliseconds: _Optional[int] = ...) -> None: ...
+
+class IssuedToken(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class ListTokensRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ListTokensReply(_message.Message):
+    __slots__ = ("tokens",)
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    tokens: _containers.RepeatedCompositeFieldContainer[Token]
+    def __init__(self, tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
+
+class Token(_message.Message):
+    __slots__ = ("token", "scope", "created_milliseconds", "expires_milliseconds", "last_used_milliseconds")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    LAST_USED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    scope: _containers.RepeatedScalarFieldContainer[str]
+    created_milliseconds: int
+    expires_milliseconds: int
+    last_used_milliseconds: int
+    def __init__(self, token: _Optional[str] = ..., scope: _Optional[_Iterable[str]] = ..., created_milliseconds: _Optional[int] = ..., expires_milliseconds: _Optional[int] = ..., last_used_milliseconds: _Optional[int] = ...) -> None: ...
+
+class RevokeTokenRequest(_message.Message):
+    __slots__ = ("name", "token")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    token: str
+    def __init__(self, name: _Optional[str] = ..., token: _Optional[str] = ...) -> None: ...
+
 class ShowSelfRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -23,6 +23,12 @@ from appliance.api.accounts_pb2 import FinishEnrolmentRequest as FinishEnrolment
 from appliance.api.accounts_pb2 import RecoveryCodes as RecoveryCodes
 from appliance.api.accounts_pb2 import BindAccountRequest as BindAccountRequest
 from appliance.api.accounts_pb2 import ChangePasswordRequest as ChangePasswordRequest
+from appliance.api.accounts_pb2 import IssueTokenRequest as IssueTokenRequest
+from appliance.api.accounts_pb2 import IssuedToken as IssuedToken
+from appliance.api.accounts_pb2 import ListTokensRequest as ListTokensRequest
+from appliance.api.accounts_pb2 import ListTokensReply as ListTokensReply
+from appliance.api.accounts_pb2 import Token as Token
+from appliance.api.accounts_pb2 import RevokeTokenRequest as RevokeTokenRequest
 from appliance.api.accounts_pb2 import ShowSelfRequest as ShowSelfRequest
 from appliance.api.accounts_pb2 import Self as Self
 from appliance.api.governance_pb2 import DraftPolicyRequest as DraftPolicyRequest

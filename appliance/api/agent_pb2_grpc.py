@@ -1996,6 +1996,21 @@ class AccountsStub:
                 request_serializer=appliance_dot_api_dot_accounts__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_accounts__pb2.Account.FromString,
                 _registered_method=True)
+        self.IssueToken = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/IssueToken',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.IssueTokenRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.IssuedToken.FromString,
+                _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/ListTokens',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.ListTokensReply.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/coffer.agent.v1.Accounts/RevokeToken',
+                request_serializer=appliance_dot_api_dot_accounts__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_accounts__pb2.Account.FromString,
+                _registered_method=True)
         self.ShowSelf = channel.unary_unary(
                 '/coffer.agent.v1.Accounts/ShowSelf',
                 request_serializer=appliance_dot_api_dot_accounts__pb2.ShowSelfRequest.SerializeToString,
@@ -2071,6 +2086,25 @@ class AccountsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueToken(self, request, context):
+        """A token lets a program make calls in an account's place, by some of its powers, for a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTokens(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ShowSelf(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -2128,6 +2162,21 @@ def add_AccountsServicer_to_server(servicer, server):
             'ChangePassword': grpc.unary_unary_rpc_method_handler(
                     servicer.ChangePassword,
                     request_deserializer=appliance_dot_api_dot_accounts__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.Account.SerializeToString,
+            ),
+            'IssueToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueToken,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.IssueTokenRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.IssuedToken.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.ListTokensRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_accounts__pb2.ListTokensReply.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=appliance_dot_api_dot_accounts__pb2.RevokeTokenRequest.FromString,
                     response_serializer=appliance_dot_api_dot_accounts__pb2.Account.SerializeToString,
             ),
             'ShowSelf': grpc.unary_unary_rpc_method_handler(
@@ -2406,6 +2455,87 @@ class Accounts:
             target,
             '/coffer.agent.v1.Accounts/ChangePassword',
             appliance_dot_api_dot_accounts__pb2.ChangePasswordRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.Account.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/IssueToken',
+            appliance_dot_api_dot_accounts__pb2.IssueTokenRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.IssuedToken.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/ListTokens',
+            appliance_dot_api_dot_accounts__pb2.ListTokensRequest.SerializeToString,
+            appliance_dot_api_dot_accounts__pb2.ListTokensReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Accounts/RevokeToken',
+            appliance_dot_api_dot_accounts__pb2.RevokeTokenRequest.SerializeToString,
             appliance_dot_api_dot_accounts__pb2.Account.FromString,
             options,
             channel_credentials,

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from appliance.api.conventions import ERROR_KEY, REMEDY_KEY
+from appliance.api.conventions import ERROR_KEY, REMEDY_KEY, TOKEN_KEY
 from appliance.api.ways import Refused, SocketWay, Unreachable, Way
 from services.errors import ServiceError
 
@@ -20,9 +20,11 @@ class Calls:
 
     way: the agent's state folder on this machine, or another way to an agent.
     answer_seconds: how long to wait for answers, but for those that take as long as they take.
+    token: an API token that calls are made with, in place of who calls; empty for none.
     """
 
-    def __init__(self, way: Path | Way, *, answer_seconds: float = 30.0) -> None:
+    def __init__(self, way: Path | Way, *, answer_seconds: float = 30.0, token: str = "") -> None:
+        self._metadata = ((TOKEN_KEY, token),) if token else ()
         self._answer_seconds = answer_seconds
         self._way = SocketWay(way) if isinstance(way, Path) else way
         self._channel = self._way.open()
@@ -49,7 +51,7 @@ class Calls:
             response_deserializer=reply.FromString,
         )
         self._way.require_there()
-        replies = call(request)
+        replies = call(request, metadata=self._metadata)
         try:
             yield from replies
         except grpc.RpcError as error:
@@ -72,7 +74,8 @@ class Calls:
         )
         self._way.require_there()
         try:
-            return call(request, timeout=None if patient else self._answer_seconds)
+            seconds = None if patient else self._answer_seconds
+            return call(request, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise self._error_of(error) from None
 

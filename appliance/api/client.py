@@ -225,7 +225,7 @@ class Client(AccountCalls):
             chunks = iter(partial(reader.read, _CHUNK_BYTES), b"")
             parts = (pb.UploadTableRequest(chunk=chunk) for chunk in chunks)
             try:
-                return str(call(chain((head,), parts)).path)
+                return str(call(chain((head,), parts), metadata=self._metadata).path)
             except grpc.RpcError as error:
                 raise self._error_of(error) from None
 
@@ -448,7 +448,7 @@ class Client(AccountCalls):
                     tell(reader.tell())
 
             try:
-                return int(call(parts()).incoming_bytes)
+                return int(call(parts(), metadata=self._metadata).incoming_bytes)
             except grpc.RpcError as error:
                 raise self._error_of(error) from None
 

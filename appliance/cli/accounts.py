@@ -1,6 +1,7 @@
 """``coffer accounts …``: the node's people, their roles, and what proves who they are."""
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -129,6 +130,47 @@ def change_password(ctx: typer.Context, name: Name) -> None:
     terminal.answer(changed, _account(changed))
 
 
+@accounts.command("issue-token")
+def issue_token(
+    ctx: typer.Context,
+    name: Name,
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="What it is called.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            metavar="POWER", help="What it may do of what you may, as submit-jobs; may come again."
+        ),
+    ],
+    days: Annotated[int, typer.Option(metavar="DAYS", min=1, max=365)],
+) -> None:
+    """Make a token with which a program acts for you, and show it this once.
+
+    Programs send it as metadata of their calls; commands take it from COFFER_TOKEN.
+    """
+    terminal = terminal_of(ctx)
+    expires = int(time.time() * 1000) + days * 24 * 3600 * 1000
+    with terminal.connect() as client:
+        password, code = _asked("Password", hidden=True), _asked("Code of the authenticator")
+        made = client.issue_token(
+            name, password, code, token=token, scope=scope, expires_milliseconds=expires
+        )
+    terminal.answer(made, made.text)
+
+
+@accounts.command("tokens")
+def list_tokens(ctx: typer.Context, name: Name) -> None:
+    """List an account's tokens."""
+    terminal_of(ctx).show_list("tokens", lambda client: client.list_tokens(name), _tokens)
+
+
+@accounts.command("revoke-token")
+def revoke_token(
+    ctx: typer.Context, name: Name, token: Annotated[str, typer.Argument(metavar="TOKEN")]
+) -> None:
+    """End a token, at once."""
+    terminal_of(ctx).show(lambda client: client.revoke_token(name, token), _account)
+
+
 @accounts.command("whoami")
 def whoami(ctx: typer.Context) -> None:
     """Say who you are to the node, and what you may."""
@@ -156,6 +198,14 @@ def _accounts(found: Sequence[pb.Account]) -> Table:
         state = "disabled" if one.disabled else "" if one.enrolled else "not enrolled yet"
         since = minute(one.enrolled_milliseconds) if one.enrolled_milliseconds else ""
         shown.add_row(one.name, listed(one.roles), state, since, clean(listed(one.bound_to)))
+    return shown
+
+
+def _tokens(found: Sequence[pb.Token]) -> Table:
+    shown = table("token", "may", "good until", "last used")
+    for one in found:
+        used = minute(one.last_used_milliseconds) if one.last_used_milliseconds else "never"
+        shown.add_row(one.token, listed(one.scope), minute(one.expires_milliseconds), used)
     return shown
 
 

@@ -50,7 +50,9 @@ class Terminal:
         named: the peers, or PEER/DATASET, that the command names; of a mistyped one the nearest is
             told.
         """
-        with Client(way_to(self.state, self.at)) as client, nearest_names(client, named):
+        token = os.environ.get("COFFER_TOKEN", "")
+        way = way_to(self.state, self.at)
+        with Client(way, token=token) as client, nearest_names(client, named):
             yield client
 
     def answer(self, message: Message, view: RenderableType) -> None:

@@ -82,6 +82,63 @@ def test_a_node_is_set_up_from_afar_and_its_people_enrol_and_act(tmp_path: Path)
     asyncio.run(run())
 
 
+def test_a_token_may_what_its_scope_says_and_no_more_until_it_is_revoked(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with served(tmp_path) as (_, operator):
+            state = tmp_path / "state"
+            await operator.ask(
+                lambda client: client.set_up_accounts(
+                    system_administrator="sys",
+                    security_administrator="sec",
+                    auditor="aud",
+                    own="security-administrator",
+                )
+            )
+            offered = await operator.ask(lambda client: client.create_account("wei", ["analyst"]))
+            recovery = await asked(state, lambda client: enrol(client, "wei", offered.code))
+
+            def issue(client: Client) -> str:
+                made = client.issue_token(
+                    "wei",
+                    WORDS,
+                    recovery,
+                    token="nightly",  # noqa: S106
+                    scope=["read-jobs"],
+                    expires_milliseconds=int((time.time() + 3600) * 1000),
+                )
+                return made.text
+
+            text = await asked(state, issue)
+
+            def by_token(client: Client) -> tuple[str, list[str]]:
+                assert not client.list_jobs().jobs
+                self_ = client.show_self()
+                return self_.account.name, list(self_.powers)
+
+            def use(token: str) -> tuple[str, list[str]]:
+                with Client(operator.way, token=token) as client:
+                    return by_token(client)
+
+            assert await asyncio.to_thread(use, text) == ("wei", ["see the node's jobs"])
+
+            def beyond() -> None:
+                with Client(state, token=text) as client:  # the node's own user, and yet
+                    client.list_datasets(peers=False)
+
+            with pytest.raises(Refused, match="you may not see which datasets"):
+                await asyncio.to_thread(beyond)
+            with pytest.raises(Refused):
+                await asyncio.to_thread(use, text[:-1] + "x")
+
+            listed = await operator.ask(lambda client: client.list_tokens("wei"))
+            assert [(one.token, list(one.scope)) for one in listed] == [("nightly", ["read-jobs"])]
+            await operator.ask(lambda client: client.revoke_token("wei", "nightly"))
+            with pytest.raises(Refused):
+                await asyncio.to_thread(use, text)
+
+    asyncio.run(run())
+
+
 def test_a_role_that_is_none_is_named_with_those_that_are(tmp_path: Path) -> None:
     async def run() -> None:
         async with served(tmp_path):

@@ -74,6 +74,12 @@ EVERY_VERB = {
     ("accounts", "enrol", "a"): ("Accounts/FinishEnrolment", pb.RecoveryCodes()),
     ("accounts", "bind", "a"): ("Accounts/BindAccount", pb.Account()),
     ("accounts", "password", "a"): ("Accounts/ChangePassword", pb.Account()),
+    ("accounts", "issue-token", "a", "t", "--scope", "submit-jobs", "--days", "9"): (
+        "Accounts/IssueToken",
+        pb.IssuedToken(),
+    ),
+    ("accounts", "tokens", "a"): ("Accounts/ListTokens", pb.ListTokensReply()),
+    ("accounts", "revoke-token", "a", "t"): ("Accounts/RevokeToken", pb.Account()),
     ("accounts", "whoami"): ("Accounts/ShowSelf", pb.Self()),
     ("policies", "draft", "d"): ("Policies/DraftPolicy", pb.Policy()),
     ("policies", "check", "d", "-"): ("Policies/CheckPolicy", pb.Policy()),

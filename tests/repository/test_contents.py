@@ -29,7 +29,7 @@ PROVING: Final = {
     f"/coffer.agent.v1.Accounts/{call}"
     for call in (
         *("BeginEnrolment", "FinishEnrolment", "BindAccount", "ChangePassword"),
-        "ShowSelf",
+        *("IssueToken", "ShowSelf"),
     )
 }
 # Powers whose calls are still to come.

@@ -29,13 +29,33 @@ def spent(
     Peers may put together what they were told, so what goes to several adds up.
     before: the time and the job of a loss that others are counted before.
     """
-    losses = [
+    losses = _losses(session, dataset, peer, before)
+    return compose([*losses, *((asked,) if asked else ())], most_delta)
+
+
+def spent_before_and_after(
+    session: Session,
+    dataset: str,
+    asked: Spend | None,
+    *,
+    most_delta: Decimal,
+    before: tuple[int, str] | None,
+) -> tuple[Spend, Spend]:
+    """Return what is spent of a dataset in all, and what will be with what is ``asked``."""
+    losses = _losses(session, dataset, None, before)
+    spent_now = compose(losses, most_delta)
+    return spent_now, spent_now if asked is None else compose([*losses, asked], most_delta)
+
+
+def _losses(
+    session: Session, dataset: str, peer: NodeId | None, before: tuple[int, str] | None
+) -> list[Spend]:
+    return [
         Spend(epsilon=Decimal(row.epsilon), delta=Decimal(row.delta))
         for row in table.spends_of(session, dataset)
         if (peer is None or row.peer == peer.text)
         and (before is None or (row.signed_milliseconds, row.job_id) < before)
     ]
-    return compose([*losses, *((asked,) if asked else ())], most_delta)
 
 
 def set_aside(

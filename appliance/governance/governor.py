@@ -233,13 +233,9 @@ class Governor:
             return _NOTHING, _NOTHING
         epsilon = request.demand.epsilon
         loss = None if epsilon is None else Spend(epsilon=epsilon, delta=request.demand.delta)
-        spent, after = (
-            budgets.spent(
-                session, request.dataset, most_delta=budget.delta, before=before, asked=asked
-            )
-            for asked in (None, loss)
+        return budgets.spent_before_and_after(
+            session, request.dataset, loss, most_delta=budget.delta, before=before
         )
-        return spent, after
 
 
 def _last(contract: Contract, version: Version) -> int:

@@ -98,7 +98,7 @@ def test_a_reason_that_a_worker_made_up_is_not_passed_on() -> None:
 def test_a_worker_that_reports_without_end_is_slowed_down() -> None:
     report = (
         "{'is': 'progressed', 'stage': 's', 'done': 1, 'total': 1, 'bytes_sent': 0,"
-        " 'bytes_received': 0, 'rounds': 0}"
+        " 'bytes_received': 0, 'rounds': 0, 'cpu_milliseconds': 0}"
     )
     heard: list[Progressed] = []
 

@@ -35,8 +35,7 @@ def list_entries(
     """List entries, newest first."""
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        whole = client.get_job(job).id if job else ""
-        page = client.list_entries(most=most, before=before, kinds=kind or (), job_id=whole)
+        page = client.list_entries(most=most, before=before, kinds=kind or (), job_id=job)
     terminal.answer_list("entries", page.entries, views.ledger_entries(page.entries))
     if page.more:
         last = page.entries[-1].index
@@ -87,8 +86,7 @@ def export(
     """
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        whole = client.get_job(job).id
-        parts = [*client.export_evidence(whole, alone=alone)]
+        parts = [*client.export_evidence(job, alone=alone)]
     try:
         with file.open("xb") as out:
             out.writelines(parts)

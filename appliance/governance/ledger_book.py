@@ -101,12 +101,16 @@ class LedgerBook:
         kinds: Collection[Kind] = (),
         job_id: str | None = None,
     ) -> LedgerPage:
-        """Return entries, newest first. before: the last one's index of the page before."""
+        """Return entries, newest first. before: the last one's index of the page before.
+
+        job_id: of a job, or a beginning of it. Raises: EntryNotFound.
+        """
         count = min(most or PAGE_ENTRIES, MOST_PAGE_ENTRIES)
 
         def work(session: Session) -> LedgerPage:
+            job = None if job_id is None else _whole(session, job_id)
             found = self._ledger.page(
-                session, most=count + 1, before=before, kinds=kinds, job_id=job_id
+                session, most=count + 1, before=before, kinds=kinds, job_id=job
             )
             return LedgerPage(entries=tuple(found[:count]), more=len(found) > count)
 
@@ -149,17 +153,17 @@ class LedgerBook:
     async def export_job(self, job_id: str, *, alone: bool = False) -> bytes:
         """Return the evidence of a job as a tar, under a checkpoint that all its parties signed.
 
-        alone: whether our own signature is enough.
+        job_id: of a job, or a beginning of it. alone: whether our own signature is enough.
         Raises: EntryNotFound, CheckpointNotFound.
         """
 
         def work(session: Session) -> bytes:
-            keys = {self._key.node_id: self._key.public_der}
+            keys, job = {self._key.node_id: self._key.public_der}, _whole(session, job_id)
             if alone:
                 self._ledger.checkpoint(session)
             else:
-                keys |= self._keys_of(session, job_id)
-            return tar_of(gather_job(session, self._ledger, job_id, keys))
+                keys |= self._keys_of(session, job)
+            return tar_of(gather_job(session, self._ledger, job, keys))
 
         return await self._store.run(work)
 
@@ -217,3 +221,12 @@ class LedgerBook:
             theirs=parse_note(theirs.note).checkpoint.size if theirs else 0,
             forks=len(table.forks_of(session, peer)),
         )
+
+
+def _whole(session: Session, named: str) -> str:
+    """Return the whole id of a job that entries are about. Raises: EntryNotFound."""
+    found = table.jobs_beginning(session, named.casefold()) if named else []
+    if len(found) == 1:
+        return found[0]
+    which = "more than one job begins" if found else "the ledger has no job that begins"
+    raise EntryNotFound(f"{which} with {named[:64]!r}")

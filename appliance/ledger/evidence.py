@@ -119,7 +119,8 @@ def _newest_signed(session: Session, peers: Sequence[NodeId], index: int) -> int
             f"no checkpoint that covers entry {index} is countersigned by {names}"
             if peers
             else f"no checkpoint that covers entry {index} is signed",
-            remedy="exchange checkpoints with these peers first",
+            remedy="wait until they can be reached, as they sign after each job"
+            ' ("coffer ledger checkpoint"); or take it without them: --alone',
         )
     return sizes[-1]
 

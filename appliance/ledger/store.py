@@ -231,6 +231,13 @@ def numbers_of_job(session: Session, job_id: str) -> Sequence[int]:
     return session.scalars(query.order_by(LedgerEntryRow.number)).all()
 
 
+def jobs_beginning(session: Session, beginning: str) -> Sequence[str]:
+    """Return up to two jobs that entries are about, whose ids begin so."""
+    about = LedgerEntryRow.job_id
+    query = select(about).where(about.startswith(beginning, autoescape=True)).distinct().limit(2)
+    return [one for one in session.scalars(query) if one is not None]
+
+
 def first_since(session: Session, at_milliseconds: int) -> int:
     """Return the first entry that is not older than this, or the one that will come next."""
     query = select(func.min(LedgerEntryRow.number))

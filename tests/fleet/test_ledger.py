@@ -86,3 +86,13 @@ def test_a_checkpoint_of_another_ledger_is_not_of_ours(paired: list[Node]) -> No
 
     with pytest.raises(grpc.RpcError):
         ledger_of(hospital).VerifyLedger(pb.VerifyLedgerRequest(checkpoint=theirs))
+
+
+def test_a_job_is_named_by_a_beginning_of_its_id(paired: list[Node]) -> None:
+    hospital, laboratory = paired
+    job = submit(hospital, "patients", laboratory, "samples", hospital)
+    entries = ledger_of(hospital).ListEntries(pb.ListEntriesRequest(job=job.id[:9])).entries
+    assert {one.job for one in entries} == {job.id}
+
+    with pytest.raises(grpc.RpcError, match="no job that begins with"):
+        ledger_of(hospital).ListEntries(pb.ListEntriesRequest(job="zzz"))

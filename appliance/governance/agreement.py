@@ -5,7 +5,6 @@ one before. Where the peer holds something else, as after a lost letter, it says
 """
 
 import base64
-import binascii
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -113,7 +112,7 @@ class Agreement:
             self._exchange.keep_fork(session, unproven)
             self._outbox.put(session, peer, Kind.LEDGER_UNWITNESSED, LedgerUnwitnessed(size=size))
             return
-        except (binascii.Error, CheckpointMalformed) as error:
+        except (ValueError, CheckpointMalformed) as error:
             raise LetterRefused(
                 Refusal.MALFORMED, f"a shown ledger is malformed: {error}"
             ) from None

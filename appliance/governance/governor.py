@@ -15,10 +15,11 @@ from appliance.budgets import budgets
 from appliance.budgets.accountant import Spend
 from appliance.budgets.store import SpendRow
 from appliance.contracts.contract import Contract
+from appliance.contracts.envelope import parse_envelope
 from appliance.governance.asked import Services, asked_by, asked_of, grant_for, request_of
 from appliance.governance.errors import GrantMissing, PolicyRefuses
 from appliance.grants import store as grants_table
-from appliance.grants.grant import Grant
+from appliance.grants.grant import GRANT, Grant, parse_grant
 from appliance.grants.grants import Grants
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
@@ -103,7 +104,7 @@ class Governor:
         now = self._now_milliseconds()
         grant = self._grants.find_for(session, asked, now)
         if grant is None:
-            expires = _last(contract, version)
+            expires = max(_last(contract, version), now + 1)
             grant = grant_for(asked, policy=version.digest, issued=now, expires=expires)
             self._grants.issue(session, grant)
             self._record_issued(session, grant)
@@ -131,6 +132,9 @@ class Governor:
             return
         if not envelope:
             raise GrantMissing(f"{grantor.short} signs without a grant for its dataset")
+        offered = parse_grant(parse_envelope(envelope, GRANT).data)
+        if offered.job is None and grants_table.find_grant(session, offered.id) is None:
+            raise GrantMissing(f"{grantor.short} signs by a grant that it has not given before")
         grant = self._grants.take_in(session, grantor, public_der, envelope)
         self._grants.take_use(session, grant.id, asked, self._now_milliseconds())
 

@@ -155,7 +155,8 @@ class GrantBook:
         key = self._public_key_of(session, peer)
         if key is None:
             raise LetterRefused(Refusal.NOT_ALLOWED, "it is not paired")
-        if table.count_standing(session, peer.text) >= MOST_GRANTS_OF_PEER:
+        count = table.count_standing(session, peer.text)
+        if count >= MOST_GRANTS_OF_PEER:
             raise LetterRefused(Refusal.TOO_MANY, "it has granted too much")
         try:
             grant = self._grants.take_in(session, peer, key, body.envelope)
@@ -165,7 +166,8 @@ class GrantBook:
             raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
         if grant.job is not None:
             raise LetterRefused(Refusal.MALFORMED, "a grant for one job comes with its signature")
-        self._record_issued(session, grant, PeerNode(node=peer.text))
+        if table.count_standing(session, peer.text) > count:  # else it came before
+            self._record_issued(session, grant, PeerNode(node=peer.text))
 
     def _on_revoked(self, session: Session, peer: NodeId, body: RevokedLetter) -> None:
         try:
@@ -242,7 +244,9 @@ class GrantBook:
         return tuple(dict.fromkeys(found))
 
     def _record_issued(self, session: Session, grant: Grant, actor: Actor) -> None:
-        for node in grant.grantees:
+        # Of a peer's only what concerns us: the others are of its choosing.
+        ours = grant.grantor_id == self._own
+        for node in grant.grantees if ours else (self._own.text,):
             facts = IssuedFacts(
                 grant=grant.id,
                 peer=node,

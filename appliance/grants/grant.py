@@ -29,7 +29,8 @@ from services.demand import ColumnUse
 
 MOST_GRANT_BYTES: Final = 64 * 1024
 MOST_USES: Final = 1_000_000
-_KEPT_PARSED: Final = 4096
+# A peer's grant may take a megabyte of memory.
+_KEPT_PARSED: Final = 64
 GRANT: Final = DocumentType(
     name="grant", media_type="application/vnd.coffer.grant+json", most_bytes=MOST_GRANT_BYTES
 )

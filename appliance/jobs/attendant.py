@@ -136,6 +136,9 @@ class Attendant:
             except (ServiceError, OSError) as error:
                 log.warning("job %s is attended to again in a while: %s", job_id, error)
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._queue.put_nowait, job_id)
+            except Exception:
+                # An error of ours in one job is no reason to end all others with the agent.
+                log.exception("job %s is attended to no more until it changes", job_id)
 
     async def _step(self, standing: Standing, live: LiveJob) -> None:
         live.disarm()

@@ -194,7 +194,13 @@ class Docket:
         self.sign_if_approved(session, row)
 
     def sign_if_approved(self, session: Session, row: JobRow) -> None:
-        """Sign what as many have approved as our policy asks for, be it nobody. PolicyRefuses."""
+        """Sign what as many have approved as our policy asks for, be it nobody.
+
+        One that has expired meanwhile ends so. Raises: PolicyRefuses.
+        """
+        if row.expires_milliseconds <= self._now_milliseconds():
+            self.expire(session, row)
+            return
         permit = self.permit(session, row)
         if len(table.approvals_of(session, row.id)) < permit.approvals:
             return
@@ -452,10 +458,11 @@ class Docket:
         sender, kind = NodeId(letter.node), Kind(letter.kind)
         body = BODIES[kind].model_validate_json(letter.body)
         try:
-            if isinstance(body, JobSigned):
-                self.take_signature(session, sender, body)
-            elif isinstance(body, JobVerdict):
-                self.take_verdict(session, sender, body)
+            with session.begin_nested():
+                if isinstance(body, JobSigned):
+                    self.take_signature(session, sender, body)
+                elif isinstance(body, JobVerdict):
+                    self.take_verdict(session, sender, body)
         except LetterRefused as refused:
             log.warning("an early letter of %s is void: %s", sender.short, refused.what)
 

@@ -160,7 +160,7 @@ def _parts(sentences: Sequence[str]) -> Iterator[list[str]]:
     part: list[str] = []
     count = 0
     for sentence in sentences:
-        size_bytes = len(sentence.encode())
+        size_bytes = len(json.dumps(sentence, ensure_ascii=False).encode())
         if part and count + size_bytes > _MOST_BYTES:
             yield part
             part, count = [], 0

@@ -207,6 +207,7 @@ CATCHES_ALL: Final = {
     "appliance/agent/assignment.py": "a worker's: its last report",
     "appliance/agent/supervisor.py": "a job's: the job fails and the agent goes on",
     "appliance/cli/__main__.py": "a command's: one line, and an exit code",
+    "appliance/jobs/attendant.py": "one job's: the others go on",
     "appliance/demo/__main__.py": "the demonstration's: its nodes end too",
 }
 

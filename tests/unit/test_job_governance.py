@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -290,5 +291,30 @@ def test_uses_outlive_a_crash_at_any_moment(tmp_path: Path) -> None:
         again = await fleet.submit()
         (refused,) = await fleet.reach(again.id, "rejected", hospital)
         assert '"uses"' in refused.cause
+
+    play(tmp_path, 2, test)
+
+
+def test_what_has_expired_is_not_signed_by_a_rule_and_harms_nothing(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        hospital, laboratory = fleet.nodes
+        await laboratory.allow(approvals=0)
+        gate = asyncio.Event()
+        whole = laboratory.datasets.require_unchanged
+
+        async def slow(name: str, *, explains: bool = False) -> Any:
+            await gate.wait()
+            return await whole(name, explains=explains)
+
+        laboratory.datasets.require_unchanged = slow  # type: ignore[method-assign]
+        job = await fleet.submit()
+        await fleet.reach(job.id, "waiting_approval", laboratory)
+        fleet.clock.milliseconds = job.expires_milliseconds
+        gate.set()
+
+        (view,) = await fleet.reach(job.id, "rejected", laboratory)
+        assert "expired" in view.cause
+        assert all(not task.done() for task in laboratory.tasks)
+        assert await uses_at(hospital) <= 1
 
     play(tmp_path, 2, test)

@@ -8,6 +8,7 @@ from appliance.contracts.contract import (
     write_contract,
 )
 from appliance.contracts.envelope import base64_of, sign, write_envelope
+from appliance.grants.grants import Grants
 from appliance.mailbox.letters import (
     Refusal,
 )
@@ -67,6 +68,17 @@ def test_uses_of_one_grant_beyond_its_count_are_refused(tmp_path: Path) -> None:
     async def test(fleet: Fleet, forger: Forger) -> None:
         first, second = forger.contract(), forger.contract()
         standing = forger.grant(first, job=None)
+        data = write_contract(first)
+        envelope = write_envelope(
+            data, CONTRACT, {forger.node.node_id: sign(data, CONTRACT, forger.node.key)}
+        )
+        # It has not been given before.
+        assert await forger.propose_envelope(envelope, standing) is Refusal.NOT_ALLOWED
+        await forger.victim.store.run(
+            lambda session: Grants(forger.victim.key).take_in(
+                session, forger.node.node_id, forger.node.key.public_der, standing
+            )
+        )
         for made, refusal in ((first, None), (second, Refusal.NOT_ALLOWED)):
             data = write_contract(made)
             signature = sign(data, CONTRACT, forger.node.key)

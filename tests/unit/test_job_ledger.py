@@ -254,6 +254,8 @@ def test_letters_about_ledgers_are_hostile_input(tmp_path: Path) -> None:
              Refusal.MALFORMED),
             (Letters.LEDGER_SHOWN, LedgerShown(note=held.note, since=size, proof=("*",)),
              Refusal.MALFORMED),
+            (Letters.LEDGER_SHOWN, LedgerShown(note=held.note, since=size, proof=("é",)),
+             Refusal.MALFORMED),
             (Letters.LEDGER_SHOWN, LedgerShown(note=broken, since=size, proof=()),
              Refusal.BAD_SIGNATURE),
             (Letters.LEDGER_SHOWN, LedgerShown(note=stranger, since=size, proof=()),

@@ -10,10 +10,7 @@ from rich.text import Text
 
 from appliance.api import agent_pb2 as pb
 from appliance.cli.terminal import clean, duration, facts, listed, minute, moment, table
-from appliance.cli.views import row_count
-
-# As much of an id as the list shows; commands take any unique beginning.
-SHOWN_ID = 10
+from appliance.cli.views import SHOWN_ID, row_count
 
 _STYLES = {
     "waiting_approval": "yellow",

@@ -8,7 +8,7 @@ import typer
 from appliance.api import agent_pb2 as pb
 from appliance.api.client import Client
 from appliance.api.ways import Refused
-from appliance.cli import completion, job_views
+from appliance.cli import completion, job_views, views
 from appliance.cli.delivery import tell_job_undelivered
 from appliance.cli.fetch import fetched
 from appliance.cli.figures import MOST_ROWS, figures
@@ -141,7 +141,7 @@ def list_jobs(
         page = client.list_jobs(waiting=waiting, after=after, most=most)
     terminal.answer_list("jobs", page.jobs, job_views.jobs(page.jobs))
     if page.more:
-        last = page.jobs[-1].id[: job_views.SHOWN_ID]
+        last = page.jobs[-1].id[: views.SHOWN_ID]
         terminal.say(f'There are older ones: "coffer jobs list --after {last}".')
 
 
@@ -266,7 +266,7 @@ def _tell_disclosure(terminal: Terminal, job: pb.Job) -> None:
 def _tell_proposal(terminal: Terminal, client: Client, job: pb.Job) -> None:
     """Show all that an approval signs, among it what the contract leaves at its default."""
     terminal.present(job_views.job(job, find_defaults(client, job.service)))
-    terminal.say(f"\nIt can be approved for another {job_views.time_left(job)} hours.")
+    terminal.say(f"\nIt can be approved for another {job_views.time_left(job)}.")
 
 
 def _watch(terminal: Terminal, client: Client, job_id: str) -> None:

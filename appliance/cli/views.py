@@ -1,4 +1,4 @@
-"""How people see nodes, services, peers, invitations and datasets."""
+"""How people see what a node has, but for jobs: peers, datasets, policies, grants, the ledger."""
 
 import io
 import json
@@ -19,7 +19,8 @@ from appliance.cli.parameters import (
 )
 from appliance.cli.terminal import clean, facts, listed, minute, moment, table
 
-_SHOWN_JOB = 10
+SHOWN_ID = 10
+"""As much of a job's id as lists show; commands take any unique beginning."""
 _NODE_ID = re.compile(r"[A-Z2-7]{7}(-[A-Z2-7]{7}){7}")
 _HASH = re.compile(r"[0-9a-f]{64}|[a-z2-7]{26}")
 _STATE_STYLES = {
@@ -286,7 +287,7 @@ def ledger_entries(entries: Sequence[pb.LedgerEntry]) -> Table:
     for one in entries:
         said = clean(_said(one.facts)) if one.facts else Text("pruned", style="yellow")
         when, who = minute(one.at_milliseconds), clean(_actor(one.actor))
-        made.add_row(str(one.index), when, one.kind, who, one.job[:_SHOWN_JOB], said)
+        made.add_row(str(one.index), when, one.kind, who, one.job[:SHOWN_ID], said)
     return made
 
 

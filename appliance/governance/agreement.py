@@ -131,10 +131,16 @@ class Agreement:
             raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
 
     def _on_held(self, session: Session, peer: NodeId, body: LedgerHeld) -> None:
-        """Show our ledger again, from what the peer holds of it; it judges whether that fits."""
-        shown = self._shown(session, peer)
-        if shown and body.size != shown:
-            self._show(session, peer, body.size)
+        """Show our ledger once more, from what the peer holds of it; it judges whether that fits.
+
+        Once for each time that we show it by ourselves, and never to a peer that refuses to sign:
+        it could make us write letters and entries without end.
+        """
+        shown = table.find_shown(session, peer)
+        if shown is None or shown.is_refused or shown.is_repeated or shown.size == body.size:
+            return
+        self._show(session, peer, body.size)
+        shown.is_repeated = True
 
     def _on_unwitnessed(self, session: Session, peer: NodeId, body: LedgerUnwitnessed) -> None:
         """Record that a peer does not sign what it was shown: once for each time."""

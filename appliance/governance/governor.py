@@ -23,7 +23,7 @@ from appliance.grants.grant import GRANT, Grant, parse_grant
 from appliance.grants.grants import Grants
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
-from appliance.ledger.entries import NodeItself
+from appliance.ledger.entries import Actor, NodeItself
 from appliance.ledger.facts import BudgetSpent, GrantIssued, GrantUsed, Kind
 from appliance.ledger.ledger import Ledger
 from appliance.policies import policies
@@ -107,7 +107,7 @@ class Governor:
             expires = max(_last(contract, version), now + 1)
             grant = grant_for(asked, policy=version.digest, issued=now, expires=expires)
             self._grants.issue(session, grant)
-            self._record_issued(session, grant)
+            record_issued(session, self._ledger, grant, NodeItself())
         self._grants.take_use(session, grant.id, asked, now)
         if request.demand.epsilon is not None:
             loss = Spend(epsilon=request.demand.epsilon, delta=request.demand.delta)
@@ -161,18 +161,6 @@ class Governor:
         """Give back what a job had taken that has ended without having begun."""
         self._grants.give_back(session, job_id)
         budgets.give_back(session, job_id)
-
-    def _record_issued(self, session: Session, grant: Grant) -> None:
-        for grantee in grant.grantees:
-            facts = GrantIssued(
-                grant=grant.id,
-                peer=grantee,
-                dataset=grant.dataset,
-                service=grant.service,
-                uses=grant.uses,
-                expires=grant.expires,
-            )
-            self._ledger.append(session, Kind.GRANT_ISSUED, facts, NodeItself(), grant.job)
 
     def _record_spent(self, session: Session, row: SpendRow) -> None:
         policy = policies.current(session, row.dataset).policy
@@ -248,3 +236,18 @@ def _last(contract: Contract, version: Version) -> int:
     return (
         contract.expires if until is None else min(contract.expires, microseconds_of(until) // 1000)
     )
+
+
+def record_issued(session: Session, ledger: Ledger, grant: Grant, actor: Actor) -> None:
+    """Record a grant, ours or one to us. Of a peer's what concerns us: it chooses the others."""
+    own = ledger.node_id.text
+    for node in grant.grantees if grant.grantor == own else (own,):
+        facts = GrantIssued(
+            grant=grant.id,
+            peer=node,
+            dataset=grant.dataset,
+            service=grant.service,
+            uses=grant.uses,
+            expires=grant.expires,
+        )
+        ledger.append(session, Kind.GRANT_ISSUED, facts, actor, grant.job)

@@ -16,6 +16,8 @@ from appliance.accounts.principals import Person
 from appliance.contracts.errors import EnvelopeMalformed
 from appliance.datasets.publication import Description
 from appliance.governance.actors import actor_of
+from appliance.governance.agreement import PublicKeyOf
+from appliance.governance.governor import record_issued
 from appliance.grants import store as table
 from appliance.grants.errors import GrantMalformed, GrantNotFound, GrantRevoked, GrantUnfit
 from appliance.grants.grant import Grant, GrantedColumn, grant_of, make_grant_id
@@ -25,7 +27,6 @@ from appliance.identity.errors import SignatureInvalid
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.ledger.entries import Actor, PeerNode
-from appliance.ledger.facts import GrantIssued as IssuedFacts
 from appliance.ledger.facts import GrantRevoked as RevokedFacts
 from appliance.ledger.facts import Kind as Entry
 from appliance.ledger.ledger import Ledger
@@ -44,7 +45,6 @@ _REVOKED: Final = "its owner takes it back"
 
 log = logging.getLogger(__name__)
 
-PublicKeyOf = Callable[[Session, NodeId], bytes | None]
 # Ends jobs that may not go on, with why; those that have ended stay as they are.
 StopJobs = Callable[[Session, Sequence[str], str], Sequence[str]]
 
@@ -67,7 +67,6 @@ class GrantView:
     grant: Grant
     grantor: str
     grantees: tuple[str, ...]
-    is_ours: bool
     taken: int
     revoked_milliseconds: int | None
     stopped: tuple[str, ...] = ()
@@ -120,7 +119,7 @@ class GrantBook:
             envelope = self._grants.issue(session, grant)
             for peer in peers:
                 self._outbox.put(session, peer, Kind.GRANT_ISSUED, GrantIssued(envelope=envelope))
-            self._record_issued(session, grant, actor_of(by))
+            record_issued(session, self._ledger, grant, actor_of(by))
             return self._view(session, self._row(session, grant.id))
 
         return await self._store.run(work)
@@ -167,7 +166,7 @@ class GrantBook:
         if grant.job is not None:
             raise LetterRefused(Refusal.MALFORMED, "a grant for one job comes with its signature")
         if table.count_standing(session, peer.text) > count:  # else it came before
-            self._record_issued(session, grant, PeerNode(node=peer.text))
+            record_issued(session, self._ledger, grant, PeerNode(node=peer.text))
 
     def _on_revoked(self, session: Session, peer: NodeId, body: RevokedLetter) -> None:
         try:
@@ -243,20 +242,6 @@ class GrantBook:
             raise GrantUnfit("it is granted to nobody")
         return tuple(dict.fromkeys(found))
 
-    def _record_issued(self, session: Session, grant: Grant, actor: Actor) -> None:
-        # Of a peer's only what concerns us: the others are of its choosing.
-        ours = grant.grantor_id == self._own
-        for node in grant.grantees if ours else (self._own.text,):
-            facts = IssuedFacts(
-                grant=grant.id,
-                peer=node,
-                dataset=grant.dataset,
-                service=grant.service,
-                uses=grant.uses,
-                expires=grant.expires,
-            )
-            self._ledger.append(session, Entry.GRANT_ISSUED, facts, actor)
-
     def _row(self, session: Session, grant_id: str) -> GrantRow:
         row = table.find_grant(session, grant_id)
         if row is None:
@@ -273,7 +258,6 @@ class GrantBook:
                 "this node" if node == self._own.text else names.get(NodeId(node), node[:7])
                 for node in grant.grantees
             ),
-            is_ours=grantor == self._own,
             taken=table.uses_taken(session, row.id),
             revoked_milliseconds=row.revoked_milliseconds,
             stopped=stopped,

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from appliance.governance.agreement import PublicKeyOf
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.ledger import store as table
@@ -81,7 +82,7 @@ class LedgerBook:
         ledger: Ledger,
         key: IdentityKey,
         names: Callable[[Session], Mapping[NodeId, str]],
-        public_key_of: Callable[[Session, NodeId], bytes | None],
+        public_key_of: PublicKeyOf,
         exported_to: str,
         now: Callable[[], datetime],
     ) -> None:

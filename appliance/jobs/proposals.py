@@ -26,15 +26,17 @@ from appliance.mailbox.letters import (
     Refusal,
     write_body,
 )
+from appliance.peering.allowance import Allowances
 
 # Of one proposer. Those that this node never signed are bounded in all; those that it signed are
 # bounded by its people's approvals.
 MOST_UNENDED_JOBS: Final = 100
 MOST_UNSIGNED_JOBS: Final = 500
 MOST_UNSIGNED_BYTES: Final = 16 << 20
-# Each leaves entries in the ledger, which are never forgotten at a peer's wish.
-MOST_UNSIGNED_AN_HOUR: Final = 200
-_HOUR_MILLISECONDS: Final = 3600 * 1000
+# Of one proposer, and counted apart from what is kept: each leaves entries in the ledger, which are
+# never forgotten at a peer's wish.
+MOST_AN_HOUR: Final = 200
+_HOUR_SECONDS: Final = 3600
 MOST_EARLY_LETTERS: Final = 100
 
 
@@ -47,6 +49,8 @@ class Proposals:
         self._peers = peers
         self._governor = governor
         self._now_milliseconds = now_milliseconds
+        per_second = MOST_AN_HOUR / _HOUR_SECONDS
+        self._allowances = Allowances(per_second=per_second, burst=MOST_AN_HOUR)
 
     def read(
         self, session: Session, sender: NodeId, body: JobProposed
@@ -92,9 +96,10 @@ class Proposals:
         """Forget what a proposer alone has caused, as far as need be; else LetterRefused."""
         if table.count_unended_by(session, proposer) >= MOST_UNENDED_JOBS:
             raise LetterRefused(Refusal.TOO_MANY, "it has too many jobs that have not ended")
-        since = self._now_milliseconds() - _HOUR_MILLISECONDS
-        if table.unsigned_since(session, proposer, since) >= MOST_UNSIGNED_AN_HOUR:
+        now, allowance = self._now_milliseconds() / 1000, self._allowances.of(proposer)
+        if allowance.wait_seconds(now):
             raise LetterRefused(Refusal.TOO_MANY, "it has proposed too much within an hour")
+        allowance.take(now)
         refused = table.oldest_refused(session, proposer, MOST_UNSIGNED_JOBS)
         for job_id in [*refused, None]:
             count, kept_bytes = table.unsigned_size(session, proposer)

@@ -161,13 +161,6 @@ def unsigned_size(session: Session, proposer: NodeId) -> tuple[int, int]:
     return count, size_bytes
 
 
-def unsigned_since(session: Session, proposer: NodeId, since_milliseconds: int) -> int:
-    """Return how many jobs of a proposer have come since then that this node has not signed."""
-    query = _unsigned_by_us(select(func.count()), proposer)
-    recent = query.where(JobRow.opened_milliseconds >= since_milliseconds)
-    return session.scalar(recent) or 0
-
-
 def oldest_refused(session: Session, proposer: NodeId, most: int) -> Sequence[str]:
     """Return ids of ended jobs of a proposer that this node has not signed, to be forgotten first.
 

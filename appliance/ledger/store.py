@@ -77,8 +77,10 @@ class LedgerShownRow(Row):
     peer: Mapped[str] = mapped_column(primary_key=True)
     size: Mapped[int]
     at_milliseconds: Mapped[int]
-    # Whether the peer has said that it does not sign that.
+    # Whether the peer has said that it does not sign that; whether we have shown it once more, as
+    # the peer held something else.
     is_refused: Mapped[bool]
+    is_repeated: Mapped[bool]
 
 
 class LedgerExportRow(Row):
@@ -323,12 +325,14 @@ def find_shown(session: Session, peer: NodeId) -> LedgerShownRow | None:
     return session.get(LedgerShownRow, peer.text)
 
 
-def note_shown(session: Session, peer: NodeId, size: int, at_milliseconds: int) -> None:
-    """Keep how large the ledger was that we have shown a peer."""
-    session.merge(
-        LedgerShownRow(peer=peer.text, size=size, at_milliseconds=at_milliseconds, is_refused=False)
-    )
+def note_shown(session: Session, peer: NodeId, size: int, at_milliseconds: int) -> LedgerShownRow:
+    """Keep how large the ledger was that we have shown a peer; return that."""
+    row = find_shown(session, peer) or LedgerShownRow(peer=peer.text)
+    row.size, row.at_milliseconds = size, at_milliseconds
+    row.is_refused = row.is_repeated = False
+    session.add(row)
     session.flush()
+    return row
 
 
 def peers_shown(session: Session) -> list[NodeId]:

@@ -314,6 +314,7 @@ CREATE TABLE ledger_shown (
 	size INTEGER NOT NULL,
 	at_milliseconds INTEGER NOT NULL,
 	is_refused BOOLEAN NOT NULL,
+	is_repeated BOOLEAN NOT NULL,
 	CONSTRAINT pk_ledger_shown PRIMARY KEY (peer)
 )
 

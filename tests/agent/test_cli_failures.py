@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -117,12 +116,7 @@ def test_a_terminal_without_our_letters_shows_what_it_can(agent: FakeAgent) -> N
 
 def interrupted(agent: FakeAgent, *words: str, until: str) -> tuple[int, str]:
     """Run a command, press Ctrl-C once the agent has been asked, return exit code and stderr."""
-    process = subprocess.Popen(
-        words_of(agent, *words),
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
+    process = subprocess.Popen(words_of(agent, *words), stderr=subprocess.PIPE, text=True)
     while not agent.asked_for(until):
         assert process.poll() is None
         time.sleep(0.05)

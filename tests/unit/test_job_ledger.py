@@ -268,10 +268,14 @@ def test_letters_about_ledgers_are_hostile_input(tmp_path: Path) -> None:
             assert await receive(laboratory, hospital, kind, body) is refusal, (kind, body)
         assert await kinds_at(laboratory) == before
 
-        # Nor does it help to ask again and again, or of what was never shown.
-        for held_size in (0, 10**9):
+        # Nor does it help to ask again and again, or of what was never shown: one answer is all.
+        await hospital.kill()
+        before_asking = await laboratory.outbox.pending_count(hospital.node_id)
+        for held_size in (0, 10**9, 5, 6):
             asked = LedgerHeld(size=held_size)
             assert await receive(laboratory, hospital, Letters.LEDGER_HELD, asked) is None
+        waiting = await laboratory.outbox.pending_count(hospital.node_id)
+        assert waiting - before_asking == 1
         shown = await laboratory.store.run(
             lambda session: table.find_shown(session, hospital.node_id)
         )

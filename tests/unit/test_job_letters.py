@@ -470,7 +470,8 @@ def test_an_early_letter_that_lies_is_void(tmp_path: Path) -> None:
 def test_a_peer_cannot_fill_the_ledger_with_what_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proposals, "MOST_UNSIGNED_AN_HOUR", 3)
+    monkeypatch.setattr(proposals, "MOST_AN_HOUR", 3)
+    monkeypatch.setattr(proposals, "MOST_UNSIGNED_JOBS", 1)  # what is forgotten counts too
 
     async def test(fleet: Fleet, forger: Forger) -> None:
         await forger.victim.allow(peers=[], columns={})

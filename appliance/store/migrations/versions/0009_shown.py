@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("at_milliseconds", sa.Integer(), nullable=False),
         sa.Column("is_refused", sa.Boolean(), nullable=False),
+        sa.Column("is_repeated", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("peer", name=op.f("pk_ledger_shown")),
     )
     op.drop_table("grant_uses")

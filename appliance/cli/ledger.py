@@ -9,7 +9,7 @@ import typer
 
 from appliance.api.ways import Refused
 from appliance.cli import completion, views
-from appliance.cli.terminal import terminal_of
+from appliance.cli.terminal import Terminal, terminal_of
 
 ledger = typer.Typer(
     no_args_is_help=True, help="What was decided and done, in a log that peers countersign."
@@ -51,15 +51,20 @@ def verify(
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A checkpoint that you have kept of that ledger."),
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A checkpoint that you have kept of that ledger.",
+        ),
     ] = None,
 ) -> None:
     """Compute the whole ledger of this node anew, or verify the evidence that a peer exported."""
     terminal = terminal_of(ctx)
     if evidence is not None:
-        _verify_evidence(evidence, against)
+        _verify_evidence(terminal, evidence, against)
         return
-    checkpoint = "" if against is None else against.read_text(encoding="utf-8")
+    checkpoint = "" if against is None else against.read_text("utf-8", errors="replace")
     with terminal.connect() as client, terminal.patience("computing all hashes anew"):
         found = client.verify_ledger(checkpoint)
     terminal.answer(found, views.ledger_verified(found))
@@ -122,11 +127,15 @@ def prune(
     terminal.answer(left, views.ledger_pruned(left))
 
 
-def _verify_evidence(evidence: Path, against: Path | None) -> None:
+def _verify_evidence(terminal: Terminal, evidence: Path, against: Path | None) -> None:
     """Run our own copy of the program that evidence brings: what it brings may be anything."""
     command = [sys.executable, "-m", "appliance.ledger.verify_evidence", str(evidence)]
     if against is not None:
         command += ["--against", str(against)]
-    ran = subprocess.run(command, check=False)  # noqa: S603 - our own program
+    ran = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
+    said = ran.stdout.strip()
+    terminal.answer_plain(
+        {"evidence": str(evidence), "verified": ran.returncode == 0, "said": said}, said
+    )
     if ran.returncode:
         raise typer.Exit(1)

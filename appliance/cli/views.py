@@ -244,10 +244,6 @@ def publication_peers(one: pb.Dataset) -> list[str]:
     return [publication.peer for publication in one.publications]
 
 
-def _readers(one: pb.Dataset) -> str:
-    return listed(publication_peers(one))
-
-
 def publications(one: pb.Dataset) -> str:
     """Return to whom a dataset is published, and on which terms."""
     return "; ".join(map(_publication, one.publications))

@@ -15,7 +15,7 @@ from appliance.contracts.errors import (
 )
 from appliance.identity.node_id import NodeId
 from appliance.mailbox.faults import explain, harmless
-from services.service import Column, DatasetTerms, Parameters, PartyTerms, Service, Statement, Terms
+from services.service import Column, DatasetTerms, Parameters, PartyTerms, Service, Terms
 
 
 def get_service(contract: Contract, services: Mapping[str, Service]) -> Service:
@@ -49,13 +49,6 @@ def terms_of(
         for party in contract.parties
     )
     return Terms(parties=parties, parameters=_parameters(contract, service))
-
-
-def disclosure_of(
-    contract: Contract, service: Service, names: Mapping[NodeId, str] | None = None
-) -> tuple[Statement, ...]:
-    """Return what each party will learn, as the service says."""
-    return service.disclose(terms_of(contract, service, names))
 
 
 def _parameters(contract: Contract, service: Service) -> Parameters:

@@ -193,7 +193,10 @@ class GrantBook:
         policy, nodes = version.policy, sorted(peer.text for peer in peers)
         now = self._now_milliseconds()
         if policy is None:
-            raise GrantUnfit(f"{wanted.dataset} has no policy, so there is nothing to grant")
+            raise GrantUnfit(
+                f"{wanted.dataset} has no policy, so there is nothing to grant",
+                remedy=f'have one drafted: "coffer policies draft {wanted.dataset}"',
+            )
         for node in nodes:
             if node not in policy.peers:
                 raise GrantUnfit(f"the policy of {wanted.dataset} does not name {node[:7]} a peer")
@@ -205,7 +208,7 @@ class GrantBook:
         if until is None or wanted.expires_milliseconds * 1000 > microseconds_of(until):
             raise GrantUnfit(f"the policy of {wanted.dataset} ends before that")
         if wanted.expires_milliseconds <= now:
-            raise GrantUnfit("it would have ended already")
+            raise GrantUnfit("it would have ended already", remedy="name a later end")
         if not 1 <= wanted.uses <= policy.uses:
             raise GrantUnfit(
                 f"it is for {wanted.uses} jobs, the policy of {wanted.dataset} allows"
@@ -236,10 +239,12 @@ class GrantBook:
         for name in named:
             node = known.get(name) or ids.get(name)
             if node is None:
-                raise GrantUnfit(f"there is no paired peer {name[:64]!r}")
+                raise GrantUnfit(
+                    f"there is no paired peer {name[:64]!r}", remedy='see "coffer peers list"'
+                )
             found.append(node)
         if not found:
-            raise GrantUnfit("it is granted to nobody")
+            raise GrantUnfit("it is granted to nobody", remedy="name a peer")
         return tuple(dict.fromkeys(found))
 
     def _row(self, session: Session, grant_id: str) -> GrantRow:

@@ -19,8 +19,8 @@ class GrantNotFound(ConfigError):
 class GrantUnfit(ConfigError):
     """What an owner wants to grant goes beyond what the dataset's policy allows."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what, remedy="change the policy first, or grant less")
+    def __init__(self, what: str, remedy: str = "change the policy first, or grant less") -> None:
+        super().__init__(what, remedy=remedy)
 
 
 class GrantRefused(ConfigError):

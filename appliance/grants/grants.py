@@ -115,11 +115,6 @@ class Grants:
         )
         session.flush()
 
-    def of_job(self, session: Session, job_id: str, grantor: NodeId) -> Grant | None:
-        """Return the grant of a node's that a job has taken a use of."""
-        use = table.find_use(session, job_id, grantor.text)
-        return None if use is None else grant_of(_get(session, use.grant_id).body)
-
     def begin(self, session: Session, job_id: str, now_milliseconds: int) -> Sequence[Used]:
         """Note that the job begins, so that its uses are taken for good; return these.
 

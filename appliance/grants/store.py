@@ -148,16 +148,6 @@ def jobs_of(session: Session, grant_id: str) -> Sequence[str]:
     return session.scalars(wanted.order_by(GrantUseRow.job_id)).all()
 
 
-def find_use(session: Session, job_id: str, grantor: str) -> GrantUseRow | None:
-    """Return the use that a job has taken of a grant of this node's."""
-    wanted = (
-        select(GrantUseRow)
-        .join(GrantRow, GrantRow.id == GrantUseRow.grant_id)
-        .where(GrantUseRow.job_id == job_id, GrantRow.grantor == grantor)
-    )
-    return session.scalars(wanted.limit(1)).first()
-
-
 def standing_grants(session: Session) -> Sequence[GrantRow]:
     """Return the grants that are for more than one job, the newest first."""
     wanted = select(GrantRow).where(GrantRow.is_standing)

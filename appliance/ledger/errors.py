@@ -79,7 +79,3 @@ class PruneTooEarly(ConfigError):
             f"entries younger than {days} days are never pruned",
             remedy=f"name a time that is at least {days} days ago",
         )
-
-
-class EvidenceExists(ConfigError):
-    """There is something already where evidence should be written."""

@@ -12,7 +12,6 @@ import io
 import tarfile
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Final
 
 import rfc8785
@@ -21,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from appliance.identity.node_id import NodeId
 from appliance.ledger import store as table
-from appliance.ledger.errors import CheckpointNotFound, EntryNotFound, EvidenceExists
+from appliance.ledger.errors import CheckpointNotFound, EntryNotFound
 from appliance.ledger.ledger import Ledger
 
 PROGRAM: Final = "verify_evidence.py"
@@ -87,16 +86,6 @@ def gather(
         grown = _encoded(ledger.prove_consistency(session, earlier, size))
         bundle[f"earlier/{earlier}.proof"] = "".join(f"{line}\n" for line in grown).encode()
     return bundle | {f"keys/{node.text}.pem": _pem(der) for node, der in keys.items()}
-
-
-def write_folder(bundle: Mapping[str, bytes], folder: Path) -> None:
-    """Write a bundle into a new folder. Raises: EvidenceExists, OSError."""
-    if folder.exists():
-        raise EvidenceExists(f"{folder} exists already", remedy="name another folder")
-    for name, data in sorted(bundle.items()):
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
 
 
 def tar_of(bundle: Mapping[str, bytes]) -> bytes:

@@ -81,7 +81,7 @@ ROWS: Final = "rows"
 SENTENCES: Final[Mapping[Rule, Sentence]] = {
     Rule.NO_POLICY: Sentence(
         "the dataset %(dataset)s has no policy, so nothing may be done with it",
-        "let its owner write one",
+        'let its owner have one drafted: "coffer policies draft %(dataset)s"',
     ),
     Rule.PEER: Sentence(
         "%(peer)s is not among the peers that the policy of %(dataset)s allows",

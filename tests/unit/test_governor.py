@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from appliance.contracts.contract import Contract, ServiceRef
@@ -17,6 +18,7 @@ from appliance.governance.errors import GrantMissing, PolicyRefuses
 from appliance.governance.governor import Governor
 from appliance.grants.errors import GrantRefused, GrantRevoked
 from appliance.grants.grants import Grants
+from appliance.grants.store import GrantRow
 from appliance.identity.node_id import NodeId
 from appliance.ledger.ledger import Ledger
 from appliance.policies import policies
@@ -236,9 +238,8 @@ def test_a_standing_grant_stands_for_the_people_and_is_used_up(pair: Pair) -> No
 
     permit = pair.us.do(lambda s: pair.us.governor.require_allowed(s, made, OURS))
     assert permit.approvals == 0
-    pair.us.do(lambda s: pair.us.governor.sign(s, made, OURS))
-    owner = pair.us.key.node_id
-    assert pair.us.do(lambda s: Grants(pair.us.key).of_job(s, made.id, owner)) == standing
+    given = pair.us.do(lambda s: pair.us.governor.sign(s, made, OURS))
+    assert given == pair.us.do(lambda s: Grants(pair.us.key).envelope_of(s, standing.id))
     again = pair.us.do(lambda s: pair.us.governor.require_allowed(s, pair.contract(), OURS))
     assert again.approvals == 1
 
@@ -247,9 +248,9 @@ def test_a_revoked_grant_keeps_a_signed_job_from_beginning(pair: Pair) -> None:
     made = pair.contract()
     pair.sign_by_both(made)
     grants, owner = Grants(pair.us.key), pair.us.key.node_id
-    held = pair.us.do(lambda s: grants.of_job(s, made.id, owner))
-    assert held is not None
-    jobs = pair.us.do(lambda s: grants.revoke(s, owner, held.id, NOW))
+    used = pair.us.do(lambda s: [(one.id, one.grantor) for one in s.scalars(select(GrantRow))])
+    [held] = [grant for grant, grantor in used if grantor == owner.text]
+    jobs = pair.us.do(lambda s: grants.revoke(s, owner, held, NOW))
     assert list(jobs) == [made.id]
     with pytest.raises(GrantRevoked):
         pair.us.do(lambda s: pair.us.governor.begin(s, made, OURS))

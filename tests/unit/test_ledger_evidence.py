@@ -15,8 +15,8 @@ import pytest
 
 from appliance.identity.node_id import NodeId
 from appliance.ledger.checkpoint import Note, countersign, parse_note, sign_checkpoint
-from appliance.ledger.errors import CheckpointNotFound, EntryNotFound, EvidenceExists
-from appliance.ledger.evidence import gather, gather_job, tar_of, write_folder
+from appliance.ledger.errors import CheckpointNotFound, EntryNotFound
+from appliance.ledger.evidence import gather, gather_job, tar_of
 from tests.unit.contract_doubles import MemoryKey
 from tests.unit.ledger_doubles import JOB, LedgerNode
 
@@ -55,7 +55,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def verify(bundle: Bundle, folder: Path, *options: str) -> tuple[int, str]:
     """Run the program as an outsider does; return its exit status and what it says."""
-    write_folder(bundle, folder)
+    for name, data in bundle.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
     return run_program(folder / "verify_evidence.py", folder, *options)
 
 
@@ -91,6 +94,22 @@ def test_a_tar_verifies_and_is_the_same_each_time(world: World, tmp_path: Path) 
     assert status == 0, said
     with tarfile.open(tmp_path / "bundle.tar") as archive:
         assert {(member.mtime, member.uname) for member in archive} == {(0, "")}
+
+
+def test_the_cli_says_of_evidence_what_the_program_says(world: World, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.tar"
+    bundle.write_bytes(tar_of(world.bundle))
+    command = [sys.executable, "-m", "appliance.cli", "--state", str(tmp_path), "--json"]
+    command += ["ledger", "verify", str(bundle)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = json.loads(ran.stdout)
+    assert told["verified"] is True
+    assert world.own.id.text in told["said"]
+
+    bundle.write_bytes(tar_of(world.bundle | {"checkpoint.txt": b"forged"}))
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert json.loads(ran.stdout)["verified"] is False
 
 
 def test_chosen_entries_verify(world: World, tmp_path: Path) -> None:
@@ -332,11 +351,6 @@ def test_what_is_not_there_is_no_evidence(world: World) -> None:
     ):
         with pytest.raises(EntryNotFound):
             world.own.run(find)
-
-
-def test_evidence_is_not_written_over_something_else(world: World, tmp_path: Path) -> None:
-    with pytest.raises(EvidenceExists):
-        write_folder(world.bundle, tmp_path)
 
 
 def test_the_list_of_a_bundle_is_canonical(world: World) -> None:

@@ -2,7 +2,8 @@
 
 Each round a contract comes for the next dataset: its policy is looked up, the uses that jobs have
 taken of it are counted, the grants for several jobs are looked through, and the decision is made,
-all of it from the database, in a transaction of its own as when a proposal comes.
+all of it from the database, in a transaction of its own as when a proposal comes. The first
+contract for a dataset after the agent's start has its policy's text read, once; it is told apart.
 """
 
 import asyncio
@@ -77,6 +78,7 @@ def run(asked: Asked) -> dict[str, Any]:
         store = Store.open(folder)
         try:
             asyncio.run(store.run(partial(_fill, key.node_id)))
+            first = asyncio.run(_take(store, key, ColumnUse.AGGREGATED, DATASETS))
             taken = {
                 word: asyncio.run(_take(store, key, use, count))
                 for word, use in (("allowed", ColumnUse.AGGREGATED), ("refused", ColumnUse.LABEL))
@@ -94,7 +96,7 @@ def run(asked: Asked) -> dict[str, Any]:
         for line in lines
     ]
     return {
-        "decisions": lines,
+        "decisions": [*lines, _line("the first of each dataset", first)],
         "bars": [bar.as_dict() for bar in bars],
         "datasets": DATASETS,
         "grants": GRANTS,

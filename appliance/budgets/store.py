@@ -1,11 +1,12 @@
 """The table of what jobs have spent of datasets' privacy budgets: for good, once they began."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from appliance.store.reading import read
 from appliance.store.schema import Row
 
 
@@ -29,16 +30,32 @@ class SpendRow(Row):
     began_milliseconds: Mapped[int | None]
 
 
+class PastSpend(NamedTuple):
+    """What is asked of each row when the spends of a dataset are summed up."""
+
+    job_id: str
+    peer: str
+    epsilon: str
+    delta: str
+    signed_milliseconds: int
+
+
 _OF_DATASET: Final = (
-    select(SpendRow)
+    select(
+        SpendRow.job_id,
+        SpendRow.peer,
+        SpendRow.epsilon,
+        SpendRow.delta,
+        SpendRow.signed_milliseconds,
+    )
     .where(SpendRow.dataset == bindparam("dataset"))
     .order_by(SpendRow.signed_milliseconds, SpendRow.job_id, SpendRow.peer)
 )
 
 
-def spends_of(session: Session, dataset: str) -> Sequence[SpendRow]:
+def spends_of(session: Session, dataset: str) -> Sequence[PastSpend]:
     """Return what is spent of a dataset, in the order of time."""
-    return session.scalars(_OF_DATASET, {"dataset": dataset}).all()
+    return [PastSpend(*row) for row in read(session, _OF_DATASET, {"dataset": dataset})]
 
 
 def find_spend(session: Session, job_id: str, dataset: str, peer: str) -> SpendRow | None:

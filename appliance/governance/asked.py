@@ -121,6 +121,6 @@ def grant_for(asked: Asked, *, policy: str, issued: int, expires: int) -> Grant:
 
 def _shown_to(column: ColumnDemand, rank: int, count: int) -> frozenset[int]:
     """Return the ranks that get a column's values; who is not named may be any of the others."""
-    if column.shown_to or SHOWN.isdisjoint(column.uses):
+    if column.shown_to:
         return column.shown_to - {rank}
-    return frozenset(range(count)) - {rank}
+    return frozenset() if SHOWN.isdisjoint(column.uses) else frozenset(range(count)) - {rank}

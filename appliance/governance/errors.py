@@ -1,5 +1,8 @@
 """Why a contract may not be signed, or a job may not begin."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from appliance.policies.rules import COUNTING, Refusal
 from services.errors import ConfigError
 
@@ -8,8 +11,8 @@ class PolicyRefuses(ConfigError):
     """The policy of a dataset of ours refuses a contract; ``rule`` is the first that does."""
 
     def __init__(self, refusals: tuple[Refusal, ...]) -> None:
-        first, others = refusals[0], len(refusals) - 1
-        more = f"; and {others} more" if others else ""
+        first, *others = refusals
+        more = f"; also {_counted(others)}" if others else ""
         super().__init__(f"{first} (rule {first.rule.value}{more})", remedy=first.remedy)
         self.rule = first.rule
         self.refusals = refusals
@@ -18,6 +21,12 @@ class PolicyRefuses(ConfigError):
     def is_of_counts(self) -> bool:
         """Whether it is allowed once other jobs give back what they have taken."""
         return all(refusal.rule in COUNTING for refusal in self.refusals)
+
+
+def _counted(refusals: Sequence[Refusal]) -> str:
+    """Return the rules that refuse, each once, with how many times where it is more than one."""
+    times = Counter(refusal.rule.value for refusal in refusals)
+    return ", ".join(rule if count == 1 else f"{rule} × {count}" for rule, count in times.items())
 
 
 class GrantMissing(ConfigError):

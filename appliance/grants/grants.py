@@ -86,11 +86,11 @@ class Grants:
 
         Of several it is the soonest to end.
         """
-        owner, dataset = asked.owner.text, asked.dataset
-        for row in table.standing_of(session, owner, dataset, now_milliseconds):
-            grant = grant_of(row.body)
+        owner, dataset, service = asked.owner.text, asked.dataset, asked.service
+        for body in table.standing_of(session, owner, dataset, service, now_milliseconds):
+            grant = grant_of(body)
             with suppress(GrantRefused):
-                self._require_use(session, row, grant, asked, now_milliseconds)
+                _require_use(session, grant, asked, now_milliseconds)
                 return grant
         return None
 
@@ -104,7 +104,8 @@ class Grants:
         row = _get(session, grant_id)
         if session.get(GrantUseRow, (asked.job, grant_id)) is not None:
             return
-        self._require_use(session, row, grant_of(row.body), asked, now_milliseconds)
+        _require_standing(row)
+        _require_use(session, grant_of(row.body), asked, now_milliseconds)
         session.add(
             GrantUseRow(
                 job_id=asked.job,
@@ -159,22 +160,6 @@ class Grants:
         row.revoked_milliseconds = now_milliseconds
         return table.jobs_of(session, grant_id)
 
-    def _require_use(
-        self,
-        session: Session,
-        row: GrantRow,
-        grant: Grant,
-        asked: Asked,
-        now_milliseconds: int,
-    ) -> None:
-        _require_standing(row)
-        require_covers(grant, asked, now_milliseconds)
-        taken = table.uses_taken(session, row.id)
-        if taken >= grant.uses:
-            raise GrantSpent(
-                f"all {grant.uses} uses of the grant {row.id} are taken", remedy=_ANOTHER
-            )
-
 
 def _keep(session: Session, grant: Grant, data: bytes, signature: bytes) -> None:
     session.add(
@@ -204,3 +189,11 @@ def _get(session: Session, grant_id: str) -> GrantRow:
 def _require_standing(row: GrantRow) -> None:
     if row.revoked_milliseconds is not None:
         raise GrantRevoked(f"the grant {row.id} was revoked by its owner", remedy=_ANOTHER)
+
+
+def _require_use(session: Session, grant: Grant, asked: Asked, now_milliseconds: int) -> None:
+    require_covers(grant, asked, now_milliseconds)
+    if table.uses_taken(session, grant.id) >= grant.uses:
+        raise GrantSpent(
+            f"all {grant.uses} uses of the grant {grant.id} are taken", remedy=_ANOTHER
+        )

@@ -11,12 +11,14 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     func,
     select,
     tuple_,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from appliance.store.reading import read
 from appliance.store.schema import Row
 
 
@@ -71,12 +73,13 @@ _COUNT: Final = (
     )
 )
 _STANDING: Final = (
-    select(GrantRow)
+    select(GrantRow.body)
     .where(
         _OF_DATASET,
         GrantRow.is_standing,
         GrantRow.revoked_milliseconds.is_(None),
         GrantRow.expires_milliseconds > bindparam("now"),
+        func.json_extract(cast(GrantRow.body, Text), "$.service") == bindparam("service"),
     )
     .order_by(GrantRow.expires_milliseconds, GrantRow.id)
 )
@@ -94,16 +97,22 @@ def find_grant(session: Session, grant_id: str) -> GrantRow | None:
 
 
 def standing_of(
-    session: Session, grantor: str, dataset: str, now_milliseconds: int
-) -> Sequence[GrantRow]:
-    """Return the grants of a dataset for several jobs that stand, the soonest to end first."""
-    asked = {"grantor": grantor, "dataset": dataset, "now": now_milliseconds}
-    return session.scalars(_STANDING, asked).all()
+    session: Session, grantor: str, dataset: str, service: str, now_milliseconds: int
+) -> Sequence[bytes]:
+    """Return the grants for several jobs of a service that stand, the soonest to end first."""
+    asked = {
+        "grantor": grantor,
+        "dataset": dataset,
+        "service": service,
+        "now": now_milliseconds,
+    }
+    return [row.body for row in read(session, _STANDING, asked)]
 
 
 def taken_at(session: Session, job_id: str, grantor: str) -> int | None:
     """Return when a job took a use of a node's grant, None if it took none."""
-    return session.scalar(_TAKEN_AT, {"job": job_id, "grantor": grantor})
+    rows = read(session, _TAKEN_AT, {"job": job_id, "grantor": grantor})
+    return rows[0].taken_milliseconds if rows else None
 
 
 def uses_taken(session: Session, grant_id: str) -> int:
@@ -132,7 +141,7 @@ def count_uses(
         "time": time,
         "job": job,
     }
-    in_all, since = session.execute(_COUNT, asked).one()
+    in_all, since = read(session, _COUNT, asked)[0]
     return in_all, since
 
 

@@ -154,6 +154,8 @@ class Attendant:
                 if standing.verdict is not Verdict.SUCCEEDED:
                     await self._runner.stop(job_id)
                     await asyncio.to_thread(self._folders.discard, job_id)
+                elif not await self._may_run_on(job_id):
+                    await self._runner.stop(job_id)
                 elif is_due(standing.attempt, live.begun):
                     await self._repeat(standing, live)
             case _:
@@ -254,6 +256,15 @@ class Attendant:
             raise
         except (ServiceError, OSError) as error:
             log.warning("job %s is not run again for its peers: %s", job_id, error)
+
+    async def _may_run_on(self, job_id: str) -> bool:
+        """Tell whether our part may be done again: what was allowed may not be any more."""
+        try:
+            await self._change(job_id, self._docket.use)
+        except Unfit as unfit:
+            log.info("job %s is not run again for its peers: %s", job_id, unfit.what)
+            return False
+        return True
 
     def _seconds_left(self, standing: Standing, contract: Contract) -> int:
         """Return how long the job may run, all attempts together; Unfit if its time is over."""

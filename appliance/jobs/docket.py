@@ -268,13 +268,17 @@ class Docket:
         Raises: IllegalTransition unless all have signed; Unfit if it is no longer allowed.
         """
         row.state = row.job_state.after(JobEvent.BEGUN).value
-        with as_unfit():
-            self._governor.begin(session, parse_contract(row.contract), row.rank)
+        self.use(session, row)
         if row.began_milliseconds is None:
             row.began_milliseconds = self._now_milliseconds()
         self._records.started(session, row)
         goes_on = f"the computation goes on from its last checkpoint: attempt {row.attempt + 1}"
         self._telling.note(session, row, goes_on if row.attempt else "the computation begins")
+
+    def use(self, session: Session, row: JobRow) -> None:
+        """Have a job use what it was granted; again, it only asks. Raises: Unfit if it may not."""
+        with as_unfit():
+            self._governor.begin(session, parse_contract(row.contract), row.rank)
 
     def lose_attempt(self, session: Session, row: JobRow, following: int, what: str) -> None:
         """Note that our run was broken off, and that the ``following`` attempt is due, if it is.

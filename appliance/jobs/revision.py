@@ -24,10 +24,13 @@ class Revision:
         """
         stopped = []
         for row in table.unended_jobs(session):
-            if not row.contract or row.job_state.is_decided:
+            if not row.contract:
                 continue
             own = parse_contract(row.contract).parties[row.rank].dataset
             if own is None or own.name != dataset:
+                continue
+            self._docket.have_attended(session, row)
+            if row.job_state.is_decided:  # here; a peer may want our part once more
                 continue
             try:
                 with as_unfit():
@@ -35,8 +38,6 @@ class Revision:
             except Unfit as unfit:
                 self._docket.stop(session, row, unfit)
                 stopped.append(row.id)
-            else:
-                self._docket.have_attended(session, row)
         return stopped
 
     def by_grant(self, session: Session, job_ids: Sequence[str], what: str) -> Sequence[str]:
@@ -44,7 +45,10 @@ class Revision:
         stopped = []
         for job_id in job_ids:
             row = table.find_job(session, job_id)
-            if row is not None and row.contract and not row.job_state.is_decided:
+            if row is None or not row.contract or row.job_state.has_ended:
+                continue
+            self._docket.have_attended(session, row)
+            if not row.job_state.is_decided:
                 self._docket.stop(session, row, Unfit(Reason.GRANT, what))
                 stopped.append(job_id)
         return stopped

@@ -150,9 +150,10 @@ def _use(case: _Case) -> Iterator[Values]:
 def _receiver(case: _Case) -> Iterator[Values]:
     peers = {peer.rank: peer for peer in case.request.peers}
     for name, asked, column in _usable(case):
+        if not asked.shown_to and SHOWN.isdisjoint(asked.uses):
+            continue
         # Who is not named may be any of them.
-        shown_to = asked.shown_to or (frozenset() if SHOWN.isdisjoint(asked.uses) else {*peers})
-        for rank in sorted(shown_to - {case.request.rank}):
+        for rank in sorted((asked.shown_to or {*peers}) - {case.request.rank}):
             if rank not in peers:
                 yield {"column": name, "peer": f"party {rank}"}
             elif peers[rank].node.text not in column.receivers:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from appliance.store.reading import read
 from appliance.store.schema import Row
 
 
@@ -45,8 +46,8 @@ _NEWEST: Final = (
 
 def newest(session: Session, dataset: str) -> Newest | None:
     """Return the newest version of a dataset's policy, None if it never had one."""
-    row = session.execute(_NEWEST, {"dataset": dataset}).first()
-    return None if row is None else Newest(*row)
+    rows = read(session, _NEWEST, {"dataset": dataset})
+    return Newest(*rows[0]) if rows else None
 
 
 def versions_of(session: Session, dataset: str) -> Sequence[PolicyRow]:

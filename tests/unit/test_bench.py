@@ -160,6 +160,7 @@ def test_an_entry_for_the_results_has_date_command_machine_and_tables() -> None:
 def test_decisions_are_measured_against_their_bar() -> None:
     found = policy_decisions.run(Asked(is_quick=True))
 
-    assert [line["decisions"] for line in found["decisions"]] == ["allowed", "refused"]
+    judged = [line["decisions"] for line in found["decisions"]]
+    assert judged == ["allowed", "refused", "the first of each dataset"]
     assert {bar["at_most"] for bar in found["bars"]} == {policy_decisions.MOST_P99_MILLISECONDS}
     assert all(line["cpu_p99_ms"] > 0 for line in found["decisions"])

@@ -159,6 +159,28 @@ def test_a_party_that_is_done_repeats_its_part_and_keeps_its_result(tmp_path: Pa
     play(tmp_path, 2, test)
 
 
+def test_a_part_that_is_not_allowed_any_more_is_not_done_again(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        first, second = fleet.nodes
+        job_id = await run_all(fleet)
+        await second.finish(job_id)
+        await second.jobs.attempt_lost(job_id, 1, "party 0: it has begun attempt 2")
+        await until(lambda: second.runner.attempts == [0, 1])
+
+        assert not await second.allow(columns={})  # our verdict stands, and ends nothing
+        await until(lambda: job_id in second.runner.stopped)
+        await second.jobs.attempt_lost(job_id, 2, "party 0: it has begun attempt 3")
+        await first.jobs.attempt_lost(job_id, 2, "the worker crashed")
+        await until(lambda: first.runner.attempts == [0, 2])
+
+        assert second.runner.attempts == [0, 1]
+        assert await second.state(job_id) == "settling"
+        await first.finish(job_id)
+        await fleet.reach(job_id, "succeeded")
+
+    play(tmp_path, 2, test)
+
+
 def test_a_late_word_of_an_attempt_changes_nothing(tmp_path: Path) -> None:
     async def test(fleet: Fleet) -> None:
         first, _ = fleet.nodes

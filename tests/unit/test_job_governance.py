@@ -1,20 +1,32 @@
 """Jobs run by policy: refused, approved by as many as are asked for, counted, and stopped."""
 
 import asyncio
+import sqlite3
+from collections.abc import Awaitable
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from appliance.accounts.principals import Person, Principal
 from appliance.accounts.roles import Role, powers_of
 from appliance.governance.errors import PolicyRefuses
 from appliance.grants import store as grants_table
+from appliance.grants.store import GrantRow, GrantUseRow
+from appliance.jobs import attendant
 from appliance.jobs.errors import ApprovedBefore
 from appliance.jobs.states import IllegalTransition
+from appliance.jobs.store import JobApprovalRow
 from appliance.jobs.views import JobView
+from appliance.mailbox.store import LetterOutRow
 from appliance.policies.rules import Rule
+from appliance.store.database import FILE_NAME
+from appliance.store.errors import StoreFull
 from tests.unit.job_doubles import OWNER, Fleet, Node, play, until
 
 SECOND = replace(OWNER, principal=Principal.of_uid(1001), name="a second owner")
@@ -293,6 +305,72 @@ def test_uses_outlive_a_crash_at_any_moment(tmp_path: Path) -> None:
         assert '"uses"' in refused.cause
 
     play(tmp_path, 2, test)
+
+
+def test_an_approval_that_finds_no_room_did_not_happen_wherever_the_disk_fills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attendant, "RETRY_SECONDS", 0.05)
+
+    async def test(fleet: Fleet) -> None:
+        _, laboratory = fleet.nodes
+        await make_pages_small(laboratory)
+        job = await fleet.submit()
+        await fleet.reach(job.id, "waiting_approval", laboratory)
+        before = await traces_of(laboratory, job.id)
+        failures = 0
+        await laboratory.store.run(lambda session: let_grow(session, 0))
+        while await is_full_for(laboratory, laboratory.jobs.approve(job.id, job.digest, OWNER)):
+            assert await traces_of(laboratory, job.id) == before
+            failures += 1
+            await laboratory.store.run(partial(let_grow, pages=failures))
+
+        assert failures >= 3
+        await laboratory.store.run(lambda session: let_grow(session, 1 << 20))
+        await fleet.reach(job.id, "running")
+        assert await uses_at(laboratory) == 1
+        await laboratory.store.run(laboratory.ledger.verify)
+
+    play(tmp_path, 2, test)
+
+
+async def make_pages_small(node: Node) -> None:
+    """Rewrite a node's database in pages that little fits into, none of them free."""
+    await node.kill()
+    with closing(sqlite3.connect(node.folder / FILE_NAME, isolation_level=None)) as database:
+        for step in ("journal_mode = DELETE", "page_size = 512"):
+            database.execute(f"PRAGMA {step}")
+        database.execute("VACUUM")
+    await node.up()
+
+
+async def is_full_for(node: Node, action: Awaitable[object]) -> bool:
+    """Try an action in what room there is now; tell whether it found none."""
+    try:
+        await action
+    except StoreFull:
+        return True
+    return False
+
+
+def let_grow(session: Session, pages: int) -> None:
+    """Let a database grow by so many pages, and no further."""
+    now = session.scalar(text("PRAGMA page_count")) or 0
+    session.execute(text(f"PRAGMA max_page_count = {now + pages}"))
+
+
+async def traces_of(node: Node, job_id: str) -> tuple[object, ...]:
+    """Return all that an approval leaves behind."""
+
+    def work(session: Session) -> tuple[object, ...]:
+        counts = [
+            session.scalar(select(func.count()).select_from(table))
+            for table in (GrantRow, GrantUseRow, JobApprovalRow, LetterOutRow)
+        ]
+        return (node.ledger.size(session), *counts)
+
+    view = await node.jobs.get(job_id)
+    return (view.state, view.approvals, view.events, await node.store.run(work))
 
 
 def test_what_has_expired_is_not_signed_by_a_rule_and_harms_nothing(tmp_path: Path) -> None:

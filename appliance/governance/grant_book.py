@@ -154,6 +154,8 @@ class GrantBook:
         key = self._public_key_of(session, peer)
         if key is None:
             raise LetterRefused(Refusal.NOT_ALLOWED, "it is not paired")
+        if table.count_standing(session, peer.text) >= MOST_GRANTS_OF_PEER:
+            table.forget_ended(session, peer.text, self._now_milliseconds())
         count = table.count_standing(session, peer.text)
         if count >= MOST_GRANTS_OF_PEER:
             raise LetterRefused(Refusal.TOO_MANY, "it has granted too much")

@@ -12,7 +12,9 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    delete,
     func,
+    or_,
     select,
     tuple_,
 )
@@ -162,6 +164,20 @@ def standing_grants(session: Session) -> Sequence[GrantRow]:
     wanted = select(GrantRow).where(GrantRow.is_standing)
     order = (GrantRow.issued_milliseconds.desc(), GrantRow.id)
     return session.scalars(wanted.order_by(*order)).all()
+
+
+def forget_ended(session: Session, grantor: str, now_milliseconds: int) -> None:
+    """Forget a node's grants for more than one job that no job used and none can any more."""
+    has_ended = or_(
+        GrantRow.expires_milliseconds <= now_milliseconds,
+        GrantRow.revoked_milliseconds.is_not(None),
+    )
+    used = select(GrantUseRow.grant_id)
+    session.execute(
+        delete(GrantRow).where(
+            GrantRow.grantor == grantor, GrantRow.is_standing, has_ended, GrantRow.id.not_in(used)
+        )
+    )
 
 
 def count_standing(session: Session, grantor: str) -> int:

@@ -24,7 +24,7 @@ class Power(Enum):
     MANAGE_ACCOUNTS = "say who may do what here"
     MANAGE_POLICIES = "say what holds for all datasets of the node"
     READ_LEDGER = "read and verify the whole ledger"
-    EXPORT_LEDGER = "take evidence out of the ledger"
+    EXPORT_LEDGER = "take the ledger out of the node"
     PRUNE_LEDGER = "forget old entries of the ledger"
     READ_DATASETS = "see which datasets there are, and their columns"
     REGISTER_DATASETS = "bring tables to the node, and remove them"

@@ -19,7 +19,6 @@ from services.errors import ConfigError, ServiceError
 
 FILE_NAME: Final = "coffer.toml"
 _LAST_PORT: Final = 65535
-_SYSLOG_PORT: Final = 6514  # RFC 5425
 _MOST_KEPT_DAYS: Final = 36500
 # For documentation alone, so nobody has it; any address beyond this network would do.
 _ELSEWHERE: Final = "192.0.2.1"
@@ -37,7 +36,6 @@ class ApplianceConfig(BaseModel):
     most_upload_bytes: how large a table an operator may send.
     worker_socket: where systemd starts a worker for who connects; without it workers are children.
     ledger_kept_days: what is older is forgotten by itself; 0 to keep all of the ledger.
-    syslog_address: who is sent the ledger; syslog_authority: the CA (PEM) that vouches for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -59,8 +57,6 @@ class ApplianceConfig(BaseModel):
     console_user: str = ""
     most_upload_bytes: int = Field(default=16 << 30, ge=1 << 20)
     ledger_kept_days: int = Field(default=0, ge=0, le=_MOST_KEPT_DAYS)
-    syslog_address: str = ""
-    syslog_authority: Path | None = None
 
     @field_validator("listen", "advertise", "operators_listen")
     @classmethod
@@ -69,12 +65,6 @@ class ApplianceConfig(BaseModel):
         if value and not (host and colon and port.isdecimal() and int(port) <= _LAST_PORT):
             raise ValueError("must be HOST:PORT, as 192.0.2.7:7443")
         return value
-
-    @field_validator("syslog_address")
-    @classmethod
-    def _is_receiver(cls, value: str) -> str:
-        has_port = ":" in value.rpartition("]")[2]
-        return cls._is_address(value if has_port or not value else f"{value}:{_SYSLOG_PORT}")
 
     @field_validator("ledger_kept_days")
     @classmethod
@@ -112,12 +102,6 @@ class ApplianceConfig(BaseModel):
             own = [self.operators_port, _port_of(self.enrolment_listen)]
             if any(own) and (own[0] == own[1] or not peers.isdisjoint({*own} - {0})):
                 raise ValueError("operators_listen and enrolment_port must be ports of their own")
-        return self
-
-    @model_validator(mode="after")
-    def _knows_its_receiver(self) -> Self:
-        if bool(self.syslog_address) != bool(self.syslog_authority):
-            raise ValueError("syslog_address and syslog_authority must be set together")
         return self
 
     @property
@@ -229,8 +213,6 @@ def read_config(state: Path, given: Mapping[str, Any]) -> ApplianceConfig:
     settings["state"] = state.absolute()
     if isinstance(settings.get("worker_socket"), str):
         settings["worker_socket"] = Path(settings["worker_socket"])
-    if isinstance(settings.get("syslog_authority"), str):
-        settings["syslog_authority"] = settings["state"] / settings["syslog_authority"]
     if isinstance(settings.get("allowed_uids"), list):
         settings["allowed_uids"] = tuple(settings["allowed_uids"])
     try:

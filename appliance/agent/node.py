@@ -111,8 +111,8 @@ class Node:
         self.supervisor = Supervisor(config, self.relay)
         self.datasets = self._make_datasets(store)
         self.agreement = self._make_agreement()
+        self.export = Export(store, self.key.node_id)
         self.ledger_book = self._make_ledger_book(store)
-        self.export = self._make_export(store)
         self.jobs = self._make_jobs(store)
         self.policies = self._make_policies(store)
         self.grants = self._make_grants(store)
@@ -211,15 +211,9 @@ class Node:
             key=self.key,
             names=pins.names,
             public_key_of=pins.public_key_of,
-            exported_to=self._config.syslog_address,
+            trouble_with=self.export.trouble_with,
             now=self._now,
         )
-
-    def _make_export(self, store: Store) -> Export | None:
-        authority = self._config.syslog_authority
-        if authority is None:
-            return None
-        return Export(store, self.key.node_id, self._config.syslog_address, authority)
 
     def _make_grants(self, store: Store) -> GrantBook:
         pins = PairedPeers(self.peers)
@@ -267,7 +261,7 @@ class Node:
             self.jobs.run(),
             self.supervisor.run(),
             self.ledger_book.prune_daily(self._config.ledger_kept_days),
-            *(() if self.export is None else (self.export.run(),)),
+            self.export.run(),
         )
 
     async def close(self) -> None:

@@ -124,6 +124,8 @@ PERMISSIONS: Final[dict[str, Rule]] = {
     "/coffer.agent.v1.Ledger/ShowCheckpoint": _people(Power.READ_LEDGER),
     "/coffer.agent.v1.Ledger/ExportEvidence": _people(Power.EXPORT_LEDGER),
     "/coffer.agent.v1.Ledger/PruneLedger": _people(Power.PRUNE_LEDGER),
+    "/coffer.agent.v1.Ledger/ShowReceiver": _people(Power.READ_LEDGER),
+    "/coffer.agent.v1.Ledger/SetReceiver": _people(Power.EXPORT_LEDGER),
     "/coffer.agent.v1.Jobs/SubmitJob": _people(Power.SUBMIT_JOBS),
     "/coffer.agent.v1.Jobs/ListJobs": _people(Power.READ_JOBS),
     "/coffer.agent.v1.Jobs/GetJob": _people(Power.READ_JOBS),

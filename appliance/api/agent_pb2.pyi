@@ -56,6 +56,9 @@ from appliance.api.governance_pb2 import LedgerAgreement as LedgerAgreement
 from appliance.api.governance_pb2 import ExportEvidenceRequest as ExportEvidenceRequest
 from appliance.api.governance_pb2 import EvidenceChunk as EvidenceChunk
 from appliance.api.governance_pb2 import PruneLedgerRequest as PruneLedgerRequest
+from appliance.api.governance_pb2 import ShowReceiverRequest as ShowReceiverRequest
+from appliance.api.governance_pb2 import SetReceiverRequest as SetReceiverRequest
+from appliance.api.governance_pb2 import LedgerReceiver as LedgerReceiver
 from appliance.api.governance_pb2 import PrunedLedger as PrunedLedger
 from appliance.api.jobs_pb2 import SubmitParty as SubmitParty
 from appliance.api.jobs_pb2 import SubmitJobRequest as SubmitJobRequest

@@ -3024,6 +3024,16 @@ class LedgerStub:
                 request_serializer=appliance_dot_api_dot_governance__pb2.PruneLedgerRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_governance__pb2.PrunedLedger.FromString,
                 _registered_method=True)
+        self.ShowReceiver = channel.unary_unary(
+                '/coffer.agent.v1.Ledger/ShowReceiver',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ShowReceiverRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.LedgerReceiver.FromString,
+                _registered_method=True)
+        self.SetReceiver = channel.unary_unary(
+                '/coffer.agent.v1.Ledger/SetReceiver',
+                request_serializer=appliance_dot_api_dot_governance__pb2.SetReceiverRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.LedgerReceiver.FromString,
+                _registered_method=True)
 
 
 class LedgerServicer:
@@ -3064,6 +3074,19 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowReceiver(self, request, context):
+        """Shows whom the ledger is sent to, entry by entry, as syslog over TLS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetReceiver(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -3091,6 +3114,16 @@ def add_LedgerServicer_to_server(servicer, server):
                     servicer.PruneLedger,
                     request_deserializer=appliance_dot_api_dot_governance__pb2.PruneLedgerRequest.FromString,
                     response_serializer=appliance_dot_api_dot_governance__pb2.PrunedLedger.SerializeToString,
+            ),
+            'ShowReceiver': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowReceiver,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ShowReceiverRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.LedgerReceiver.SerializeToString,
+            ),
+            'SetReceiver': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetReceiver,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.SetReceiverRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.LedgerReceiver.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -3229,6 +3262,60 @@ class Ledger:
             '/coffer.agent.v1.Ledger/PruneLedger',
             appliance_dot_api_dot_governance__pb2.PruneLedgerRequest.SerializeToString,
             appliance_dot_api_dot_governance__pb2.PrunedLedger.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowReceiver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Ledger/ShowReceiver',
+            appliance_dot_api_dot_governance__pb2.ShowReceiverRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.LedgerReceiver.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetReceiver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Ledger/SetReceiver',
+            appliance_dot_api_dot_governance__pb2.SetReceiverRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.LedgerReceiver.FromString,
             options,
             channel_credentials,
             insecure,

@@ -353,6 +353,15 @@ class Client(AccountCalls):
         request = pb.PruneLedgerRequest(keep_days=keep_days)
         return self._ask("Ledger/PruneLedger", request, pb.PrunedLedger, patient=True)
 
+    def show_receiver(self) -> pb.LedgerReceiver:
+        """Show whom the ledger is sent to, and how far it has it."""
+        return self._ask("Ledger/ShowReceiver", pb.ShowReceiverRequest(), pb.LedgerReceiver)
+
+    def set_receiver(self, address: str, authority: bytes = b"") -> pb.LedgerReceiver:
+        """Have the ledger sent to a receiver that a CA (PEM) vouches for; to nobody if empty."""
+        request = pb.SetReceiverRequest(address=address, authority=authority)
+        return self._ask("Ledger/SetReceiver", request, pb.LedgerReceiver)
+
     # Jobs.
 
     def submit_job(

@@ -248,6 +248,36 @@ class PruneLedgerRequest(_message.Message):
     keep_days: int
     def __init__(self, keep_days: _Optional[int] = ...) -> None: ...
 
+class ShowReceiverRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SetReceiverRequest(_message.Message):
+    __slots__ = ("address", "authority")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    authority: bytes
+    def __init__(self, address: _Optional[str] = ..., authority: _Optional[bytes] = ...) -> None: ...
+
+class LedgerReceiver(_message.Message):
+    __slots__ = ("address", "authority_sha256", "set_by", "set_milliseconds", "sent", "size", "trouble")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    AUTHORITY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    SET_BY_FIELD_NUMBER: _ClassVar[int]
+    SET_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    SENT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    TROUBLE_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    authority_sha256: str
+    set_by: str
+    set_milliseconds: int
+    sent: int
+    size: int
+    trouble: str
+    def __init__(self, address: _Optional[str] = ..., authority_sha256: _Optional[str] = ..., set_by: _Optional[str] = ..., set_milliseconds: _Optional[int] = ..., sent: _Optional[int] = ..., size: _Optional[int] = ..., trouble: _Optional[str] = ...) -> None: ...
+
 class PrunedLedger(_message.Message):
     __slots__ = ("kept_from", "waits_for_export")
     KEPT_FROM_FIELD_NUMBER: _ClassVar[int]

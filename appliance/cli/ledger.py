@@ -11,9 +11,12 @@ from appliance.api.ways import Refused
 from appliance.cli import completion, views
 from appliance.cli.terminal import Terminal, terminal_of
 
+receiver = typer.Typer(no_args_is_help=True, help="Whom the ledger is sent to, over TLS.")
 ledger = typer.Typer(
     no_args_is_help=True, help="What was decided and done, in a log that peers countersign."
 )
+
+ledger.add_typer(receiver, name="receiver")
 
 _MOST_DAYS: Final = 36500
 JobId = Annotated[str, typer.Argument(metavar="JOB", autocompletion=completion.jobs)]
@@ -125,6 +128,42 @@ def prune(
             raise Refused("nothing was pruned")
         left = client.prune_ledger(keep_days)
     terminal.answer(left, views.ledger_pruned(left))
+
+
+@receiver.command("show")
+def show_receiver(ctx: typer.Context) -> None:
+    """Show whom the ledger is sent to, how far it has it, and what is amiss."""
+    terminal_of(ctx).show(lambda client: client.show_receiver(), views.ledger_receiver)
+
+
+@receiver.command("set")
+def set_receiver(
+    ctx: typer.Context,
+    address: Annotated[
+        str, typer.Argument(metavar="HOST[:PORT]", help="Where it listens; 6514 is usual.")
+    ],
+    authority: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="The CA (PEM) that alone vouches for its certificate.",
+        ),
+    ],
+) -> None:
+    """Have the ledger sent to a receiver of syslog over TLS, from its first entry on.
+
+    Old entries are not pruned until it has them.
+    """
+    pem = authority.read_bytes()
+    terminal_of(ctx).show(lambda client: client.set_receiver(address, pem), views.ledger_receiver)
+
+
+@receiver.command("remove")
+def remove_receiver(ctx: typer.Context) -> None:
+    """Have the ledger sent to nobody any more."""
+    terminal_of(ctx).show(lambda client: client.set_receiver(""), views.ledger_receiver)
 
 
 def _verify_evidence(terminal: Terminal, evidence: Path, against: Path | None) -> None:

@@ -333,6 +333,21 @@ def ledger_pruned(left: pb.PrunedLedger) -> RenderableType:
     )
 
 
+def ledger_receiver(one: pb.LedgerReceiver) -> RenderableType:
+    """Show whom the ledger is sent to."""
+    if not one.address:
+        return Text("The ledger is sent to nobody.")
+    return facts(
+        (
+            ("receiver", one.address),
+            ("CA (SHA-256)", one.authority_sha256),
+            ("set", f"{moment(one.set_milliseconds)} by {one.set_by}"),
+            ("entries sent", f"{one.sent} of {one.size}"),
+            ("trouble", one.trouble),
+        )
+    )
+
+
 def ledger_checkpoint(shown: pb.LedgerCheckpoint) -> RenderableType:
     """Show the signed note, and how far each peer agrees."""
     peers = table("peer", "#we showed", "#it signed", "#we signed of its", "forks")

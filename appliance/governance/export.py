@@ -18,11 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy.orm import Session
 
+from appliance.governance.receiver import Receiver, find_receiver
 from appliance.identity.node_id import NodeId
 from appliance.ledger import store as table
 from appliance.ledger.facts import Kind
@@ -61,6 +61,10 @@ class Pace:
     shutdown: float = 2.0
 
 
+class _Replaced(Exception):
+    """Somebody else is to be sent the ledger now, or nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Messages, and the entry that comes after them. skipped: the last one that was pruned."""
@@ -71,60 +75,81 @@ class _Batch:
 
 
 class Export:
-    """Sends the ledger of a node to one receiver, which its certificate must prove to be.
+    """Sends the ledger of a node to its receiver, which its certificate must prove to be.
 
-    address:   HOST:PORT; the certificate must be for the host, a name or an IP address.
-    authority: a file (PEM) with the CA that alone vouches for the receiver, read at each try.
+    Who that is may change at any time, see :mod:`appliance.governance.receiver`.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        node: NodeId,
-        address: str,
-        authority: Path,
-        pace: Pace = Pace(),
-    ) -> None:
+    def __init__(self, store: Store, node: NodeId, pace: Pace = Pace()) -> None:
         self._store = store
         self._node = node
-        self._address = address
-        self._authority = authority
         self._pace = pace
+        self._receiver: Receiver | None = None
         # What was logged last, so that each trouble is logged when it comes, not at each try.
         self._trouble: str | None = None
         self._has_sent = False
+
+    def trouble_with(self, receiver: Receiver) -> str:
+        """Return why a receiver could not be sent the ledger last; empty if it could."""
+        return (self._trouble or "") if receiver == self._receiver else ""
 
     async def run(self) -> None:
         """Send what there is and what comes, for ever; connect again whenever that fails."""
         wait = self._pace.first
         clock = asyncio.get_running_loop().time
         while True:
+            found = await self._find()
+            if found != self._receiver:
+                self._receiver, wait, self._trouble = found, self._pace.first, None
+            receiver = self._receiver
+            if receiver is None:
+                await asyncio.sleep(self._pace.poll)
+                continue
             began, self._has_sent = clock(), False
-            await self._try()
+            await self._try(receiver)
             if self._has_sent or clock() - began > self._pace.longest:
                 wait = self._pace.first
-            await asyncio.sleep(wait)
+            await self._pause(wait, receiver)
             wait = min(2 * wait, self._pace.longest)
 
-    async def _try(self) -> None:
-        """Connect, and send until that fails."""
+    async def _find(self) -> Receiver | None:
+        """Return whom the ledger is sent to, as far as can be known."""
         try:
-            reader, writer = await self._connect()
+            return await self._store.run(find_receiver)
+        except StoreError as error:
+            log.warning("whom the ledger is sent to cannot be read: %s", error.what)
+            return self._receiver
+
+    async def _pause(self, seconds: float, receiver: Receiver) -> None:
+        """Wait for a while, or until somebody else is to be sent the ledger."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        while (left := end - clock()) > 0 and await self._find() == receiver:
+            await asyncio.sleep(min(left, self._pace.poll))
+
+    async def _try(self, receiver: Receiver) -> None:
+        """Connect, and send until that fails, or somebody else is to be sent the ledger."""
+        try:
+            reader, writer = await self._connect(receiver)
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(_until_closed(reader))
-                    tasks.create_task(self._send_on(writer))
+                    tasks.create_task(self._send_on(writer, receiver))
             finally:
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()
+        except* _Replaced:
+            pass
         except* (OSError, StoreError) as failed:
-            self._tell(failed.exceptions[0])
+            self._tell(receiver, failed.exceptions[0])
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(
+        self, receiver: Receiver
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return a connection to who has proved to be the receiver. Raises: OSError."""
-        host, _, port = self._address.rpartition(":")
-        context = await asyncio.to_thread(trusting, self._authority)
+        host, _, port = receiver.address.rpartition(":")
+        context = await asyncio.to_thread(trusting, receiver.authority)
         try:
             async with asyncio.timeout(self._pace.stalled):
                 return await asyncio.open_connection(
@@ -136,12 +161,12 @@ class Export:
         except ValueError as error:  # of what can be no host's name
             raise OSError(f"there is no host {host!r}: {error}") from None
 
-    async def _send_on(self, writer: asyncio.StreamWriter) -> None:
-        """Send batch after batch. Raises: OSError, TimeoutError among them; StoreError."""
+    async def _send_on(self, writer: asyncio.StreamWriter, receiver: Receiver) -> None:
+        """Send batch after batch. Raises: OSError, also as TimeoutError; StoreError; _Replaced."""
         # So that drain returns late; with 0 asyncio's TLS would never let it return.
         writer.transport.set_write_buffer_limits(high=1)
         while True:
-            batch = await self._store.run(self._read_batch)
+            batch = await self._store.run(partial(self._read_batch, receiver))
             if batch is None:
                 await asyncio.sleep(self._pace.poll)
                 continue
@@ -150,16 +175,18 @@ class Export:
             await self._store.run(
                 partial(
                     table.move_export,
-                    destination=self._address,
+                    destination=receiver.address,
                     next_number=batch.next_number,
                 )
             )
             if batch.skipped is not None:
                 log.warning(
-                    "entries up to %d were pruned before %s had them", batch.skipped, self._address
+                    "entries up to %d were pruned before %s had them",
+                    batch.skipped,
+                    receiver.address,
                 )
             self._has_sent = True
-            self._tell(None)
+            self._tell(receiver, None)
 
     async def _send(self, writer: asyncio.StreamWriter, messages: bytes) -> None:
         """Return when the receiver's machine has it all and the connection still stands."""
@@ -175,8 +202,10 @@ class Export:
                 await asyncio.sleep(self._pace.settle)
                 settled = not _unacknowledged(writer)
 
-    def _read_batch(self, session: Session) -> _Batch | None:
-        position = table.export_position(session, self._address)
+    def _read_batch(self, receiver: Receiver, session: Session) -> _Batch | None:
+        if find_receiver(session) != receiver:
+            raise _Replaced
+        position = table.export_position(session, receiver.address)
         rows = table.entries_from(session, position, _BATCH_ENTRIES)
         if not rows:
             return None
@@ -190,24 +219,21 @@ class Export:
                 break
         return _Batch(bytes(messages), number + 1, skipped)
 
-    def _tell(self, trouble: Exception | None) -> None:
+    def _tell(self, receiver: Receiver, trouble: Exception | None) -> None:
         text = None if trouble is None else str(trouble) or "it did not answer in time"
         if text == self._trouble:
             return
         self._trouble = text
         if text is None:
-            log.info("the ledger is exported to %s again", self._address)
+            log.info("the ledger is exported to %s again", receiver.address)
         else:
-            log.warning("the ledger is not exported to %s: %s", self._address, text)
+            log.warning("the ledger is not exported to %s: %s", receiver.address, text)
 
 
-def trusting(authority: Path) -> ssl.SSLContext:
-    """Return TLS of which the other end must be certified by this CA alone. Raises: OSError."""
-    try:
-        # Given a CA, Python loads none of the system's.
-        context = ssl.create_default_context(cafile=authority)
-    except OSError as error:
-        raise OSError(f"{authority} cannot be read: {error}") from None
+def trusting(authority: str) -> ssl.SSLContext:
+    """Return TLS of which the other end must be certified by this CA (PEM) alone."""
+    # Given a CA, Python loads none of the system's.
+    context = ssl.create_default_context(cadata=authority)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -12,7 +12,16 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from appliance.accounts.principals import Person
+from appliance.governance.actors import actor_of
 from appliance.governance.agreement import PublicKeyOf
+from appliance.governance.receiver import (
+    Receiver,
+    find_receiver,
+    keep_receiver,
+    parse_address,
+    parse_authority,
+)
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.ledger import store as table
@@ -20,7 +29,7 @@ from appliance.ledger.checkpoint import parse_note
 from appliance.ledger.entries import Actor, NodeItself
 from appliance.ledger.errors import EntryNotFound
 from appliance.ledger.evidence import gather_job, tar_of
-from appliance.ledger.facts import JobProposed, Kind
+from appliance.ledger.facts import JobProposed, Kind, LedgerDirected
 from appliance.ledger.ledger import Ledger, Listed, milliseconds
 from appliance.ledger.verification import Verified
 from appliance.store.database import Store
@@ -60,6 +69,16 @@ class LedgerPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Directed:
+    """Whom the ledger is sent to, if anybody: how many of how many entries, and what is amiss."""
+
+    receiver: Receiver | None
+    sent: int
+    size: int
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
     """What is left: all from ``kept_from`` on; ``waits`` if older ones are yet to be exported."""
 
@@ -72,7 +91,7 @@ class LedgerBook:
 
     names:         this node's own for the peers that it has known.
     public_key_of: of a paired peer, by its pin; None of any other node.
-    exported_to:   the receiver that must have an entry before it is forgotten; may be empty.
+    trouble_with:  why a receiver could not be sent the ledger last; empty if it could.
     """
 
     def __init__(
@@ -83,7 +102,7 @@ class LedgerBook:
         key: IdentityKey,
         names: Callable[[Session], Mapping[NodeId, str]],
         public_key_of: PublicKeyOf,
-        exported_to: str,
+        trouble_with: Callable[[Receiver], str],
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -91,7 +110,7 @@ class LedgerBook:
         self._key = key
         self._names = names
         self._public_key_of = public_key_of
-        self._exported_to = exported_to
+        self._trouble_with = trouble_with
         self._now = now
 
     async def page(
@@ -176,14 +195,50 @@ class LedgerBook:
         before = self._now() - timedelta(days=min(keep_days, MOST_KEPT_DAYS))
 
         def work(session: Session) -> Pruned:
+            receiver = find_receiver(session)
             unsent = None
-            if self._exported_to:
-                unsent = table.export_position(session, self._exported_to)
+            if receiver is not None:
+                unsent = table.export_position(session, receiver.address)
             kept_from = self._ledger.prune(session, before, by, not_from=unsent)
             due = table.first_since(session, milliseconds(before))
             return Pruned(kept_from=kept_from, waits=kept_from < due)
 
         return await self._store.run(work)
+
+    async def receiver(self) -> Directed:
+        """Return whom the ledger is sent to."""
+        return await self._store.run(self._directed)
+
+    async def send_to(self, address: str, authority: bytes, by: Person) -> Directed:
+        """Have the whole ledger sent to a receiver in place of any other; to nobody if it is empty.
+
+        authority: the CA (PEM) that vouches for it. Raises: ReceiverUnfit.
+        """
+        receiver, facts = None, LedgerDirected()
+        if address:
+            receiver = Receiver(
+                address=parse_address(address),
+                authority=parse_authority(authority),
+                set_by=by.name,
+                set_milliseconds=milliseconds(self._now()),
+            )
+            facts = LedgerDirected(address=receiver.address, authority=receiver.authority_digest)
+
+        def work(session: Session) -> Directed:
+            keep_receiver(session, receiver)
+            self._ledger.append(session, Kind.LEDGER_DIRECTED, facts, actor_of(by))
+            return self._directed(session)
+
+        return await self._store.run(work)
+
+    def _directed(self, session: Session) -> Directed:
+        receiver = find_receiver(session)
+        return Directed(
+            receiver=receiver,
+            sent=table.export_position(session, receiver.address) if receiver else 0,
+            size=self._ledger.size(session),
+            trouble=self._trouble_with(receiver) if receiver else "",
+        )
 
     async def prune_daily(self, keep_days: int) -> None:
         """Forget of its own accord what is older than so many days, for ever; nothing if 0.

@@ -8,7 +8,7 @@ from appliance.accounts.principals import Person
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import LedgerServicer
 from appliance.governance.actors import actor_of
-from appliance.governance.ledger_book import LedgerBook, PeerAgreement
+from appliance.governance.ledger_book import Directed, LedgerBook, PeerAgreement
 from appliance.ledger.facts import Kind
 from appliance.ledger.ledger import Listed
 from services.errors import ConfigError
@@ -69,6 +69,18 @@ class LedgerRpc(LedgerServicer):
         left = await self._book.prune(request.keep_days, actor_of(self._person_of(context)))
         return pb.PrunedLedger(kept_from=left.kept_from, waits_for_export=left.waits)
 
+    async def ShowReceiver(
+        self, request: pb.ShowReceiverRequest, context: Any
+    ) -> pb.LedgerReceiver:
+        """Show whom the ledger is sent to."""
+        return receiver_to_proto(await self._book.receiver())
+
+    async def SetReceiver(self, request: pb.SetReceiverRequest, context: Any) -> pb.LedgerReceiver:
+        """Have it sent to somebody else, or to nobody."""
+        person = self._person_of(context)
+        directed = await self._book.send_to(request.address, request.authority, person)
+        return receiver_to_proto(directed)
+
 
 def kind_of(word: str) -> Kind:
     """Return the kind that a word names. Raises: ConfigError."""
@@ -96,6 +108,22 @@ def to_proto(listed: Listed) -> pb.LedgerEntry:
         job=listed.job or "",
         actor=actor,
         facts=facts,
+    )
+
+
+def receiver_to_proto(directed: Directed) -> pb.LedgerReceiver:
+    """Return whom the ledger is sent to as the API tells it."""
+    receiver = directed.receiver
+    if receiver is None:
+        return pb.LedgerReceiver(size=directed.size)
+    return pb.LedgerReceiver(
+        address=receiver.address,
+        authority_sha256=receiver.authority_digest,
+        set_by=receiver.set_by,
+        set_milliseconds=receiver.set_milliseconds,
+        sent=directed.sent,
+        size=directed.size,
+        trouble=directed.trouble,
     )
 
 

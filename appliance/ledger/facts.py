@@ -54,6 +54,7 @@ class Kind(Enum):
     LEDGER_EXCHANGED = "ledger.exchanged"
     LEDGER_REFUSED = "ledger.refused"
     LEDGER_PRUNED = "ledger.pruned"
+    LEDGER_DIRECTED = "ledger.directed"
 
 
 class Facts(BaseModel):
@@ -271,6 +272,13 @@ class LedgerPruned(Facts):
     up_to: Count
 
 
+class LedgerDirected(Facts):
+    """Whom the ledger is sent to from here on, and by which CA it is known; nobody, if none."""
+
+    address: Label | None = None
+    authority: Digest | None = None
+
+
 FACTS: Final[dict[Kind, type[Facts]]] = {
     Kind.LEDGER_BEGUN: LedgerBegun,
     Kind.NODE_STARTED: NodeStarted,
@@ -301,5 +309,6 @@ FACTS: Final[dict[Kind, type[Facts]]] = {
     Kind.LEDGER_EXCHANGED: LedgerExchanged,
     Kind.LEDGER_REFUSED: LedgerRefused,
     Kind.LEDGER_PRUNED: LedgerPruned,
+    Kind.LEDGER_DIRECTED: LedgerDirected,
 }
 """The one table of which facts a kind has."""

@@ -92,6 +92,21 @@ class LedgerExportRow(Row):
     next_number: Mapped[int]
 
 
+class LedgerReceiverRow(Row):
+    """Who is sent the ledger: one row at the most, under ``ONLY_RECEIVER``."""
+
+    __tablename__ = "ledger_receiver"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str]
+    authority: Mapped[str]
+    set_by: Mapped[str]
+    set_milliseconds: Mapped[int]
+
+
+ONLY_RECEIVER: Final = 1
+
+
 class PeerForkRow(Row):
     """Two checkpoints that a peer has signed and not shown to be of one ledger: evidence."""
 
@@ -345,6 +360,11 @@ def forget_older(session: Session, peer: NodeId, size: int) -> None:
     """Forget the checkpoints of a peer that a larger one goes on from."""
     older = PeerCheckpointRow.peer == peer.text, PeerCheckpointRow.size < size
     session.execute(delete(PeerCheckpointRow).where(*older))
+
+
+def find_receiver(session: Session) -> LedgerReceiverRow | None:
+    """Return who is sent the ledger, None if nobody is."""
+    return session.get(LedgerReceiverRow, ONLY_RECEIVER)
 
 
 def export_position(session: Session, destination: str) -> int:

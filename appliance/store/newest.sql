@@ -351,4 +351,13 @@ CREATE TABLE ledger_exports (
 	CONSTRAINT pk_ledger_exports PRIMARY KEY (destination)
 )
 
-INSERT INTO alembic_version VALUES ('0010')
+CREATE TABLE ledger_receiver (
+	number INTEGER NOT NULL,
+	address TEXT NOT NULL,
+	authority TEXT NOT NULL,
+	set_by TEXT NOT NULL,
+	set_milliseconds INTEGER NOT NULL,
+	CONSTRAINT pk_ledger_receiver PRIMARY KEY (number)
+)
+
+INSERT INTO alembic_version VALUES ('0011')

@@ -104,6 +104,12 @@ EVERY_VERB = {
         pb.EvidenceChunk(chunk=b"a tar"),
     ),
     ("ledger", "prune", "--keep-days", "365", "--yes"): ("Ledger/PruneLedger", pb.PrunedLedger()),
+    ("ledger", "receiver", "show"): ("Ledger/ShowReceiver", pb.LedgerReceiver()),
+    ("ledger", "receiver", "set", "logs.example", "--authority", "ca.pem"): (
+        "Ledger/SetReceiver",
+        pb.LedgerReceiver(),
+    ),
+    ("ledger", "receiver", "remove"): ("Ledger/SetReceiver", pb.LedgerReceiver()),
     ("jobs", "submit", "psi.intersect", "--theirs", "p/d"): ("Jobs/SubmitJob", pb.Job()),
     ("jobs", "list"): ("Jobs/ListJobs", pb.ListJobsReply()),
     ("jobs", "show", JOB_ID): ("Jobs/GetJob", pb.Job()),
@@ -138,6 +144,7 @@ def test_each_verb_asks_its_rpc_and_prints_nothing_but_json_on_stdout(
     agent.lay("Accounts/BeginEnrolment", pb.AuthenticatorKey())
     lay_services(agent)
     monkeypatch.chdir(agent.state)
+    (agent.state / "ca.pem").write_bytes(b"a CA")
     monkeypatch.setattr(sys, "stdin", io.StringIO("coffer1:x\n"))
 
     code = coffer(agent, *words, "--json")

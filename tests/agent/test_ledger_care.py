@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -70,17 +71,55 @@ def test_a_running_agent_exports_its_ledger(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     receiver = Receiver(authority.vouch_for("localhost"))
 
+    words = ["--state", str(tmp_path / "state"), "--json", "ledger", "receiver"]
+
+    async def said(*more: str) -> Any:
+        out = StringIO()
+        with redirect_stdout(out):
+            assert await asyncio.to_thread(coffer, [*words, *more]) == 0
+        return json.loads(out.getvalue())
+
     async def run() -> None:
-        async with receiver.listening():
-            config = a_config(
-                tmp_path,
-                syslog_address=f"localhost:{receiver.port}",
-                syslog_authority=str(authority.file),
-            )
-            async with serving(config):
-                await receiver.has(2)
+        async with receiver.listening(), serving(a_config(tmp_path)):
+            assert (await said("show"))["address"] == ""
+            address = f"localhost:{receiver.port}"
+            named = await said("set", address, "--authority", str(authority.file))
+            assert named["address"] == address
+            await receiver.has(4)
+            async with asyncio.timeout(20):
+                while int((shown := await said("show"))["sent"]) < 4:
+                    await asyncio.sleep(0.1)
+            assert shown["trouble"] == ""
+            assert (await said("remove"))["address"] == ""
 
     asyncio.run(run())
 
     found = [MESSAGE.fullmatch(one) for one in receiver.messages]
-    assert [one["kind"] for one in found if one] == [b"ledger.begun", b"node.started"]
+    assert [one["kind"] for one in found if one] == [
+        b"ledger.begun",
+        b"node.started",
+        b"call.admitted",
+        b"ledger.directed",
+    ]
+    directed = json.loads(receiver.messages[3][receiver.messages[3].index(b"{") :])
+    assert directed["facts"]["address"] == f"localhost:{receiver.port}"
+
+
+def named_receiver(client: Client, address: str, pem: bytes) -> Any:
+    return client.set_receiver(address, pem)
+
+
+def test_a_receiver_that_cannot_be_one_is_refused_and_nothing_changes(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(a_config(tmp_path)):
+            for address, pem, why in (
+                ("logs.example:0", b"", "is no address of a receiver"),
+                ("logs.example", b"", "the CA's file holds no certificate"),
+                ("logs.example", b"-----BEGIN PRIVATE KEY-----", "holds a private key"),
+            ):
+                with pytest.raises(Refused, match=why):
+                    await asked(tmp_path, partial(named_receiver, address=address, pem=pem))
+            shown = await asked(tmp_path, lambda client: client.show_receiver())
+            assert shown.address == ""
+
+    asyncio.run(run())

@@ -149,46 +149,6 @@ def test_a_ledger_that_is_to_be_kept_too_short_is_refused_as_pruning_it_is(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("named", "address"),
-    [
-        ("logs.example", "logs.example:6514"),
-        ("logs.example:7000", "logs.example:7000"),
-        ("192.0.2.9", "192.0.2.9:6514"),
-        ("[2001:db8::9]", "[2001:db8::9]:6514"),
-        ("[2001:db8::9]:7000", "[2001:db8::9]:7000"),
-    ],
-)
-def test_a_receiver_of_the_ledger_has_the_port_of_syslog_by_default(
-    tmp_path: Path, named: str, address: str
-) -> None:
-    (tmp_path / "coffer.toml").write_text(
-        f'syslog_address = "{named}"\nsyslog_authority = "ca.pem"\n'
-    )
-
-    config = read_config(tmp_path, {})
-
-    assert config.syslog_address == address
-    assert config.syslog_authority == tmp_path / "ca.pem"
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"syslog_address": "logs.example"},
-        {"syslog_authority": "ca.pem"},
-        {"syslog_address": "logs.example:x", "syslog_authority": "ca.pem"},
-        {"syslog_address": "logs.example:70000", "syslog_authority": "ca.pem"},
-        {"syslog_address": ":6514", "syslog_authority": "ca.pem"},
-    ],
-)
-def test_a_receiver_of_the_ledger_is_never_trusted_without_a_ca(
-    tmp_path: Path, given: dict[str, object]
-) -> None:
-    with pytest.raises(ConfigError, match="syslog_"):
-        read_config(tmp_path, given)
-
-
-@pytest.mark.parametrize(
     "given",
     [
         {"operators_listen": "h:7443"},

@@ -12,6 +12,8 @@ from typing import Literal
 import pytest
 
 from appliance.governance.export import Export, Pace, is_warned_of, message
+from appliance.governance.receiver import Receiver as Directed
+from appliance.governance.receiver import keep_receiver
 from appliance.ledger import store as table
 from appliance.ledger.facts import (
     Facts,
@@ -44,8 +46,8 @@ def authority(tmp_path: Path) -> Authority:
 async def exporting(
     node: LedgerNode, port: int, trusted: Path, host: str = "127.0.0.1"
 ) -> AsyncIterator[None]:
-    export = Export(node.store, node.id, f"{host}:{port}", trusted, HASTE)
-    work = asyncio.create_task(export.run())
+    await direct(node, port, trusted, host)
+    work = asyncio.create_task(Export(node.store, node.id, HASTE).run())
     try:
         yield
         assert not work.done(), work
@@ -53,6 +55,17 @@ async def exporting(
         work.cancel()
         with suppress(asyncio.CancelledError):
             await work
+
+
+async def direct(node: LedgerNode, port: int, trusted: Path, host: str = "127.0.0.1") -> None:
+    """Have the node's ledger sent to whom this CA vouches for."""
+    receiver = Directed(
+        address=f"{host}:{port}",
+        authority=trusted.read_text("ascii"),
+        set_by="auditor",
+        set_milliseconds=1,
+    )
+    await node.store.run(lambda session: keep_receiver(session, receiver))
 
 
 def contents(node: LedgerNode) -> list[bytes]:
@@ -297,17 +310,35 @@ def test_trouble_is_logged_when_it_changes_not_at_each_try(
     assert "exported" in told[1] and "again" in told[1]
 
 
-def test_a_ca_that_is_missing_is_trouble_and_no_end(
-    node: LedgerNode, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_another_receiver_takes_the_place_of_one_that_works_or_fails_and_nobody_can(
+    node: LedgerNode, authority: Authority
 ) -> None:
+    node.start(5)
+    first = Receiver(authority.vouch_for("127.0.0.1"))
+    second = Receiver(authority.vouch_for("127.0.0.1"))
+
     async def run() -> None:
-        async with exporting(node, 9, tmp_path / "none.pem"):
+        async with (
+            first.listening(),
+            second.listening(),
+            exporting(node, first.port, authority.file),
+        ):
+            await reaches(node, first.port, 6)
+            await direct(node, await free_port(), authority.file)
+            await asyncio.sleep(0.3)
+            await direct(node, second.port, authority.file)
+            await reaches(node, second.port, 6)
+            await node.store.run(lambda session: keep_receiver(session, None))
+            await asyncio.sleep(0.2)
+            await node.store.run(
+                lambda s: node.ledger.append(s, Kind.NODE_STARTED, NodeStarted(version="2"), ACTOR)
+            )
             await asyncio.sleep(0.3)
 
     asyncio.run(run())
 
-    assert warnings(caplog) == 1
-    assert "none.pem cannot be read" in caplog.text
+    assert said(first.messages) == said(second.messages) == contents(node)[:-1]
+    assert (first.connections, second.connections) == (1, 1)
 
 
 @pytest.mark.parametrize("host", ["x" * 70, ".example"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.governance.ledger_book import LedgerBook
+from appliance.governance.receiver import Receiver, keep_receiver
 from appliance.identity.node_id import NodeId
 from appliance.ledger import store as table
 from appliance.ledger import verify_evidence
@@ -40,7 +41,7 @@ def ran(own: LedgerNode, peer: LedgerNode, job: str) -> None:
     own.show(peer)
 
 
-def book_of(own: LedgerNode, peer: LedgerNode, exported_to: str = "") -> LedgerBook:
+def book_of(own: LedgerNode, peer: LedgerNode) -> LedgerBook:
     def public_key_of(_session: object, node_id: NodeId) -> bytes | None:
         return peer.key.public_der if node_id == peer.id else None
 
@@ -50,7 +51,7 @@ def book_of(own: LedgerNode, peer: LedgerNode, exported_to: str = "") -> LedgerB
         key=own.key,
         names=lambda session: {},
         public_key_of=public_key_of,
-        exported_to=exported_to,
+        trouble_with=lambda receiver: "",
         now=own.now,
     )
 
@@ -100,7 +101,9 @@ def test_nobody_prunes_what_is_younger(nodes: tuple[LedgerNode, LedgerNode], day
 
 def test_what_is_to_be_exported_first_stays(nodes: tuple[LedgerNode, LedgerNode]) -> None:
     own, peer = nodes
-    book = book_of(own, peer, exported_to="collector:6514")
+    book = book_of(own, peer)
+    receiver = Receiver(address="collector:6514", authority="", set_by="", set_milliseconds=0)
+    own.run(lambda session: keep_receiver(session, receiver))
 
     none_sent = asyncio.run(book.prune(180, ACTOR))
     own.run(lambda session: table.move_export(session, "collector:6514", 4))

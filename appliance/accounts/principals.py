@@ -1,5 +1,6 @@
 """Who calls: a logged-in account, a user id of this machine, or an operator's pinned key."""
 
+import os
 from dataclasses import dataclass
 from enum import Enum
 from typing import Self
@@ -38,8 +39,19 @@ class Principal:
         """Return who has an operator's key."""
         return cls(kind=PrincipalKind.OPERATOR, value=key.text)
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return whom ``str`` wrote."""
+        kind, _, value = text.partition(" ")
+        return cls(kind=PrincipalKind(kind), value=value)
+
     def __str__(self) -> str:
         return f"{self.kind.value} {self.value}"
+
+
+def is_sovereign(principal: Principal) -> bool:
+    """Tell whether somebody may do all: the node's own user or root, who can read what it can."""
+    return principal in (Principal.of_uid(os.getuid()), Principal.of_uid(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from appliance.accounts.accounts import Accounts
 from appliance.accounts.acts import AccountAct
-from appliance.accounts.principals import Principal
+from appliance.accounts.principals import Principal, is_sovereign
+from appliance.accounts.roles import Power
 from appliance.agent.books import DescribedDatasets, PairedPeers
 from appliance.agent.config import ApplianceConfig
 from appliance.agent.guard import Acting, pairing_guard
@@ -105,7 +106,7 @@ class Node:
             now_milliseconds=self._milliseconds,
             sealing_key=sealing_key,
         )
-        self.operators = Operators(store, is_node=self._is_node, now=now)
+        self.operators = Operators(store, is_node=self._is_node, note=self.notes.operator, now=now)
         self.enrolment = self._make_enrolment()
         self.relay = Relay(self.links, self.caller_of)
         self.supervisor = Supervisor(config, self.relay)
@@ -173,6 +174,7 @@ class Node:
             datasets=DescribedDatasets(self.datasets),
             services=SERVICES,
             ledger=self.ledger,
+            may_approve=self._may_approve,
             ended=self.agreement.show,
             governor=Governor(
                 key=self.key,
@@ -309,6 +311,12 @@ class Node:
             powers = self.accounts.powers_of(act.by)
             by = self.accounts.person_of(act.by, called=str(act.by), powers=powers)
         self.notes.act(session, act, by)
+
+    def _may_approve(self, person: str) -> bool:
+        principal = Principal.parse(person)
+        if is_sovereign(principal):
+            return True
+        return Power.APPROVE_JOBS in self.accounts.powers_of(principal)
 
     def _version_of(self, node_id: NodeId) -> str:
         peer = self.peers.find(node_id)

@@ -1,6 +1,5 @@
 """The agent's servers: ports over TLS for peers and operators, the local socket behind the door."""
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -187,8 +186,9 @@ async def local_server(config: ApplianceConfig, node: Node) -> AsyncIterator[Non
                 remedy="run it as the agent's own user, or add the uid to allowed_uids",
             )
         # The node's own user reads and changes all that it keeps, whatever a table says of it.
-        is_own = uid in (os.getuid(), 0)
-        powers = ALL_POWERS if is_own else node.accounts.powers_of(Principal.of_uid(uid))
+        caller = Principal.of_uid(uid)
+        is_own = is_sovereign(caller)
+        powers = ALL_POWERS if is_own else node.accounts.powers_of(caller)
         return Visitor(kind=Caller.LOCAL, name=uid, powers=powers)
 
     def principal_of(context: Context) -> Principal:

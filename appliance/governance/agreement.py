@@ -100,7 +100,7 @@ class Agreement:
         """Sign a peer's checkpoint, or say what we hold, or that we refuse to sign."""
         held = self._exchange.held_size(session, peer)
         if body.since != held:
-            self._outbox.put(session, peer, Kind.LEDGER_HELD, LedgerHeld(size=held))
+            self._outbox.answer(session, peer, Kind.LEDGER_HELD, LedgerHeld(size=held))
             return
         key = self._key_of(session, peer)
         try:
@@ -110,7 +110,9 @@ class Agreement:
         except LedgerUnproven as unproven:
             log.error("%s; %s", unproven.what, unproven.remedy)
             self._exchange.keep_fork(session, unproven)
-            self._outbox.put(session, peer, Kind.LEDGER_UNWITNESSED, LedgerUnwitnessed(size=size))
+            self._outbox.answer(
+                session, peer, Kind.LEDGER_UNWITNESSED, LedgerUnwitnessed(size=size)
+            )
             return
         except (ValueError, CheckpointMalformed) as error:
             raise LetterRefused(
@@ -119,7 +121,7 @@ class Agreement:
         except (CheckpointUnsigned, SignatureInvalid) as error:
             raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
         signed = LedgerCountersigned(size=size, line=line.removesuffix("\n"))
-        self._outbox.put(session, peer, Kind.LEDGER_COUNTERSIGNED, signed)
+        self._outbox.answer(session, peer, Kind.LEDGER_COUNTERSIGNED, signed)
 
     def _on_countersigned(self, session: Session, peer: NodeId, body: LedgerCountersigned) -> None:
         key = self._key_of(session, peer)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from appliance.policies.rules import COUNTING, Refusal
+from appliance.policies.rules import COUNTING, TIMED, Refusal
 from services.errors import ConfigError
 
 
@@ -21,6 +21,11 @@ class PolicyRefuses(ConfigError):
     def is_of_counts(self) -> bool:
         """Whether it is allowed once other jobs give back what they have taken."""
         return all(refusal.rule in COUNTING for refusal in self.refusals)
+
+    @property
+    def is_of_time(self) -> bool:
+        """Whether it was allowed before the policy's time ended."""
+        return all(refusal.rule in TIMED for refusal in self.refusals)
 
 
 def _counted(refusals: Sequence[Refusal]) -> str:

@@ -68,7 +68,8 @@ class Governor:
     def require_allowed(self, session: Session, contract: Contract, rank: int) -> Permit:
         """Return how many people must approve what our policy allows; 1 if we bring no dataset.
 
-        A grant of ours that covers the contract is an approval that was given before.
+        A grant of ours that covers the contract is an approval that was given before, by one
+        person: where two must approve each contract, it stands for none.
         Raises: PolicyRefuses.
         """
         request = self._request(session, contract, rank)
@@ -80,7 +81,7 @@ class Governor:
             raise PolicyRefuses(decision.refusals)
         asked = asked_of(contract, rank, request.demand)
         has_grant = (
-            decision.approvals > 0
+            decision.approvals == 1
             and asked is not None
             and self._grants.find_for(session, asked, self._now_milliseconds()) is not None
         )

@@ -34,6 +34,7 @@ from appliance.mailbox.inbox import Handler
 from appliance.mailbox.letters import GrantIssued, Kind, LetterRefused, Refusal
 from appliance.mailbox.letters import GrantRevoked as RevokedLetter
 from appliance.mailbox.outbox import Outbox
+from appliance.peering.allowance import Allowances
 from appliance.policies import policies
 from appliance.policies.policies import Version
 from appliance.policies.policy import SHOWN, Policy
@@ -41,6 +42,9 @@ from appliance.policies.values import microseconds_of
 from appliance.store.database import Store
 
 MOST_GRANTS_OF_PEER: Final = 1000
+# Each leaves entries in the ledger, which are never forgotten at a peer's wish.
+MOST_GRANTS_AN_HOUR: Final = 200
+_HOUR_SECONDS: Final = 3600
 _REVOKED: Final = "its owner takes it back"
 
 log = logging.getLogger(__name__)
@@ -100,6 +104,8 @@ class GrantBook:
         self._public_key_of = public_key_of
         self._stop_jobs = stop_jobs
         self._now_milliseconds = now_milliseconds
+        per_second = MOST_GRANTS_AN_HOUR / _HOUR_SECONDS
+        self._allowances = Allowances(per_second=per_second, burst=MOST_GRANTS_AN_HOUR)
 
     def handlers(self) -> dict[Kind, Handler]:
         """Return what the inbox calls for letters about grants."""
@@ -154,6 +160,9 @@ class GrantBook:
         key = self._public_key_of(session, peer)
         if key is None:
             raise LetterRefused(Refusal.NOT_ALLOWED, "it is not paired")
+        now = self._now_milliseconds() / 1000
+        if self._allowances.of(peer).wait_seconds(now):
+            raise LetterRefused(Refusal.TOO_MANY, "it has granted too much within an hour")
         if table.count_standing(session, peer.text) >= MOST_GRANTS_OF_PEER:
             table.forget_ended(session, peer.text, self._now_milliseconds())
         count = table.count_standing(session, peer.text)
@@ -167,7 +176,10 @@ class GrantBook:
             raise LetterRefused(Refusal.BAD_SIGNATURE, error.what) from None
         if grant.job is not None:
             raise LetterRefused(Refusal.MALFORMED, "a grant for one job comes with its signature")
+        if grant.expires <= self._now_milliseconds():
+            raise LetterRefused(Refusal.NOT_ALLOWED, "the grant has expired")
         if table.count_standing(session, peer.text) > count:  # else it came before
+            self._allowances.of(peer).take(now)
             record_issued(session, self._ledger, grant, PeerNode(node=peer.text))
 
     def _on_revoked(self, session: Session, peer: NodeId, body: RevokedLetter) -> None:
@@ -202,6 +214,12 @@ class GrantBook:
         for node in nodes:
             if node not in policy.peers:
                 raise GrantUnfit(f"the policy of {wanted.dataset} does not name {node[:7]} a peer")
+        if policy.approvals > 1:
+            raise GrantUnfit(
+                f"the policy of {wanted.dataset} has {policy.approvals} people approve each"
+                " contract, a grant for several jobs is one person's word",
+                remedy="have each job approved",
+            )
         if wanted.service not in policy.services:
             raise GrantUnfit(
                 f"the policy of {wanted.dataset} does not allow {wanted.service[:64]!r}"

@@ -1,6 +1,6 @@
 """What people do to a node beside jobs and policies, written to its ledger."""
 
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy.orm import Session
 
@@ -17,12 +17,14 @@ from appliance.ledger.facts import (
     LoginFailed,
     LoginSucceeded,
     NodeStarted,
+    OperatorChanged,
     PeerChanged,
 )
 from appliance.ledger.ledger import Ledger
 from appliance.store.database import Store
 
 _WRONG: Final = "wrong-password-or-code"
+_MOST_SCOPE: Final = 256
 
 
 class Notes:
@@ -54,6 +56,12 @@ class Notes:
         facts = PeerChanged(peer=node_id.text, name=name)
         self._ledger.append(session, kind, facts, NodeItself())
 
+    def operator(self, session: Session, node_id: NodeId, name: str, is_one: bool) -> None:
+        """Record that somebody may administer this node from afar from now on, or no longer."""
+        change: Literal["enrolled", "removed"] = "enrolled" if is_one else "removed"
+        facts = OperatorChanged(operator=node_id.text, name=name, change=change)
+        self._ledger.append(session, Kind.OPERATOR_CHANGED, facts, NodeItself())
+
     def act(self, session: Session, act: AccountAct, by: Person | None) -> None:
         """Record what was done to an account or by it. by: None where nobody has proved who."""
         kind, facts = _facts_of(act)
@@ -71,9 +79,16 @@ def _facts_of(act: AccountAct) -> tuple[Kind, Facts]:
         return Kind.LOGIN_FAILED, LoginFailed(
             account=act.name or None, reason=_WRONG, address=source
         )
-    roles = act.facts.get("after") or act.facts.get("roles")
+    said = act.facts.get
     return Kind.ACCOUNT_CHANGED, AccountChanged(
-        account=act.name, change=_word(act.kind.value), role=_word(roles) if roles else None
+        account=act.name,
+        change=_word(act.kind.value),
+        role=_word(said("after") or said("roles") or "") or None,
+        before=_word(said("before") or "") or None,
+        address=source,
+        principal=said("principal"),
+        token=said("called"),
+        scope=(said("scope") or "")[:_MOST_SCOPE] or None,
     )
 
 

@@ -119,13 +119,14 @@ class Grants:
     def begin(self, session: Session, job_id: str, now_milliseconds: int) -> Sequence[Used]:
         """Note that the job begins, so that its uses are taken for good; return these.
 
-        Raises: GrantRevoked if one was revoked meanwhile.
+        Raises: GrantRevoked if one was revoked meanwhile, GrantRefused if one has expired.
         """
         begun = []
         for use in table.uses_by_job(session, job_id):
             row = _get(session, use.grant_id)
             _require_standing(row)
             if use.began_milliseconds is None:
+                _require_unexpired(row, now_milliseconds)
                 use.began_milliseconds = now_milliseconds
                 count = table.uses_taken(session, row.id)
                 begun.append(Used(grant=row.id, count=count, left=row.uses - count))
@@ -197,3 +198,9 @@ def _require_use(session: Session, grant: Grant, asked: Asked, now_milliseconds:
         raise GrantSpent(
             f"all {grant.uses} uses of the grant {grant.id} are taken", remedy=_ANOTHER
         )
+
+
+def _require_unexpired(row: GrantRow, now_milliseconds: int) -> None:
+    # One for this job alone ends with the time to sign in, which may be over by now.
+    if row.is_standing and now_milliseconds >= row.expires_milliseconds:
+        raise GrantRefused(f"the grant {row.id} has expired", remedy=_ANOTHER)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from appliance.contracts.contract import Contract, parse_contract
 from appliance.contracts.errors import ContractUnsigned
 from appliance.contracts.signatures import require_signed_by_all
+from appliance.governance.errors import PolicyRefuses
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
@@ -154,10 +155,10 @@ class Attendant:
                 if standing.verdict is not Verdict.SUCCEEDED:
                     await self._runner.stop(job_id)
                     await asyncio.to_thread(self._folders.discard, job_id)
-                elif not await self._may_run_on(job_id):
-                    await self._runner.stop(job_id)
                 elif is_due(standing.attempt, live.begun):
                     await self._repeat(standing, live)
+                elif live.is_repeating and not await self._may_run_on(job_id):
+                    await self._runner.stop(job_id)
             case _:
                 await self._runner.stop(job_id)
                 if standing.state is JobState.SUCCEEDED:
@@ -231,7 +232,7 @@ class Attendant:
         except ContractUnsigned as error:
             await self._fail(job_id, Reason.INTERNAL, error.what, error.remedy)
         except Unfit as unfit:
-            await self._fail(job_id, unfit.reason, unfit.what, unfit.remedy, unfit.note)
+            await self._stop(job_id, unfit)
         except IllegalTransition:  # it was cancelled meanwhile; that is attended to next
             return
         except StoreError:
@@ -245,10 +246,11 @@ class Attendant:
         job_id, rank = standing.job_id, standing.rank
         contract = parse_contract(standing.data)
         try:
+            await self._change(job_id, self._docket.use)  # what was allowed may not be any more
             source = await self._checks.require_dataset(contract, rank)
             folder = await asyncio.to_thread(self._folders.make_repeat, job_id)
             seconds = self._seconds_left(standing, contract)
-            live.begun = standing.attempt
+            live.begun, live.is_repeating = standing.attempt, True
             await self._runner.start(
                 job_id, contract, rank, source, folder, attempt=standing.attempt, seconds=seconds
             )
@@ -258,12 +260,15 @@ class Attendant:
             log.warning("job %s is not run again for its peers: %s", job_id, error)
 
     async def _may_run_on(self, job_id: str) -> bool:
-        """Tell whether our part may be done again: what was allowed may not be any more."""
+        """Tell whether our part may go on for a peer, as a policy is now and grants are.
+
+        That the policy's time has ended ends nothing that runs.
+        """
         try:
             await self._change(job_id, self._docket.use)
         except Unfit as unfit:
-            log.info("job %s is not run again for its peers: %s", job_id, unfit.what)
-            return False
+            refused = unfit.__cause__
+            return isinstance(refused, PolicyRefuses) and refused.is_of_time
         return True
 
     def _seconds_left(self, standing: Standing, contract: Contract) -> int:
@@ -291,12 +296,13 @@ class Attendant:
                 signatures[node_id] = party.signature
         require_signed_by_all(contract, row.contract, signatures, public_ders)
 
-    async def _fail(
-        self, job_id: str, reason: Reason, what: str, remedy: str, note: str = ""
-    ) -> None:
+    async def _fail(self, job_id: str, reason: Reason, what: str, remedy: str) -> None:
+        await self._stop(job_id, Unfit(reason, what, remedy=remedy))
+
+    async def _stop(self, job_id: str, unfit: Unfit) -> None:
         def work(session: Session, row: JobRow) -> None:
             if row.job_state in (JobState.STARTING, JobState.RUNNING):
-                self._docket.fail(session, row, reason, what, remedy, note=note)
+                self._docket.stop(session, row, unfit)
 
         # Not to be left undone: with the state RUNNING, nobody would attend to the job again.
         await self.insist(job_id, work)

@@ -7,12 +7,11 @@ from typing import Final
 from pydantic import ValidationError
 
 from appliance.contracts.contract import Contract, ContractDataset
-from appliance.contracts.errors import ServiceUnknown, ServiceVersionDiffers
 from appliance.contracts.terms import get_service, terms_of
 from appliance.datasets.errors import DatasetError, DatasetNotFound, PayloadUnsuitable
 from appliance.datasets.payload import require_payload
 from appliance.datasets.source import Source
-from appliance.jobs.errors import Unfit
+from appliance.jobs.errors import Unfit, as_unfit
 from appliance.jobs.needs import DatasetBook, PeerBook
 from appliance.jobs.reasons import Reason
 from appliance.store.database import Store
@@ -158,12 +157,11 @@ class Checks:
 def require_service(contract: Contract, services: Mapping[str, Service]) -> None:
     """Return if the service can run the contract, else raise Unfit."""
     try:
-        service = get_service(contract, services)
-        service.require(terms_of(contract, service))
-    except ServiceUnknown as error:
-        raise Unfit(Reason.SERVICE_UNKNOWN, error.what, remedy=error.remedy) from None
-    except ServiceVersionDiffers as error:
-        raise Unfit(Reason.SERVICE_VERSION, error.what, remedy=error.remedy) from None
+        with as_unfit():
+            service = get_service(contract, services)
+            service.require(terms_of(contract, service))
+    except Unfit:
+        raise
     except NormalFormsDiffer as error:
         raise Unfit(Reason.NORMAL_FORMS, error.what, remedy=error.remedy) from None
     except ConfigError as error:

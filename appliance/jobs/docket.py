@@ -22,6 +22,7 @@ from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs import store as table
 from appliance.jobs.attempts import is_spent
+from appliance.jobs.crossing import crossing
 from appliance.jobs.errors import ApprovedBefore, Unfit, as_unfit, unfit_of
 from appliance.jobs.needs import PeerBook
 from appliance.jobs.progress import ProgressReport
@@ -51,6 +52,12 @@ _ALONE: Final = {
     Verdict.CANCELLED: JobEvent.ONE_CANCELLED,
 }
 
+_SIGNED_HERE: Final = (JobState.WAITING_PEERS, JobState.STARTING, JobState.RUNNING)
+_AFTER_REFUSAL: Final = {
+    Refusal.TOO_MANY: "wait for an hour, or for its other jobs with this node to end",
+    Refusal.NOT_ALLOWED: "see that its grants and its pairing with this node still stand",
+}
+
 log = logging.getLogger(__name__)
 
 
@@ -60,6 +67,7 @@ class Docket:
     ``require_terms`` raises Unfit on a contract that this node never signs, whatever its data.
     ``resumes`` tells whether a contract's run goes on after a crash.
     ``report_of`` returns what our worker has told of a job last.
+    ``may_approve`` tells whether one of our people, by id, may approve jobs now.
     ``changed`` is told of each job that a transaction has changed, see :class:`Telling`.
     """
 
@@ -76,7 +84,9 @@ class Docket:
         now_milliseconds: Callable[[], int],
         changed: Callable[[str], None],
         report_of: Callable[[str], ProgressReport | None],
+        may_approve: Callable[[str], bool],
     ) -> None:
+        self._may_approve = may_approve
         self._require_terms = require_terms
         self._resumes = resumes
         self._report_of = report_of
@@ -202,13 +212,14 @@ class Docket:
             self.expire(session, row)
             return
         permit = self.permit(session, row)
-        if len(table.approvals_of(session, row.id)) < permit.approvals:
+        given = table.approvals_of(session, row.id)
+        if sum(self._may_approve(one.person) for one in given) < permit.approvals:
             return
         row.state = row.job_state.after(JobEvent.APPROVED).value
         contract = parse_contract(row.contract)
         self._records.disclosed(session, row, contract)
         grant = self._governor.sign(session, contract, row.rank)
-        self._records.signed(session, row, self._key.node_id)
+        self._records.signed_here(session, row, permit)
         signature = sign(row.contract, CONTRACT, self._key)
         parties = table.parties_of(session, row.id)
         parties[row.rank].signature = signature
@@ -247,6 +258,8 @@ class Docket:
     def stop(self, session: Session, row: JobRow, unfit: Unfit) -> None:
         """End a job, wherever it stands, that may not go on."""
         cause, remedy = unfit.what, unfit.remedy
+        if isinstance(unfit.__cause__, PolicyRefuses):
+            self._records.decided(session, row, unfit.__cause__)
         if row.job_state in (JobState.STARTING, JobState.RUNNING):
             self.fail(session, row, unfit.reason, cause, remedy, note=unfit.note)
         elif row.job_state is JobState.WAITING_APPROVAL and row.rank != row.proposer_rank:
@@ -400,9 +413,12 @@ class Docket:
             self.give_verdict(session, row, Verdict.CANCELLED, Reason.EXPIRED)
 
     def end_refused(self, session: Session, peer: NodeId, job_id: str, refusal: Refusal) -> None:
-        """End a job whose proposal or signature another party's node refused to read."""
+        """End a job whose proposal or signature another party's node refused to read.
+
+        Of two parties the one who signs last starts at once, and hears of it later.
+        """
         row = table.find_job(session, job_id)
-        if row is None or row.job_state is not JobState.WAITING_PEERS:
+        if row is None or row.job_state not in _SIGNED_HERE:
             return
         party = _party_of(session, row, peer)
         cause = (
@@ -416,7 +432,7 @@ class Docket:
             verdict,
             Reason.PROPOSAL_REFUSED,
             cause=cause,
-            remedy=Reason.PROPOSAL_REFUSED.remedy,
+            remedy=_AFTER_REFUSAL.get(refusal, Reason.PROPOSAL_REFUSED.remedy),
         )
 
     def interrupt(self, session: Session) -> None:
@@ -499,9 +515,8 @@ class Docket:
             row.ended_milliseconds = self._now_milliseconds()
             self._telling.note(session, row, OUTCOMES[outcome])
             cause = decisive(positions, row.rank)
-            reason = cause.reason if cause else Reason.COMPLETED.word
             self._records.metered(session, row)
-            self._records.ended(session, row, row.job_state, reason)
+            self._records.ended(session, row, row.job_state, cause)
             if all(position.has_signed for position in positions):
                 parties = table.parties_of(session, row.id)
                 self._ended(session, others_of(parties, row.rank))
@@ -540,30 +555,13 @@ class Docket:
             self._records.decided(session, row, self.permit(session, row))
         except PolicyRefuses as refused:
             self._records.decided(session, row, refused)
-            crossing = self._crossing(session, row, contract) if refused.is_of_counts else []
-            if not crossing:
+            giving_way = crossing(session, row, contract) if refused.is_of_counts else []
+            if not giving_way:
                 raise unfit_of(refused) from refused
-            for other in crossing:
+            for other in giving_way:
                 self.give_verdict(session, other, Verdict.CANCELLED, Reason.CROSSED)
             with as_unfit():
                 self._records.decided(session, row, self.permit(session, row))
-
-    def _crossing(self, session: Session, row: JobRow, contract: Contract) -> list[JobRow]:
-        """Return our proposals with the same dataset that wait for its proposer, and yield."""
-        own = contract.parties[row.rank].dataset
-        sender = contract.parties[contract.proposer].node_id
-        found = []
-        for other in table.unended_jobs_with(session, sender):
-            is_ours = (
-                other.rank == other.proposer_rank and other.job_state is JobState.WAITING_PEERS
-            )
-            if not is_ours or other.id <= row.id or _party_of(session, other, sender).signature:
-                continue
-            theirs = parse_contract(other.contract)
-            dataset = theirs.parties[other.rank].dataset
-            if own is not None and dataset is not None and dataset.name == own.name:
-                found.append(other)
-        return found
 
     def _require_paired(self, session: Session, row: JobRow) -> None:
         parties = table.parties_of(session, row.id)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from appliance.accounts.roles import Power, holders
+from appliance.contracts.errors import ParametersInvalid, ServiceUnknown, ServiceVersionDiffers
 from appliance.governance.errors import GrantMissing, PolicyRefuses
 from appliance.grants.errors import GrantRefused
 from appliance.jobs.reasons import Reason
@@ -71,6 +73,16 @@ class NoteInvalid(ConfigError):
         )
 
 
+class RejectionNotYours(ConfigError):
+    """What a peer proposes is rejected by whoever may approve it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"the job {job_id} is a peer's proposal, and waits for those who may approve it",
+            remedy=f"ask a {' or a '.join(holders(Power.APPROVE_JOBS))} to reject it",
+        )
+
+
 class Unfit(ConfigError):
     """The contract cannot be signed here; reason and note are all that the other parties are told.
 
@@ -85,13 +97,19 @@ class Unfit(ConfigError):
 
 @contextmanager
 def as_unfit() -> Iterator[None]:
-    """Turn what the governor refuses into what a job ends with."""
+    """Turn what the governor refuses, or a service that is not there, into what a job ends with."""
     try:
         yield
     except PolicyRefuses as refused:
         raise unfit_of(refused) from refused
     except (GrantMissing, GrantRefused) as error:
         raise Unfit(Reason.GRANT, error.what, remedy=error.remedy) from error
+    except ServiceUnknown as error:
+        raise Unfit(Reason.SERVICE_UNKNOWN, error.what, remedy=error.remedy) from error
+    except ServiceVersionDiffers as error:
+        raise Unfit(Reason.SERVICE_VERSION, error.what, remedy=error.remedy) from error
+    except ParametersInvalid as error:
+        raise Unfit(Reason.TERMS, error.what, remedy=error.remedy) from error
 
 
 def unfit_of(refused: PolicyRefuses) -> Unfit:

@@ -6,12 +6,14 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from appliance.accounts.principals import Person
+from appliance.accounts.roles import Power
 from appliance.contracts.contract import Contract, parse_contract, write_contract
 from appliance.contracts.terms import terms_of
 from appliance.governance.errors import PolicyRefuses
@@ -30,6 +32,7 @@ from appliance.jobs.errors import (
     JobNotFound,
     NoResult,
     NoteInvalid,
+    RejectionNotYours,
 )
 from appliance.jobs.live import LiveJobs
 from appliance.jobs.needs import DatasetBook, PeerBook, Runner
@@ -47,6 +50,7 @@ from appliance.mailbox.inbox import Handler
 from appliance.mailbox.letters import JobProposed, JobSigned, Kind, Refusal
 from appliance.mailbox.outbox import Outbox
 from appliance.store.database import Store
+from services.errors import ConfigError
 from services.service import Service
 
 MOST_NOTE_CHARACTERS: Final = 200
@@ -76,6 +80,7 @@ class Jobs:
     """All jobs of this node.
 
     ``ended`` is told, in the transaction, of the other parties of each signed job that ends.
+    ``may_approve`` tells whether one of this node's people, by id, may approve jobs now.
     ``revision`` ends those that are not allowed any more.
 
     Call :meth:`recover` before letters are read, then :meth:`run` for as long as the agent runs.
@@ -94,6 +99,7 @@ class Jobs:
         governor: Governor,
         ledger: Ledger,
         ended: Callable[[Session, Sequence[NodeId]], None],
+        may_approve: Callable[[str], bool],
         runner: Runner,
         folder: Path,
         limits: JobLimits,
@@ -119,10 +125,12 @@ class Jobs:
             datasets=datasets,
             now_milliseconds=now_milliseconds,
         )
-        records = Records(ledger, services)
+        self._records = Records(ledger, services)
         told = (self._require_terms, self._resumes, now_milliseconds, self._have_attended)
         report_of = self._live.report_of
-        self._docket = Docket(outbox, key, peers, governor, records, ended, *told, report_of)
+        self._docket = Docket(
+            outbox, key, peers, governor, self._records, ended, *told, report_of, may_approve
+        )
         self.revision = Revision(self._docket)
         self._attendant = Attendant(
             store=store,
@@ -169,7 +177,13 @@ class Jobs:
         contract = await self._composer.compose(submission)
         data = write_contract(contract)
         await self._checks.require_fit(contract, contract.proposer)
-        await self._store.run(lambda session: self._docket.propose(session, contract, data, by))
+        try:
+            await self._store.run(lambda session: self._docket.propose(session, contract, data, by))
+        except PolicyRefuses as refused:
+            await self._store.run(
+                partial(self._records.refused, contract=contract, data=data, why=refused, by=by)
+            )
+            raise
         return await self.get(contract.id)
 
     async def list(self, *, waiting: bool = False, after: str = "", most: int = 0) -> JobPage:
@@ -230,12 +244,17 @@ class Jobs:
         return await self.get(await self._store.run(work))
 
     async def cancel(self, job_id: str, by: Person) -> JobView:
-        """Stop a job on all nodes; IllegalTransition once this node's verdict has been given."""
+        """Stop a job on all nodes. To stop what a peer proposes, unsigned, is to reject it.
+
+        Raises: IllegalTransition once this node's verdict has been given; PowerMissing.
+        """
 
         def work(session: Session) -> str:
             row = _get(session, job_id)
             is_ours = row.rank == row.proposer_rank
             if row.job_state is JobState.WAITING_APPROVAL and not is_ours:
+                if Power.APPROVE_JOBS not in by.powers:
+                    raise RejectionNotYours(row.id)
                 verdict, reason = Verdict.REJECTED, Reason.OPERATOR_REJECTED
             else:
                 verdict, reason = Verdict.CANCELLED, Reason.OPERATOR_CANCELLED
@@ -386,7 +405,7 @@ class Jobs:
         try:
             contract = parse_contract(row.contract)
             permit = self._governor.require_allowed(session, contract, row.rank)
-        except PolicyRefuses as refused:
+        except ConfigError as refused:  # by the policy, or a service that is another by now
             return replace(view, cause=refused.what, remedy=refused.remedy)
         return replace(view, approvals_needed=permit.approvals)
 

@@ -19,6 +19,7 @@ class LiveJob:
     version: int = 0
     course: Course | None = None
     begun: int | None = None
+    is_repeating: bool = False
     is_examined: bool = False
     timer: asyncio.TimerHandle | None = None
     watchers: set[asyncio.Event] = field(default_factory=set)

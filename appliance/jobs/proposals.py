@@ -7,7 +7,13 @@ from sqlalchemy.orm import Session
 
 from appliance.contracts.contract import CONTRACT, Contract, digest_of, parse_contract
 from appliance.contracts.envelope import parse_base64, parse_envelope, verify
-from appliance.contracts.errors import ContractMalformed, EnvelopeMalformed
+from appliance.contracts.errors import (
+    ContractMalformed,
+    EnvelopeMalformed,
+    ParametersInvalid,
+    ServiceUnknown,
+    ServiceVersionDiffers,
+)
 from appliance.governance.errors import GrantMissing
 from appliance.governance.governor import Governor
 from appliance.grants.errors import GrantMalformed, GrantRefused
@@ -90,6 +96,8 @@ class Proposals:
         except (EnvelopeMalformed, GrantMalformed) as error:
             raise LetterRefused(Refusal.MALFORMED, error.what) from None
         except (GrantMissing, GrantRefused) as error:
+            raise LetterRefused(Refusal.NOT_ALLOWED, error.what) from None
+        except (ServiceUnknown, ServiceVersionDiffers, ParametersInvalid) as error:
             raise LetterRefused(Refusal.NOT_ALLOWED, error.what) from None
 
     def make_room(self, session: Session, proposer: NodeId, size_bytes: int) -> None:

@@ -7,7 +7,7 @@ from typing import Final, Literal, cast
 from sqlalchemy.orm import Session
 
 from appliance.accounts.principals import Person
-from appliance.contracts.contract import Contract, parse_contract
+from appliance.contracts.contract import Contract, digest_of, parse_contract
 from appliance.contracts.terms import get_service, terms_of
 from appliance.governance.actors import actor_of
 from appliance.governance.errors import PolicyRefuses
@@ -16,6 +16,7 @@ from appliance.identity.node_id import NodeId
 from appliance.jobs.reasons import Reason
 from appliance.jobs.states import JobState
 from appliance.jobs.store import JobRow
+from appliance.jobs.verdicts import GivenVerdict
 from appliance.ledger.entries import Actor, NodeItself, PeerNode
 from appliance.ledger.facts import (
     Facts,
@@ -31,12 +32,14 @@ from appliance.ledger.facts import (
     Kind,
 )
 from appliance.ledger.ledger import Ledger
+from appliance.policies.rules import Rule
 from services.errors import ConfigError
 from services.service import Service
 
 # An entry holds 8 KiB, a sentence 512 characters, of which a few may be longer in UTF-8.
 _MOST_SENTENCE: Final = 512
 _MOST_BYTES: Final = 6000
+_RULES: Final = frozenset(rule.value for rule in Rule)
 
 Outcome = Literal["succeeded", "failed", "rejected", "cancelled"]
 
@@ -65,20 +68,14 @@ class Records:
         """Record how our policy judged a contract."""
         if isinstance(said, Permit) and not said.version:
             return  # we bring no dataset
-        decision: Literal["allowed", "refused"]
-        if isinstance(said, Permit):
-            decision, rule = "allowed", f"version {said.version}"
-            sentence = f"allowed once {said.approvals} approve"
-        else:
-            decision, rule, sentence = "refused", said.rule.value, said.what
-        facts = JobDecided(
-            digest=row.digest,
-            node=self._ledger.node_id.text,
-            decision=decision,
-            rule=rule,
-            sentence=_cut(sentence),
-        )
-        self._add(session, row, Kind.JOB_DECIDED, facts)
+        self._add(session, row, Kind.JOB_DECIDED, self._decision(row.digest, said))
+
+    def refused(
+        self, session: Session, contract: Contract, data: bytes, why: PolicyRefuses, by: Person
+    ) -> None:
+        """Record that our policy refuses what one of our people wanted to propose."""
+        facts = self._decision(digest_of(data), why)
+        self._ledger.append(session, Kind.JOB_DECIDED, facts, actor_of(by), contract.id)
 
     def approved(self, session: Session, row: JobRow, by: Person) -> None:
         """Record that somebody here approves."""
@@ -86,10 +83,18 @@ class Records:
         self._add(session, row, Kind.JOB_APPROVED, facts, actor_of(by))
 
     def signed(self, session: Session, row: JobRow, by: NodeId) -> None:
-        """Record a signature that verified, or our own."""
-        actor = NodeItself() if by == self._ledger.node_id else PeerNode(node=by.text)
+        """Record a party's signature that verified."""
         facts = JobSigned(digest=row.digest, node=by.text)
-        self._add(session, row, Kind.JOB_SIGNED, facts, actor)
+        self._add(session, row, Kind.JOB_SIGNED, facts, PeerNode(node=by.text))
+
+    def signed_here(self, session: Session, row: JobRow, permit: Permit) -> None:
+        """Record our own signature."""
+        facts = JobSigned(
+            digest=row.digest,
+            node=self._ledger.node_id.text,
+            policy_version=permit.version or None,
+        )
+        self._add(session, row, Kind.JOB_SIGNED, facts)
 
     def disclosed(self, session: Session, row: JobRow, contract: Contract) -> None:
         """Record what each party will learn, by the names of the contract."""
@@ -136,11 +141,33 @@ class Records:
         facts = JobRejected(digest=row.digest, reason=reason.word)
         self._add(session, row, Kind.JOB_REJECTED, facts, actor_of(by))
 
-    def ended(self, session: Session, row: JobRow, state: JobState, reason: str) -> None:
-        """Record how a job ended for all. reason: a word of ours or of another version."""
-        word = Reason.parse(reason).word
-        facts = JobEnded(outcome=cast(Outcome, state.value), reason=word)
+    def ended(
+        self, session: Session, row: JobRow, state: JobState, why: GivenVerdict | None
+    ) -> None:
+        """Record how a job ended for all. why: in words of ours or of another version."""
+        reason = Reason.parse(why.reason) if why else Reason.COMPLETED
+        is_rule = why is not None and reason is Reason.POLICY and why.note in _RULES
+        facts = JobEnded(
+            outcome=cast(Outcome, state.value),
+            reason=reason.word,
+            rule=why.note if why and is_rule else None,
+        )
         self._add(session, row, Kind.JOB_ENDED, facts)
+
+    def _decision(self, digest: str, said: Permit | PolicyRefuses) -> JobDecided:
+        decision: Literal["allowed", "refused"]
+        if isinstance(said, Permit):
+            decision, rule = "allowed", f"version {said.version}"
+            sentence = f"allowed once {said.approvals} approve"
+        else:
+            decision, rule, sentence = "refused", said.rule.value, said.what
+        return JobDecided(
+            digest=digest,
+            node=self._ledger.node_id.text,
+            decision=decision,
+            rule=rule,
+            sentence=_cut(sentence),
+        )
 
     def _add(
         self, session: Session, row: JobRow, kind: Kind, facts: Facts, actor: Actor | None = None

@@ -50,6 +50,7 @@ class Kind(Enum):
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     ACCOUNT_CHANGED = "account.changed"
+    OPERATOR_CHANGED = "operator.changed"
     CALL_ADMITTED = "call.admitted"
     LEDGER_EXCHANGED = "ledger.exchanged"
     LEDGER_REFUSED = "ledger.refused"
@@ -170,10 +171,14 @@ class JobRejected(Facts):
 
 
 class JobSigned(Facts):
-    """The node whose signature on the contract verified."""
+    """The node whose signature on the contract verified.
+
+    policy_version: of our own dataset's policy, under which we sign it.
+    """
 
     digest: Digest
     node: NodeText
+    policy_version: Count | None = None
 
 
 class JobStarted(Facts):
@@ -183,10 +188,11 @@ class JobStarted(Facts):
 
 
 class JobEnded(Facts):
-    """How a job ended, and the word for why."""
+    """How a job ended, and the word for why; the rule, if it was by a policy."""
 
     outcome: Literal["succeeded", "failed", "rejected", "cancelled"]
     reason: Name
+    rule: Label | None = None
 
 
 class JobDisclosed(Facts):
@@ -238,11 +244,29 @@ class LoginFailed(Facts):
 
 
 class AccountChanged(Facts):
-    """What was changed of an account, and the role that it has since."""
+    """What was changed of an account, and the role that it has since.
+
+    before:    the role that it had, where that changed; address: where an enrolment came from.
+    principal: the user or key that was bound or released.
+    token:     the name of a token that was issued or revoked; scope: what it may.
+    """
 
     account: Name
     change: Name
     role: Name | None = None
+    before: Name | None = None
+    address: Label | None = None
+    principal: Label | None = None
+    token: Label | None = None
+    scope: Label | None = None
+
+
+class OperatorChanged(Facts):
+    """Who may administer the node from afar since, or no longer, by which key."""
+
+    operator: NodeText
+    name: Label
+    change: Literal["enrolled", "removed"]
 
 
 class CallAdmitted(Facts):
@@ -305,6 +329,7 @@ FACTS: Final[dict[Kind, type[Facts]]] = {
     Kind.LOGIN_SUCCEEDED: LoginSucceeded,
     Kind.LOGIN_FAILED: LoginFailed,
     Kind.ACCOUNT_CHANGED: AccountChanged,
+    Kind.OPERATOR_CHANGED: OperatorChanged,
     Kind.CALL_ADMITTED: CallAdmitted,
     Kind.LEDGER_EXCHANGED: LedgerExchanged,
     Kind.LEDGER_REFUSED: LedgerRefused,

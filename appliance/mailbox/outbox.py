@@ -38,6 +38,9 @@ WhenRefused = Callable[[Session, NodeId, Any, Refusal], AfterCommit | None]
 log = logging.getLogger(__name__)
 
 
+MOST_WAITING_ANSWERS: Final = 8
+
+
 class Outbox:
     """Delivers letters to peers, each peer's in order and exactly once in effect.
 
@@ -71,6 +74,14 @@ class Outbox:
         data = write_body(kind, body)
         table.add_letter(session, peer, kind, data, self._now_milliseconds())
         event.listen(session, "after_commit", lambda _: self._wake_from_thread(peer), once=True)
+
+    def answer(self, session: Session, peer: NodeId, kind: Kind, body: Body) -> None:
+        """Write a letter that answers one of the peer's, unless too many such answers wait.
+
+        A peer that asks and never takes an answer could have us write without end.
+        """
+        if table.count_of_kind(session, peer, kind) < MOST_WAITING_ANSWERS:
+            self.put(session, peer, kind, body)
 
     def drop(self, session: Session, peer: NodeId) -> None:
         """Take back all letters that wait for a peer, in the caller's transaction.

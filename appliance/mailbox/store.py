@@ -64,7 +64,10 @@ def add_letter(
 
 def first_letter(session: Session, peer: NodeId) -> Letter | None:
     """Return the letter to deliver next; None if only void ones wait, or none."""
-    if count_letters(session, peer) == 0:
+    there = select(LetterOutRow.number).where(
+        LetterOutRow.peer == peer.text, LetterOutRow.kind != Kind.VOID.value
+    )
+    if session.scalar(there.limit(1)) is None:
         return None
     row = session.scalars(
         select(LetterOutRow)
@@ -96,6 +99,14 @@ def count_letters(session: Session, peer: NodeId) -> int:
     count = select(func.count()).select_from(LetterOutRow)
     return session.scalars(
         count.where(LetterOutRow.peer == peer.text, LetterOutRow.kind != Kind.VOID.value)
+    ).one()
+
+
+def count_of_kind(session: Session, peer: NodeId, kind: Kind) -> int:
+    """Return how many letters of a kind wait for a peer."""
+    count = select(func.count()).select_from(LetterOutRow)
+    return session.scalars(
+        count.where(LetterOutRow.peer == peer.text, LetterOutRow.kind == kind.value)
     ).one()
 
 

@@ -23,6 +23,9 @@ _CUT_AFTER_SECONDS: Final = 0.5
 
 log = logging.getLogger(__name__)
 
+# With the operator's key, the name, and whether they are one.
+Note = Callable[[Session, NodeId, str, bool], None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
@@ -39,13 +42,20 @@ class Operators:
     """The operators of this node.
 
     is_node: tells whether an id is this node's own or a known peer's.
+    note:    told, in the transaction, who is an operator from then on, or no longer.
     """
 
     def __init__(
-        self, store: Store, *, is_node: Callable[[NodeId], bool], now: Callable[[], datetime]
+        self,
+        store: Store,
+        *,
+        is_node: Callable[[NodeId], bool],
+        note: Note,
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._is_node = is_node
+        self._note = note
         self._now = now
         self._known: dict[NodeId, Operator] = {}
         self._seen: dict[NodeId, int] = {}
@@ -110,6 +120,7 @@ class Operators:
                 enrolled_milliseconds=self._milliseconds(),
             )
             table.put_operator(session, made)
+            self._note(session, identity.node_id, name, True)
             return _operator(made)
 
         added = await self._store.run(work, then=self._put)
@@ -122,10 +133,12 @@ class Operators:
         Raises: OperatorNotFound.
         """
         gone = self.find(text)
-        await self._store.run(
-            lambda session: table.remove_operator(session, gone.id),
-            then=lambda _: self._drop(gone),
-        )
+
+        def work(session: Session) -> None:
+            table.remove_operator(session, gone.id)
+            self._note(session, gone.id, gone.name, False)
+
+        await self._store.run(work, then=lambda _: self._drop(gone))
         log.warning("%s (%s) is no operator any more", gone.name, gone.id.short)
         return gone
 

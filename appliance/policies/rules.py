@@ -61,6 +61,8 @@ class Rule(Enum):
 
 COUNTING: Final = frozenset({Rule.EPSILON, Rule.DELTA, Rule.USES, Rule.USES_PER_DAY})
 """The rules that refuse for what other jobs have taken."""
+TIMED: Final = frozenset({Rule.ENDED, Rule.EXPIRY})
+"""The rules that refuse because the time of a policy ends."""
 
 
 class Sentence(NamedTuple):

@@ -57,6 +57,7 @@ class CardinalityParameters(Parameters):
         default=None,
         gt=0,
         le=100,
+        decimal_places=18,  # as budgets are counted
         description="of the differentially private noise on what the other party is told; the "
         "party that counts learns the exact number",
     )

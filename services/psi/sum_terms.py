@@ -122,6 +122,7 @@ class SumParameters(Parameters):
         default=None,
         gt=0,
         le=100,
+        decimal_places=18,  # as budgets are counted
         description="of the differentially private noise in all that one party is released of "
         "the other's rows, but for the number of matches, which the party that counts learns",
     )

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from appliance.agent.guard import pairing_guard
 from appliance.agent.permissions import Caller
 from appliance.api.peer_pb2_grpc import EnrolmentStub
 from appliance.identity.keys import FileKey
+from appliance.identity.node_id import NodeId
 from appliance.operators.code import SetUpCode
 from appliance.operators.enrolment import Enrolment
 from appliance.operators.errors import EnrolmentPortTaken, NotFromAfar, NotOnConsole
@@ -43,7 +45,10 @@ class Box:
         self.store = Store.open(self.folder)
         self.key = FileKey.open_or_make(self.folder, now=self.now)
         self.nodes = {self.key.node_id}
-        self.operators = Operators(self.store, is_node=self.nodes.__contains__, now=self.now)
+        self.noted: list[tuple[str, bool]] = []
+        self.operators = Operators(
+            self.store, is_node=self.nodes.__contains__, note=self._note, now=self.now
+        )
         self.enrolment = Enrolment(
             operators=self.operators,
             key=self.key,
@@ -56,6 +61,9 @@ class Box:
 
     def now(self) -> datetime:
         return true_now() + self.offset
+
+    def _note(self, session: Session, key: NodeId, name: str, is_one: bool) -> None:
+        self.noted.append((name, is_one))
 
     def introduce(self, host: str = "") -> Introduction:
         return Introduction(name="box", address="", version="0.1.0", clock=self.now())
@@ -107,7 +115,8 @@ def test_both_sides_learn_and_keep_the_others_key(tmp_path: Path) -> None:
         alice = FileKey.open_or_make(tmp_path / "alice", now=true_now)
         assert remote.node_id == box.key.node_id
         assert dict(box.operators.pins()) == {alice.node_id: alice.public_der}
-        again = Operators(box.store, is_node=lambda _: False, now=box.now)
+        assert box.noted == [("alice", True)]
+        again = Operators(box.store, is_node=lambda _: False, note=box._note, now=box.now)
         await again.load()
         assert [(one.name, one.id) for one in again.all()] == [("alice", alice.node_id)]
 

@@ -120,6 +120,9 @@ def test_no_grant_goes_beyond_the_policy(granting: list[Node]) -> None:
         with pytest.raises(grpc.RpcError) as caught:
             issue(laboratory, hospital, **changes)
         assert fault in str(caught.value.details()), changes
+    allow(laboratory, "samples", services=["psi.intersect"], approvals=2)
+    with pytest.raises(grpc.RpcError, match="one person's word"):
+        issue(laboratory, hospital)
     assert not grants_of(laboratory).ListGrants(pb.ListGrantsRequest()).grants
 
 

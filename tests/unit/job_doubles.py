@@ -284,6 +284,7 @@ class Node:
         )
         self.inbox = Inbox(self.store, lambda session, sender, kind: sender in self.peers.pins)
         self.runner = FakeRunner()
+        self.gone: set[str] = set()  # people who may not approve any more
         self.ledger = Ledger(self.key, now=self.time)
         self.agreement = Agreement(
             ledger=self.ledger,
@@ -302,6 +303,7 @@ class Node:
             services=self.services,
             ledger=self.ledger,
             ended=self.agreement.show,
+            may_approve=lambda person: person not in self.gone,
             governor=Governor(
                 key=self.key,
                 ledger=self.ledger,

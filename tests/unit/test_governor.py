@@ -244,6 +244,20 @@ def test_a_standing_grant_stands_for_the_people_and_is_used_up(pair: Pair) -> No
     assert again.approvals == 1
 
 
+def test_where_two_must_approve_a_standing_grant_stands_for_nobody(pair: Pair) -> None:
+    made = pair.contract()
+    asked = asked_by(made, OURS, SERVICES)
+    assert asked is not None
+    one_job = grant_for(asked, policy="digest", issued=NOW, expires=NOW + 7_200_000)
+    standing = one_job.model_copy(update={"job": None, "uses": 1})
+    pair.us.do(lambda s: Grants(pair.us.key).issue(s, standing))
+    pair.us.set_policy(f"approvals = 2\n{BASE}", pair.them.key.node_id, over=1)
+
+    permit = pair.us.do(lambda s: pair.us.governor.require_allowed(s, made, OURS))
+
+    assert permit.approvals == 2
+
+
 def test_a_revoked_grant_keeps_a_signed_job_from_beginning(pair: Pair) -> None:
     made = pair.contract()
     pair.sign_by_both(made)

@@ -24,6 +24,7 @@ from tests.unit.test_grant import ISSUED
 from tests.unit.test_grants import JOBS, OWNER, PEER, asked_by, owned
 
 MOST = 4
+MOST_AN_HOUR = 12
 
 
 class Grantee:
@@ -90,6 +91,7 @@ async def _describe(_: str) -> Any:
 @pytest.fixture
 def grantee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Grantee]:
     monkeypatch.setattr(grant_book, "MOST_GRANTS_OF_PEER", MOST)
+    monkeypatch.setattr(grant_book, "MOST_GRANTS_AN_HOUR", MOST_AN_HOUR)
     made = Grantee(tmp_path)
     yield made
     made.store.close()
@@ -123,6 +125,28 @@ def test_those_that_were_taken_back_make_room(grantee: Grantee) -> None:
 
     assert grantee.count() == MOST - 1
     assert not grantee.stopped
+
+
+def test_what_a_peer_may_have_the_ledger_record_is_bounded_by_the_hour(grantee: Grantee) -> None:
+    def size() -> Any:
+        return grantee.do(grantee.ledger.size)
+
+    with pytest.raises(LetterRefused) as refused:
+        for _ in range(MOST_AN_HOUR + 1):
+            grant_id = grantee.is_granted(expires=grantee.now + 9000)
+            grantee.receive(Kind.GRANT_REVOKED, GrantRevoked(id=grant_id))
+    assert refused.value.refusal is Refusal.TOO_MANY
+    full = size()
+    for _ in range(5):
+        with pytest.raises(LetterRefused):
+            grantee.is_granted(expires=grantee.now + 9000)
+    assert size() == full
+
+    grantee.now += 3_600_000
+    grantee.is_granted(expires=grantee.now + 9000)
+    with pytest.raises(LetterRefused) as late:
+        grantee.is_granted(expires=grantee.now)
+    assert late.value.refusal is Refusal.NOT_ALLOWED
 
 
 def test_a_grant_that_another_key_signed_is_not_kept(grantee: Grantee) -> None:

@@ -13,7 +13,13 @@ from appliance.contracts.envelope import sign, write_envelope
 from appliance.contracts.errors import EnvelopeMalformed
 from appliance.grants import store as table
 from appliance.grants.cover import Asked
-from appliance.grants.errors import GrantMalformed, GrantNotFound, GrantRevoked, GrantSpent
+from appliance.grants.errors import (
+    GrantMalformed,
+    GrantNotFound,
+    GrantRefused,
+    GrantRevoked,
+    GrantSpent,
+)
 from appliance.grants.grant import GRANT, Grant, write_grant
 from appliance.grants.grants import Grants
 from appliance.identity.errors import SignatureInvalid
@@ -45,6 +51,20 @@ def do(tmp_path: Path) -> Any:
 
     yield run
     store.close()
+
+
+def test_a_use_of_a_grant_that_has_expired_since_does_not_begin(do: Any) -> None:
+    grants = Grants(OWNER)
+    lasting = owned(uses=2, expires=ISSUED + 1000)
+    alone = owned(id="b" * 26, uses=1, job=JOBS[1], expires=ISSUED + 1000)
+    for made, job in ((lasting, JOBS[0]), (alone, JOBS[1])):
+        do(lambda session, made=made: grants.issue(session, made))
+        do(lambda s, made=made, job=job: grants.take_use(s, made.id, asked_by(job), ISSUED))
+
+    with pytest.raises(GrantRefused, match="has expired"):
+        do(lambda session: grants.begin(session, JOBS[0], ISSUED + 1000))
+    # One for a job alone ends with the time to sign in; it was signed in time.
+    assert do(lambda session: grants.begin(session, JOBS[1], ISSUED + 1000))
 
 
 def test_uses_are_taken_until_none_is_left_and_the_same_job_takes_one(do: Any) -> None:

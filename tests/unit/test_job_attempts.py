@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,25 @@ def test_a_part_that_is_not_allowed_any_more_is_not_done_again(tmp_path: Path) -
 
         assert second.runner.attempts == [0, 1]
         assert await second.state(job_id) == "settling"
+        await first.finish(job_id)
+        await fleet.reach(job_id, "succeeded")
+
+    play(tmp_path, 2, test)
+
+
+def test_what_runs_when_the_time_of_a_policy_ends_goes_on_to_its_end(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        first, second = fleet.nodes
+        soon = datetime.fromtimestamp(fleet.clock() / 1000, UTC) + timedelta(days=8)
+        for node in fleet.nodes:
+            await node.allow(valid_until=soon)
+        job_id = await run_all(fleet)
+        fleet.clock.milliseconds += 9 * 24 * 3600 * 1000
+
+        await second.finish(job_id)
+        await asyncio.sleep(0.05)
+
+        assert job_id not in second.runner.stopped
         await first.finish(job_id)
         await fleet.reach(job_id, "succeeded")
 

@@ -19,7 +19,7 @@ from appliance.governance.errors import PolicyRefuses
 from appliance.grants import store as grants_table
 from appliance.grants.store import GrantRow, GrantUseRow
 from appliance.jobs import attendant
-from appliance.jobs.errors import ApprovedBefore
+from appliance.jobs.errors import ApprovedBefore, RejectionNotYours
 from appliance.jobs.states import IllegalTransition
 from appliance.jobs.store import JobApprovalRow
 from appliance.jobs.views import JobView
@@ -101,6 +101,41 @@ def test_two_people_must_approve_where_the_policy_says_so(tmp_path: Path) -> Non
         await fleet.reach(job.id, "running")
         view = await laboratory.jobs.get(job.id)
         assert [one.name for one in view.approvals] == ["the owner", "a second owner"]
+
+    play(tmp_path, 2, test)
+
+
+def test_the_approval_of_somebody_who_may_not_any_more_does_not_count(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        _, laboratory = fleet.nodes
+        await laboratory.allow(approvals=2)
+        job = await fleet.submit()
+        await fleet.reach(job.id, "waiting_approval", laboratory)
+        await laboratory.jobs.approve(job.id, job.digest, OWNER)
+        laboratory.gone.add(OWNER.id)
+
+        await laboratory.jobs.approve(job.id, job.digest, SECOND)
+
+        assert await laboratory.state(job.id) == "waiting_approval"
+        laboratory.gone.clear()
+        laboratory.jobs._have_attended(job.id)
+        await fleet.reach(job.id, "running")
+
+    play(tmp_path, 2, test)
+
+
+def test_a_peers_proposal_is_rejected_by_those_alone_who_may_approve_it(tmp_path: Path) -> None:
+    async def test(fleet: Fleet) -> None:
+        _, laboratory = fleet.nodes
+        job = await fleet.submit()
+        await fleet.reach(job.id, "waiting_approval", laboratory)
+
+        with pytest.raises(RejectionNotYours, match="waits for those who may approve it"):
+            await laboratory.jobs.cancel(job.id, ANALYST)
+
+        assert await laboratory.state(job.id) == "waiting_approval"
+        await laboratory.jobs.cancel(job.id, OWNER)
+        await fleet.reach(job.id, "rejected")
 
     play(tmp_path, 2, test)
 

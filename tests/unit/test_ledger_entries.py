@@ -38,6 +38,13 @@ PLAIN: dict[str, Any] = {
     "account": "auditor",
     "accelerator_milliseconds": 0,
     "address": "192.0.2.1",
+    "authority": DIGEST,
+    "before": "analyst",
+    "operator": NODE,
+    "policy_version": 3,
+    "principal": "uid:1000",
+    "scope": "read-jobs",
+    "token": "nightly",
     "approver": "auditor",
     "attempt": 1,
     "bytes_received": 2,
@@ -87,6 +94,8 @@ def facts_of(kind: Kind) -> Facts:
     fields = {name: PLAIN[name] for name in FACTS[kind].model_fields}
     if kind is Kind.NODE_STARTED:
         fields["version"] = "0.1.0"
+    if kind is Kind.OPERATOR_CHANGED:
+        fields["change"] = "enrolled"
     return FACTS[kind].model_validate(fields)
 
 

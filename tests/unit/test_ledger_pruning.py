@@ -51,6 +51,7 @@ def book_of(own: LedgerNode, peer: LedgerNode) -> LedgerBook:
         key=own.key,
         names=lambda session: {},
         public_key_of=public_key_of,
+        contract_of=lambda session, job: None,
         trouble_with=lambda receiver: "",
         now=own.now,
     )

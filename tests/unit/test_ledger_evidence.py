@@ -153,6 +153,19 @@ def test_a_fork_of_what_somebody_holds_is_named(world: World, tmp_path: Path, co
     assert said.startswith("fault: the ledger was forked: ")
 
 
+def test_a_ledger_that_is_not_shown_to_go_on_is_not_taken_for_one_that_does(
+    world: World, tmp_path: Path
+) -> None:
+    held = tmp_path / "held"
+    held.write_text(world.early.text)
+    bundle = without(world.bundle, "earlier/4.proof")
+
+    status, said = verify(bundle, tmp_path / "bundle", "--against", str(held))
+
+    assert status == 1
+    assert said.startswith("fault: nothing here proves that the ledger begins with the 4 entries")
+
+
 def test_a_newer_checkpoint_needs_newer_evidence(world: World, tmp_path: Path) -> None:
     held = tmp_path / "held"
     held.write_text(forked_note(world, 99).text)

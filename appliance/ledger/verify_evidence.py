@@ -251,8 +251,8 @@ def verify_contract(files: dict[str, bytes], evidence: Any, entries: Sequence[An
             require(is_it, f"the contract is not the one of entry {one['index']}")
         if one["kind"] == "job.signed":
             signer = one["facts"].get("node")
-            lacks = f"the contract lacks the signature of {signer}, which entry {one['index']} has"
-            require(signer in list(signatures), lacks)
+            lacks = f"the contract lacks the signature that entry {one['index']} has"
+            require(signer in list(signatures), f"{lacks}, of {shown(signer)}")
     # What DSSE signs: the type and the bytes, each with its length.
     signed = b"DSSEv1 %d %s %d " % (len(CONTRACT_TYPE), CONTRACT_TYPE.encode(), len(data)) + data
     for node in evidence["signers"]:

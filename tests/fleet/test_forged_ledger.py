@@ -4,9 +4,11 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from sqlalchemy import delete
@@ -21,6 +23,7 @@ from appliance.store.database import Store
 from tests.fleet.nodes import Node, approve, ended, eventually, submit
 
 PROGRAM = Path(verify_evidence.__file__)
+Rows: TypeAlias = Sequence[table.Columns]
 TRUE, FALSE = b'"outcome":"succeeded"', b'"outcome":"cancelled"'
 FORKED = "the ledger was forked: its first "
 
@@ -51,8 +54,18 @@ def ran(paired: list[Node]) -> str:
     return job.id
 
 
-def rewrite(node: Node) -> None:
-    """Have a node's ledger say something else of its job, as whoever has its disk and key can.
+def changed(rows: Rows) -> Rows:
+    """Say something else of how the job ended."""
+    return [(*row[:4], (row[4] or b"").replace(TRUE, FALSE), row[5]) for row in rows]
+
+
+def truncated(rows: Rows) -> Rows:
+    """Have it that the job has not ended; the ledger goes on otherwise from there."""
+    return list(takewhile(lambda row: TRUE not in (row[4] or b""), rows))
+
+
+def rewrite(node: Node, change: Callable[[Rows], Rows]) -> None:
+    """Change a node's ledger, as whoever has its disk and its key can.
 
     All hashes and all its checkpoints are made anew, so that nothing in its database contradicts.
     """
@@ -65,25 +78,29 @@ def rewrite(node: Node) -> None:
             table.LedgerEntryRow,
             table.LedgerNodeRow,
             table.LedgerCountersignatureRow,
+            table.LedgerShownRow,
         ):
             session.execute(delete(forgotten))
         tree, roots = Frontier(size=0, hashes=()), {}
-        for number, at, kind, job, content, _ in rows:
-            said = (content or b"").replace(TRUE, FALSE)
+        for number, at, kind, job, content, _ in change(rows):
+            said = content or b""
             tree, nodes = tree.with_leaf(hash_leaf(said))
             table.add_entries(session, [(number, at, kind, job, said, hash_leaf(said))])
             table.add_nodes(session, nodes)
             roots[tree.size] = tree.root
         for row in table.all_checkpoints(session):
-            row.note = sign_checkpoint(row.size, roots[row.size], key).text
+            if row.size in roots:
+                row.note = sign_checkpoint(row.size, roots[row.size], key).text
+            else:
+                session.delete(row)
 
     store = Store.open(node.state)
     asyncio.run(store.run(work))
     store.close()
 
 
-@pytest.fixture
-def forged(paired: list[Node], tmp_path: Path) -> str:
+@pytest.fixture(params=[changed, truncated])
+def forged(request: pytest.FixtureRequest, paired: list[Node], tmp_path: Path) -> str:
     """Have the hospital's ledger rewritten after a job that the laboratory has signed it for."""
     hospital, laboratory = paired
     job = ran(paired)
@@ -96,11 +113,12 @@ def forged(paired: list[Node], tmp_path: Path) -> str:
     assert good["said"].count("signed by it") == 2, "both parties' signatures on the contract"
     assert '["value", "' in good["said"], "the columns of the contract"
     assert hospital.stop() == 0
-    rewrite(hospital)
+    rewrite(hospital, request.param)
     hospital.start()
     return job
 
 
+@pytest.mark.parametrize("forged", [changed], indirect=True)
 def test_a_rewritten_ledger_is_disproved_by_the_peers_copy(
     paired: list[Node], forged: str, tmp_path: Path
 ) -> None:

@@ -162,7 +162,7 @@ TAMPERED: Final[dict[Callable[[Bundle, World], Bundle], str]] = {
     contract_signed_anew: "the contract is not the one of entry 1",
     forged_signature: "the signature of {peer} on the contract does not verify",
     signature_of_another_type: "the signature of {own} on the contract does not verify",
-    dropped_signature: "the contract lacks the signature of {peer}, which entry 3 has",
+    dropped_signature: 'the contract lacks the signature that entry 3 has, of "{peer}"',
     another_type: "contract.dsse.json holds no contract",
     no_envelope: "contract.dsse.json is missing",
     malformed_envelope: "contract.dsse.json is malformed",

@@ -37,6 +37,7 @@ from appliance.identity.keys import FileKey
 from appliance.identity.node_id import NodeId
 from appliance.jobs.checks import JobLimits
 from appliance.jobs.jobs import Jobs
+from appliance.jobs.records import signed_contract
 from appliance.ledger.ledger import Ledger
 from appliance.machine.posture import is_development
 from appliance.machine.recovery import Recovery
@@ -213,6 +214,7 @@ class Node:
             key=self.key,
             names=pins.names,
             public_key_of=pins.public_key_of,
+            contract_of=signed_contract,
             trouble_with=self.export.trouble_with,
             now=self._now,
         )

@@ -122,6 +122,7 @@ PERMISSIONS: Final[dict[str, Rule]] = {
     "/coffer.agent.v1.Ledger/ListEntries": _people(Power.READ_LEDGER),
     "/coffer.agent.v1.Ledger/VerifyLedger": _people(Power.READ_LEDGER),
     "/coffer.agent.v1.Ledger/ShowCheckpoint": _people(Power.READ_LEDGER),
+    "/coffer.agent.v1.Ledger/ShowPeerCheckpoint": _people(Power.READ_LEDGER),
     "/coffer.agent.v1.Ledger/ExportEvidence": _people(Power.EXPORT_LEDGER),
     "/coffer.agent.v1.Ledger/PruneLedger": _people(Power.PRUNE_LEDGER),
     "/coffer.agent.v1.Ledger/ShowReceiver": _people(Power.READ_LEDGER),

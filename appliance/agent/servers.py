@@ -7,7 +7,7 @@ from typing import Final
 
 import grpc
 
-from appliance.accounts.principals import Person, Principal
+from appliance.accounts.principals import Person, Principal, is_sovereign
 from appliance.accounts.roles import ALL_POWERS
 from appliance.accounts.rpc import AccountsRpc
 from appliance.agent.config import ApplianceConfig

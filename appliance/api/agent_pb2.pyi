@@ -53,7 +53,11 @@ from appliance.api.governance_pb2 import VerifiedLedger as VerifiedLedger
 from appliance.api.governance_pb2 import ShowCheckpointRequest as ShowCheckpointRequest
 from appliance.api.governance_pb2 import LedgerCheckpoint as LedgerCheckpoint
 from appliance.api.governance_pb2 import LedgerAgreement as LedgerAgreement
+from appliance.api.governance_pb2 import ShowPeerCheckpointRequest as ShowPeerCheckpointRequest
+from appliance.api.governance_pb2 import PeerCheckpoint as PeerCheckpoint
+from appliance.api.governance_pb2 import LedgerFork as LedgerFork
 from appliance.api.governance_pb2 import ExportEvidenceRequest as ExportEvidenceRequest
+from appliance.api.governance_pb2 import EntryRange as EntryRange
 from appliance.api.governance_pb2 import EvidenceChunk as EvidenceChunk
 from appliance.api.governance_pb2 import PruneLedgerRequest as PruneLedgerRequest
 from appliance.api.governance_pb2 import ShowReceiverRequest as ShowReceiverRequest

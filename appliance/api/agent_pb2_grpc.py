@@ -3014,6 +3014,11 @@ class LedgerStub:
                 request_serializer=appliance_dot_api_dot_governance__pb2.ShowCheckpointRequest.SerializeToString,
                 response_deserializer=appliance_dot_api_dot_governance__pb2.LedgerCheckpoint.FromString,
                 _registered_method=True)
+        self.ShowPeerCheckpoint = channel.unary_unary(
+                '/coffer.agent.v1.Ledger/ShowPeerCheckpoint',
+                request_serializer=appliance_dot_api_dot_governance__pb2.ShowPeerCheckpointRequest.SerializeToString,
+                response_deserializer=appliance_dot_api_dot_governance__pb2.PeerCheckpoint.FromString,
+                _registered_method=True)
         self.ExportEvidence = channel.unary_stream(
                 '/coffer.agent.v1.Ledger/ExportEvidence',
                 request_serializer=appliance_dot_api_dot_governance__pb2.ExportEvidenceRequest.SerializeToString,
@@ -3060,8 +3065,15 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowPeerCheckpoint(self, request, context):
+        """Shows what this node holds of a peer's ledger: the newest checkpoint, and both halves of each fork.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportEvidence(self, request, context):
-        """Sends a tar of all entries of a job with proofs, which an outsider can verify without Coffer.
+        """Sends a tar of all entries of a job, or of some others, with proofs, which an outsider can verify without Coffer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -3104,6 +3116,11 @@ def add_LedgerServicer_to_server(servicer, server):
                     servicer.ShowCheckpoint,
                     request_deserializer=appliance_dot_api_dot_governance__pb2.ShowCheckpointRequest.FromString,
                     response_serializer=appliance_dot_api_dot_governance__pb2.LedgerCheckpoint.SerializeToString,
+            ),
+            'ShowPeerCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowPeerCheckpoint,
+                    request_deserializer=appliance_dot_api_dot_governance__pb2.ShowPeerCheckpointRequest.FromString,
+                    response_serializer=appliance_dot_api_dot_governance__pb2.PeerCheckpoint.SerializeToString,
             ),
             'ExportEvidence': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportEvidence,
@@ -3208,6 +3225,33 @@ class Ledger:
             '/coffer.agent.v1.Ledger/ShowCheckpoint',
             appliance_dot_api_dot_governance__pb2.ShowCheckpointRequest.SerializeToString,
             appliance_dot_api_dot_governance__pb2.LedgerCheckpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowPeerCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/coffer.agent.v1.Ledger/ShowPeerCheckpoint',
+            appliance_dot_api_dot_governance__pb2.ShowPeerCheckpointRequest.SerializeToString,
+            appliance_dot_api_dot_governance__pb2.PeerCheckpoint.FromString,
             options,
             channel_credentials,
             insecure,

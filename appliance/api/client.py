@@ -342,9 +342,19 @@ class Client(AccountCalls):
         request = pb.ShowCheckpointRequest()
         return self._ask("Ledger/ShowCheckpoint", request, pb.LedgerCheckpoint)
 
-    def export_evidence(self, job_id: str, *, alone: bool = False) -> Iterator[bytes]:
-        """Yield the parts of a tar that proves what the ledger says of a job."""
-        request = pb.ExportEvidenceRequest(job=job_id, alone=alone)
+    def show_peer_checkpoint(self, peer: str) -> pb.PeerCheckpoint:
+        """Show what the node holds of a peer's ledger, by the peer's name or node id."""
+        request = pb.ShowPeerCheckpointRequest(peer=peer)
+        return self._ask("Ledger/ShowPeerCheckpoint", request, pb.PeerCheckpoint)
+
+    def export_evidence(
+        self, job_id: str = "", *, entries: pb.EntryRange | None = None, alone: bool = False
+    ) -> Iterator[bytes]:
+        """Yield the parts of a tar that proves what the ledger says of a job, or in some entries.
+
+        alone: whether other nodes' signatures may be missing.
+        """
+        request = pb.ExportEvidenceRequest(job=job_id, alone=alone, entries=entries)
         for part in self._follow("Ledger/ExportEvidence", request, pb.EvidenceChunk):
             yield part.chunk
 

@@ -228,13 +228,55 @@ class LedgerAgreement(_message.Message):
     forks: int
     def __init__(self, peer: _Optional[str] = ..., peer_id: _Optional[str] = ..., shown: _Optional[int] = ..., signed: _Optional[int] = ..., theirs: _Optional[int] = ..., forks: _Optional[int] = ...) -> None: ...
 
+class ShowPeerCheckpointRequest(_message.Message):
+    __slots__ = ("peer",)
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    def __init__(self, peer: _Optional[str] = ...) -> None: ...
+
+class PeerCheckpoint(_message.Message):
+    __slots__ = ("peer", "peer_id", "note", "size", "held_milliseconds", "forks")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    PEER_ID_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    HELD_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    FORKS_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    peer_id: str
+    note: str
+    size: int
+    held_milliseconds: int
+    forks: _containers.RepeatedCompositeFieldContainer[LedgerFork]
+    def __init__(self, peer: _Optional[str] = ..., peer_id: _Optional[str] = ..., note: _Optional[str] = ..., size: _Optional[int] = ..., held_milliseconds: _Optional[int] = ..., forks: _Optional[_Iterable[_Union[LedgerFork, _Mapping]]] = ...) -> None: ...
+
+class LedgerFork(_message.Message):
+    __slots__ = ("held", "shown", "shown_milliseconds")
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    held: str
+    shown: str
+    shown_milliseconds: int
+    def __init__(self, held: _Optional[str] = ..., shown: _Optional[str] = ..., shown_milliseconds: _Optional[int] = ...) -> None: ...
+
 class ExportEvidenceRequest(_message.Message):
-    __slots__ = ("job", "alone")
+    __slots__ = ("job", "alone", "entries")
     JOB_FIELD_NUMBER: _ClassVar[int]
     ALONE_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
     job: str
     alone: bool
-    def __init__(self, job: _Optional[str] = ..., alone: _Optional[bool] = ...) -> None: ...
+    entries: EntryRange
+    def __init__(self, job: _Optional[str] = ..., alone: _Optional[bool] = ..., entries: _Optional[_Union[EntryRange, _Mapping]] = ...) -> None: ...
+
+class EntryRange(_message.Message):
+    __slots__ = ("first", "last")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    first: int
+    last: int
+    def __init__(self, first: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
 
 class EvidenceChunk(_message.Message):
     __slots__ = ("chunk",)

@@ -1,15 +1,15 @@
 """``coffer ledger …``: what was done on this node, which nobody can rewrite unseen."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from appliance.api import agent_pb2 as pb
 from appliance.api.ways import Refused
 from appliance.cli import completion, views
-from appliance.cli.terminal import Terminal, terminal_of
+from appliance.cli.evidence import verify_evidence, write_forks
+from appliance.cli.terminal import terminal_of
 
 receiver = typer.Typer(no_args_is_help=True, help="Whom the ledger is sent to, over TLS.")
 ledger = typer.Typer(
@@ -19,7 +19,13 @@ ledger = typer.Typer(
 ledger.add_typer(receiver, name="receiver")
 
 _MOST_DAYS: Final = 36500
-JobId = Annotated[str, typer.Argument(metavar="JOB", autocompletion=completion.jobs)]
+_FORKS: Final = '"coffer ledger checkpoint --of {peer} --forks FOLDER"'
+
+
+def entry_range(text: str) -> pb.EntryRange:
+    """Read FROM-TO, or one number. Raises: ValueError, which is a fault in the command line."""
+    first, dash, last = text.partition("-")
+    return pb.EntryRange(first=int(first), last=int(last if dash else first))
 
 
 @ledger.command("list")
@@ -62,10 +68,14 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Compute the whole ledger of this node anew, or verify the evidence that a peer exported."""
+    """Compute the whole ledger of this node anew, or verify the evidence that a peer exported.
+
+    Evidence needs no node; where there is one, it is held against the checkpoint that the node has
+    of that ledger.
+    """
     terminal = terminal_of(ctx)
     if evidence is not None:
-        _verify_evidence(terminal, evidence, against)
+        verify_evidence(terminal, evidence, against)
         return
     checkpoint = "" if against is None else against.read_text("utf-8", errors="replace")
     with terminal.connect() as client, terminal.patience("computing all hashes anew"):
@@ -74,27 +84,73 @@ def verify(
 
 
 @ledger.command("checkpoint")
-def checkpoint(ctx: typer.Context) -> None:
+def checkpoint(
+    ctx: typer.Context,
+    of: Annotated[
+        str,
+        typer.Option(
+            metavar="PEER",
+            help="Print the newest of a peer's ledger that this node holds, as the peer signed it.",
+            autocompletion=completion.peers,
+        ),
+    ] = "",
+    forks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            file_okay=False,
+            help="With --of: write both signed halves of each fork that the peer has shown.",
+        ),
+    ] = None,
+) -> None:
     """Show the signed size and root of the ledger, and how far each peer has signed it."""
-    terminal_of(ctx).show(lambda client: client.show_checkpoint(), views.ledger_checkpoint)
+    terminal = terminal_of(ctx)
+    if not of:
+        if forks is not None:
+            raise typer.BadParameter("--forks is of a peer's ledger: name the peer with --of")
+        terminal.show(lambda client: client.show_checkpoint(), views.ledger_checkpoint)
+        return
+    with terminal.connect(of) as client:
+        held = client.show_peer_checkpoint(of)
+    if forks is None:
+        terminal.answer_file(held, held.note)
+        if held.forks:
+            terminal.say(f"The peer has forked its ledger: {_FORKS.format(peer=of)} has the proof.")
+        return
+    files = write_forks(held, forks)
+    said = "\n".join(files) or f"{held.peer} has shown no fork of its ledger"
+    terminal.answer_plain({"peer": held.peer, "peer_id": held.peer_id, "files": files}, said)
 
 
 @ledger.command("export")
 def export(
     ctx: typer.Context,
-    job: JobId,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The tar that is written.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[JOB] FILE",
+            help="The job, but for --entries, and the tar that is written.",
+            autocompletion=completion.jobs,
+        ),
+    ],
+    entries: Annotated[
+        pb.EntryRange | None,
+        typer.Option(metavar="FROM-TO", parser=entry_range, help="These in place of a job's."),
+    ] = None,
     alone: Annotated[
-        bool, typer.Option("--alone", help="Do without the other parties' signatures.")
+        bool, typer.Option("--alone", help="Do without the other nodes' signatures.")
     ] = False,
 ) -> None:
-    """Write evidence of all that the ledger says of a job.
+    """Write evidence of all that the ledger says of a job, or of some entries by their numbers.
 
-    Whoever gets the tar can verify it with Python and openssl: it brings the program and says how.
+    That of a job is signed by all parties and has the contract; other entries are signed by the
+    peers that have done so of late. Whoever gets the tar can verify it with Python and openssl: it
+    brings the program and says how.
     """
+    job, file = _what_and_where(names, entries)
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
-        parts = [*client.export_evidence(job, alone=alone)]
+        parts = [*client.export_evidence(job, entries=entries, alone=alone)]
     try:
         with file.open("xb") as out:
             out.writelines(parts)
@@ -166,15 +222,12 @@ def remove_receiver(ctx: typer.Context) -> None:
     terminal_of(ctx).show(lambda client: client.set_receiver(""), views.ledger_receiver)
 
 
-def _verify_evidence(terminal: Terminal, evidence: Path, against: Path | None) -> None:
-    """Run our own copy of the program that evidence brings: what it brings may be anything."""
-    command = [sys.executable, "-m", "appliance.ledger.verify_evidence", str(evidence)]
-    if against is not None:
-        command += ["--against", str(against)]
-    ran = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
-    said = ran.stdout.strip()
-    terminal.answer_plain(
-        {"evidence": str(evidence), "verified": ran.returncode == 0, "said": said}, said
-    )
-    if ran.returncode:
-        raise typer.Exit(1)
+def _what_and_where(names: list[str], entries: pb.EntryRange | None) -> tuple[str, Path]:
+    """Return the job and the file that a command names; no job where it names entries.
+
+    Raises: typer.BadParameter.
+    """
+    wanted = 2 if entries is None else 1
+    if len(names) != wanted:
+        raise typer.BadParameter("name a job and a file, or --entries FROM-TO and a file")
+    return "" if entries else names[0], Path(names[-1])

@@ -62,6 +62,14 @@ class Terminal:
         else:
             self.out.print(clean(view) if isinstance(view, str) else view)
 
+    def answer_file(self, message: Message, text: str) -> None:
+        """Print one reply: the message as JSON, or its text as it is, to be put into a file."""
+        if self.as_json:
+            self._print_json(to_plain(message))
+        else:
+            self.out.file.write(clean(text).plain)
+            self.out.file.flush()
+
     def answer_plain(self, value: Mapping[str, Plain], view: RenderableType) -> None:
         """Print what no agent said: as JSON, or its view for people."""
         if self.as_json:

@@ -27,8 +27,8 @@ from appliance.identity.node_id import NodeId
 from appliance.ledger import store as table
 from appliance.ledger.checkpoint import parse_note
 from appliance.ledger.entries import Actor, NodeItself
-from appliance.ledger.errors import EntryNotFound
-from appliance.ledger.evidence import gather_job, tar_of
+from appliance.ledger.errors import CheckpointNotFound, EntryNotFound, TooManyEntries
+from appliance.ledger.evidence import SignedContract, gather, gather_job, tar_of
 from appliance.ledger.facts import JobProposed, Kind, LedgerDirected
 from appliance.ledger.ledger import Ledger, Listed, milliseconds
 from appliance.ledger.verification import Verified
@@ -38,7 +38,11 @@ from appliance.store.errors import StoreError
 PAGE_ENTRIES: Final = 100
 MOST_PAGE_ENTRIES: Final = 500
 MOST_KEPT_DAYS: Final = 36500
+MOST_EXPORTED: Final = 2000
+"""Entries that one bundle may have outside of a job: it is made in memory, in one transaction."""
 _DAY_SECONDS: Final = 24 * 3600
+
+ContractOf = Callable[[Session, str], tuple[bytes, Collection[NodeId]] | None]
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +62,22 @@ class PeerAgreement:
     signed: int
     theirs: int
     forks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerLedger:
+    """What this node holds of a peer's ledger, all of it signed by the peer.
+
+    held:  its newest checkpoint, as a note of so many entries; since when it is held.
+    forks: pairs of notes that the peer has not shown to be of one ledger, and when it showed that.
+    """
+
+    peer: NodeId
+    name: str
+    held: str
+    size: int
+    held_milliseconds: int
+    forks: tuple[tuple[str, str, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +111,7 @@ class LedgerBook:
 
     names:         this node's own for the peers that it has known.
     public_key_of: of a paired peer, by its pin; None of any other node.
+    contract_of:   a job's contract in its envelope, and who has signed it; None if it is gone.
     trouble_with:  why a receiver could not be sent the ledger last; empty if it could.
     """
 
@@ -102,6 +123,7 @@ class LedgerBook:
         key: IdentityKey,
         names: Callable[[Session], Mapping[NodeId, str]],
         public_key_of: PublicKeyOf,
+        contract_of: ContractOf,
         trouble_with: Callable[[Receiver], str],
         now: Callable[[], datetime],
     ) -> None:
@@ -110,6 +132,7 @@ class LedgerBook:
         self._key = key
         self._names = names
         self._public_key_of = public_key_of
+        self._contract_of = contract_of
         self._trouble_with = trouble_with
         self._now = now
 
@@ -170,6 +193,31 @@ class LedgerBook:
 
         return await self._store.run(work)
 
+    async def peer_ledger(self, named: str) -> PeerLedger:
+        """Return what we hold of the ledger of a node, which may be unpaired by now.
+
+        named: by our name for it or its id. Raises: CheckpointNotFound.
+        """
+
+        def work(session: Session) -> PeerLedger:
+            peer, name = self._holding(session, named)
+            row = table.newest_of_peer(session, peer)
+            if row is None:
+                raise CheckpointNotFound(f"this node holds no checkpoint of the ledger of {name}")
+            return PeerLedger(
+                peer=peer,
+                name=name,
+                held=row.note,
+                size=row.size,
+                held_milliseconds=row.at_milliseconds,
+                forks=tuple(
+                    (fork.held, fork.shown, fork.at_milliseconds)
+                    for fork in table.forks_of(session, peer)
+                ),
+            )
+
+        return await self._store.run(work)
+
     async def export_job(self, job_id: str, *, alone: bool = False) -> bytes:
         """Return the evidence of a job as a tar, under a checkpoint that all its parties signed.
 
@@ -178,12 +226,33 @@ class LedgerBook:
         """
 
         def work(session: Session) -> bytes:
-            keys, job = {self._key.node_id: self._key.public_der}, _whole(session, job_id)
+            keys, job = self._own_key(), _whole(session, job_id)
             if alone:
                 self._ledger.checkpoint(session)
             else:
                 keys |= self._keys_of(session, job)
-            return tar_of(gather_job(session, self._ledger, job, keys))
+            contract = self._contract(session, job)
+            return tar_of(gather_job(session, self._ledger, job, keys, contract))
+
+        return await self._store.run(work)
+
+    async def export_entries(self, first: int, last: int, *, alone: bool = False) -> bytes:
+        """Return the evidence of entries, whatever they are about, as a tar.
+
+        It is under the newest checkpoint that a peer has signed after them, with all who did; if
+        none has, or ``alone``, under one of our own. Raises: EntryNotFound, TooManyEntries.
+        """
+        if last - first >= MOST_EXPORTED:
+            raise TooManyEntries(last - first + 1, MOST_EXPORTED)
+
+        def work(session: Session) -> bytes:
+            indexes = range(first, min(last, self._ledger.size(session)) + 1)
+            if not indexes or last not in indexes:
+                raise EntryNotFound(f"the ledger has no entries {first} to {last}")
+            signers = {} if alone else self._signers_above(session, last)
+            if not signers:
+                self._ledger.checkpoint(session)
+            return tar_of(gather(session, self._ledger, indexes, self._own_key() | signers))
 
         return await self._store.run(work)
 
@@ -252,18 +321,58 @@ class LedgerBook:
                 log.warning("the ledger was not pruned: %s", error)
             await asyncio.sleep(_DAY_SECONDS)
 
+    def _own_key(self) -> dict[NodeId, bytes]:
+        return {self._key.node_id: self._key.public_der}
+
+    def _known(self, session: Session, nodes: Collection[NodeId]) -> dict[NodeId, bytes]:
+        """Return the keys of those of these nodes that are this one or paired."""
+        keys = {node: self._public_key_of(session, node) for node in nodes}
+        found = {node: key for node, key in keys.items() if key is not None}
+        return found | (self._own_key() if self._key.node_id in nodes else {})
+
+    def _signers_above(self, session: Session, index: int) -> dict[NodeId, bytes]:
+        """Return the keys of the peers that signed the newest checkpoint with this entry."""
+        paired = self._known(session, self._names(session).keys())
+        size = table.newest_countersigned(session, index, paired)
+        if size is None:
+            return {}
+        signed = {one.peer for one in table.countersignatures_of(session, size)}
+        return {node: key for node, key in paired.items() if node.text in signed}
+
+    def _contract(self, session: Session, job_id: str) -> SignedContract | None:
+        found = self._contract_of(session, job_id)
+        if found is None:
+            return None
+        envelope, signers = found
+        return SignedContract(envelope=envelope, keys=self._known(session, signers))
+
+    def _holding(self, session: Session, named: str) -> tuple[NodeId, str]:
+        """Return a node of whose ledger we hold something, with our name for it."""
+        if self._key.node_id.is_meant_by(named):
+            raise CheckpointNotFound(
+                "that is this node itself, which holds its own ledger",
+                remedy='"coffer ledger verify" computes it anew',
+            )
+        names = self._names(session)
+        held = [(node, names.get(node, node.short)) for node in table.nodes_held(session)]
+        found = [one for one in held if named == one[1] or one[0].is_meant_by(named)]
+        if len(found) == 1:
+            return found[0]
+        raise CheckpointNotFound(
+            f"more than one peer is called {named[:64]!r}"
+            if found
+            else f"this node holds no checkpoint of the ledger of {named[:64]!r}",
+            remedy="name the peer by its node id"
+            if found
+            else 'see "coffer ledger checkpoint" for those of whose ledgers it holds one',
+        )
+
     def _keys_of(self, session: Session, job_id: str) -> dict[NodeId, bytes]:
         found = self._ledger.page(session, most=1, kinds=[Kind.JOB_PROPOSED], job_id=job_id)
         facts = found[0].entry.facts if found and found[0].entry else None
         if not isinstance(facts, JobProposed):
             raise EntryNotFound(f"the ledger has no entry of the job {job_id}, or no longer")
-        keys = {}
-        for text in facts.parties:
-            peer = NodeId(text)
-            key = self._public_key_of(session, peer)
-            if key is not None:
-                keys[peer] = key
-        return keys
+        return self._known(session, [NodeId(text) for text in facts.parties])
 
     def _agreement(self, session: Session, peer: NodeId, name: str) -> PeerAgreement:
         shown = table.find_shown(session, peer)

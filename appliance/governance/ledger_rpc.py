@@ -8,7 +8,7 @@ from appliance.accounts.principals import Person
 from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import LedgerServicer
 from appliance.governance.actors import actor_of
-from appliance.governance.ledger_book import Directed, LedgerBook, PeerAgreement
+from appliance.governance.ledger_book import Directed, LedgerBook, PeerAgreement, PeerLedger
 from appliance.ledger.facts import Kind
 from appliance.ledger.ledger import Listed
 from services.errors import ConfigError
@@ -56,11 +56,21 @@ class LedgerRpc(LedgerServicer):
             peers=map(agreement_to_proto, await self._book.agreements()),
         )
 
+    async def ShowPeerCheckpoint(
+        self, request: pb.ShowPeerCheckpointRequest, context: Any
+    ) -> pb.PeerCheckpoint:
+        """Show what is held of a peer's ledger."""
+        return peer_ledger_to_proto(await self._book.peer_ledger(request.peer))
+
     async def ExportEvidence(
         self, request: pb.ExportEvidenceRequest, context: Any
     ) -> AsyncIterator[pb.EvidenceChunk]:
-        """Send the evidence of a job."""
-        tar = await self._book.export_job(request.job, alone=request.alone)
+        """Send the evidence of a job, or of some entries."""
+        if request.HasField("entries"):
+            asked = request.entries
+            tar = await self._book.export_entries(asked.first, asked.last, alone=request.alone)
+        else:
+            tar = await self._book.export_job(request.job, alone=request.alone)
         for begin in range(0, len(tar), _CHUNK_BYTES):
             yield pb.EvidenceChunk(chunk=tar[begin : begin + _CHUNK_BYTES])
 
@@ -136,4 +146,19 @@ def agreement_to_proto(one: PeerAgreement) -> pb.LedgerAgreement:
         signed=one.signed,
         theirs=one.theirs,
         forks=one.forks,
+    )
+
+
+def peer_ledger_to_proto(one: PeerLedger) -> pb.PeerCheckpoint:
+    """Return what is held of a peer's ledger as the API tells it."""
+    return pb.PeerCheckpoint(
+        peer=one.name,
+        peer_id=one.peer.text,
+        note=one.held,
+        size=one.size,
+        held_milliseconds=one.held_milliseconds,
+        forks=[
+            pb.LedgerFork(held=held, shown=shown, shown_milliseconds=at)
+            for held, shown, at in one.forks
+        ],
     )

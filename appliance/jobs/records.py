@@ -1,13 +1,14 @@
 """What of jobs is written to the ledger, each in the transaction in which it is done."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, Literal, cast
 
 from sqlalchemy.orm import Session
 
 from appliance.accounts.principals import Person
-from appliance.contracts.contract import Contract, digest_of, parse_contract
+from appliance.contracts.contract import CONTRACT, Contract, digest_of, parse_contract
+from appliance.contracts.envelope import write_envelope
 from appliance.contracts.terms import get_service, terms_of
 from appliance.governance.actors import actor_of
 from appliance.governance.errors import PolicyRefuses
@@ -15,7 +16,7 @@ from appliance.governance.governor import Permit
 from appliance.identity.node_id import NodeId
 from appliance.jobs.reasons import Reason
 from appliance.jobs.states import JobState
-from appliance.jobs.store import JobRow
+from appliance.jobs.store import JobRow, find_job, parties_of
 from appliance.jobs.verdicts import GivenVerdict
 from appliance.ledger.entries import Actor, NodeItself, PeerNode
 from appliance.ledger.facts import (
@@ -173,6 +174,19 @@ class Records:
         self, session: Session, row: JobRow, kind: Kind, facts: Facts, actor: Actor | None = None
     ) -> None:
         self._ledger.append(session, kind, facts, actor or NodeItself(), row.id)
+
+
+def signed_contract(session: Session, job_id: str) -> tuple[bytes, Collection[NodeId]] | None:
+    """Return a job's contract in its envelope, and who has signed it; None if it was forgotten."""
+    row = find_job(session, job_id)
+    if row is None or not row.contract:
+        return None
+    signatures = {
+        NodeId(party.node): party.signature
+        for party in parties_of(session, job_id)
+        if party.signature is not None
+    }
+    return write_envelope(row.contract, CONTRACT, signatures).encode(), signatures.keys()
 
 
 def _cut(sentence: str) -> str:

@@ -30,6 +30,16 @@ class EntryTooLong(ConfigError):
         )
 
 
+class TooManyEntries(ConfigError):
+    """More entries are asked for than are given out at once."""
+
+    def __init__(self, count: int, most: int) -> None:
+        super().__init__(
+            f"{count} entries are too many for one bundle, at most {most}",
+            remedy="export them in several bundles",
+        )
+
+
 class EntryNotFound(ConfigError):
     """The ledger has no such entry, or no longer its content."""
 
@@ -60,7 +70,8 @@ class LedgerUnproven(ProtocolError):
         super().__init__(
             f"the ledger of {peer.short} {what}",
             remedy="run no more jobs with that node until its administrators have explained it;"
-            " both checkpoints that it signed are kept as evidence",
+            " both checkpoints that it signed are kept as evidence"
+            f' ("coffer ledger checkpoint --of {peer.short} --forks FOLDER")',
         )
         self.peer = peer
         self.held = held

@@ -4,14 +4,17 @@ A bundle is a set of named files, the same bytes each time: entries as they were
 a proof in C2SP's tlog-proof format (which has our checkpoint in it, with the peers' signatures),
 the keys, and a program that needs Python and openssl alone (``verify_evidence.py``, never
 imported by us). For whoever holds an older checkpoint of ours there are proofs that the ledger
-only grew since.
+only grew since. Of a job there is the contract too, as long as this node keeps it: entries have
+only its digest.
 """
 
 import base64
 import io
 import tarfile
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Final
 
 import rfc8785
@@ -24,6 +27,7 @@ from appliance.ledger.errors import CheckpointNotFound, EntryNotFound
 from appliance.ledger.ledger import Ledger
 
 PROGRAM: Final = "verify_evidence.py"
+CONTRACT: Final = "contract.dsse.json"
 MOST_EARLIER: Final = 64
 _FORMAT: Final = "coffer.evidence/1"
 _README: Final = b"""\
@@ -33,18 +37,35 @@ Evidence from the ledger of a Coffer node. To verify it, with Python 3 and opens
 
 The program says which node's ledger it is and who countersigned it: compare these ids with those
 that the organisations tell you by another way. It is short; read it, or write your own after
-RFC 9162 (the proofs), c2sp.org/tlog-proof, c2sp.org/tlog-checkpoint and c2sp.org/signed-note.
+RFC 9162 (the proofs), c2sp.org/tlog-proof, c2sp.org/tlog-checkpoint, c2sp.org/signed-note and
+DSSE (the contract of a job, github.com/secure-systems-lab/dsse).
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedContract:
+    """A job's contract: its DSSE envelope, and the public keys (DER) of who has signed it."""
+
+    envelope: bytes
+    keys: Mapping[NodeId, bytes]
+
+
 def gather_job(
-    session: Session, ledger: Ledger, job_id: str, keys: Mapping[NodeId, bytes]
+    session: Session,
+    ledger: Ledger,
+    job_id: str,
+    keys: Mapping[NodeId, bytes],
+    contract: SignedContract | None = None,
 ) -> dict[str, bytes]:
-    """Return evidence of all entries of a job, as :func:`gather`."""
+    """Return evidence of all entries of a job, as :func:`gather`, with the contract if given."""
     indexes = table.numbers_of_job(session, job_id)
     if not indexes:
         raise EntryNotFound(f"the ledger has no entry of the job {job_id}")
-    return gather(session, ledger, indexes, keys, job_id=job_id)
+    if contract is None:
+        return gather(session, ledger, indexes, keys, about={"job": job_id})
+    about = {"job": job_id, "signers": sorted(node.text for node in contract.keys)}
+    bundle = gather(session, ledger, indexes, keys, about=about)
+    return bundle | {CONTRACT: contract.envelope} | _key_files(contract.keys)
 
 
 def gather(
@@ -53,11 +74,12 @@ def gather(
     indexes: Collection[int],
     keys: Mapping[NodeId, bytes],
     *,
-    job_id: str | None = None,
+    about: Mapping[str, str | Sequence[str]] = MappingProxyType({}),
 ) -> dict[str, bytes]:
     """Return the files of a bundle, under our newest checkpoint that all of these have signed.
 
-    keys: the public keys (DER) of this node and of the peers whose signatures are wanted.
+    keys:  the public keys (DER) of this node and of the peers whose signatures are wanted.
+    about: what the bundle says of itself besides.
     Raises: EntryNotFound, CheckpointNotFound.
     """
     contents = ledger.contents(session, indexes)
@@ -74,7 +96,7 @@ def gather(
                 "node": ledger.node_id.text,
                 "peers": [peer.text for peer in peers],
                 "entries": list(contents),
-                **({} if job_id is None else {"job": job_id}),
+                **about,
             }
         ),
     }
@@ -85,7 +107,7 @@ def gather(
     for earlier in table.sizes_signed(session, (), size)[-MOST_EARLIER:]:
         grown = _encoded(ledger.prove_consistency(session, earlier, size))
         bundle[f"earlier/{earlier}.proof"] = "".join(f"{line}\n" for line in grown).encode()
-    return bundle | {f"keys/{node.text}.pem": _pem(der) for node, der in keys.items()}
+    return bundle | _key_files(keys)
 
 
 def tar_of(bundle: Mapping[str, bytes]) -> bytes:
@@ -112,6 +134,10 @@ def _newest_signed(session: Session, peers: Sequence[NodeId], index: int) -> int
             ' ("coffer ledger checkpoint"); or take it without them: --alone',
         )
     return sizes[-1]
+
+
+def _key_files(keys: Mapping[NodeId, bytes]) -> dict[str, bytes]:
+    return {f"keys/{node.text}.pem": _pem(der) for node, der in keys.items()}
 
 
 def _encoded(proof: Sequence[bytes]) -> list[str]:

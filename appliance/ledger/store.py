@@ -323,10 +323,23 @@ def countersignatures_of(session: Session, size: int) -> Sequence[LedgerCounters
     return session.scalars(select(row).where(row.size == size).order_by(row.peer)).all()
 
 
+def newest_countersigned(session: Session, above: int, peers: Collection[NodeId]) -> int | None:
+    """Return the largest size above this of our checkpoints that any of these peers has signed."""
+    row = LedgerCountersignatureRow
+    signed = row.size > above, row.peer.in_([peer.text for peer in peers])
+    return session.scalars(select(func.max(row.size)).where(*signed)).one()
+
+
 def newest_of_peer(session: Session, peer: NodeId) -> PeerCheckpointRow | None:
     """Return the largest checkpoint that we hold of a peer."""
     query = select(PeerCheckpointRow).where(PeerCheckpointRow.peer == peer.text)
     return session.scalars(query.order_by(PeerCheckpointRow.size.desc()).limit(1)).one_or_none()
+
+
+def nodes_held(session: Session) -> Sequence[NodeId]:
+    """Return the nodes of whose ledgers we hold a checkpoint."""
+    query = select(PeerCheckpointRow.peer).distinct().order_by(PeerCheckpointRow.peer)
+    return [NodeId(peer) for peer in session.scalars(query)]
 
 
 def forks_of(session: Session, peer: NodeId) -> Sequence[PeerForkRow]:

@@ -1,9 +1,10 @@
 """Verify evidence from a Coffer node's ledger: with Python and openssl alone, without Coffer.
 
-    python3 verify_evidence.py BUNDLE [--node ID] [--peer ID]... [--against CHECKPOINT]
+    python3 verify_evidence.py BUNDLE [--node ID] [--peer ID]... [--against CHECKPOINT] [--json]
 
 BUNDLE is the folder that this program lies in, or the tar of it. It proves that the node signed a
-ledger that has these entries, and that the peers saw that ledger. Whose keys these are, it cannot
+ledger that has these entries, and that the peers saw that ledger; of a job, if the contract is
+there, that the entries are of this contract, and who has signed it. Whose keys these are, it cannot
 know: compare the ids below with those that the organisations tell you, or give them with --node
 and --peer. That there are no other entries, it does not prove. --against takes a checkpoint of the
 same ledger that you got from somebody else: then it proves too that the node did not rewrite what
@@ -19,13 +20,15 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
 MOST_FILE_BYTES = 1 << 20
 PROOF_FORMAT = "c2sp.org/tlog-proof@v1"
+CONTRACT = "contract.dsse.json"
+CONTRACT_TYPE = "application/vnd.coffer.contract+json"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -49,6 +52,15 @@ def require(condition: bool, what: str) -> None:
         raise Fault(what)
 
 
+class Found(NamedTuple):
+    """What good evidence shows."""
+
+    node: str
+    peers: Sequence[str]
+    size: int
+    lines: Sequence[str]
+
+
 def main() -> int:
     """Verify what the command line names; 0 if all is well, 1 at the first fault."""
     parser = argparse.ArgumentParser(description="Verify evidence from a Coffer node's ledger.")
@@ -56,27 +68,41 @@ def main() -> int:
     parser.add_argument("--node", help="the id of the node whose ledger it is")
     parser.add_argument("--peer", action="append", default=[], help="who must have countersigned")
     parser.add_argument("--against", type=Path, help="a checkpoint that you hold of that ledger")
+    parser.add_argument("--json", action="store_true", help="say it as JSON")
     options = parser.parse_args()
+    told: dict[str, Any] = {"verified": False}
     try:
-        files = read_bundle(options.bundle)
-        evidence = read_evidence(files)
-        require(options.node in (None, evidence["node"]), "it is the evidence of another node")
-        for peer in options.peer:
-            require(peer in evidence["peers"], f"it has no signature of {peer}")
-        note = verify_checkpoint(files, evidence)
-        entries = [verify_entry(files, evidence, index, note) for index in evidence["entries"]]
-        if options.against is not None:
-            verify_against(files, evidence["node"], note, options.against.read_text("utf-8"))
-    except (Fault, OSError, UnicodeDecodeError, tarfile.TarError) as fault:
-        print(f"fault: {fault}")
-        return 1
-    print(f"node  {evidence['node']}")
-    for peer in evidence["peers"]:
-        print(f"peer  {peer}")
-    print(f"its ledger of {note.size} entries, signed by all of them, has these {len(entries)}:")
-    for entry in entries:
-        print(described(entry))
-    return 0
+        found = verify(options)
+        said = "\n".join(found.lines)
+        told = {"verified": True, "node": found.node, "peers": found.peers, "size": found.size}
+    except (Fault, OSError, UnicodeDecodeError, RecursionError, tarfile.TarError) as fault:
+        said = f"fault: {fault}"
+    print(json.dumps(told | {"said": said}) if options.json else said)
+    return 0 if told["verified"] else 1
+
+
+def verify(options: argparse.Namespace) -> Found:
+    """Return what the evidence shows, all of it verified; Fault for the first thing wrong."""
+    files = read_bundle(options.bundle)
+    evidence = read_evidence(files)
+    node, peers = evidence["node"], evidence["peers"]
+    require(options.node in (None, node), "it is the evidence of another node")
+    for peer in options.peer:
+        require(peer in peers, f"it has no signature of {peer}")
+    note = verify_checkpoint(files, evidence)
+    entries = [verify_entry(files, evidence, index, note) for index in evidence["entries"]]
+    if options.against is not None:
+        verify_against(files, node, note, options.against.read_text("utf-8"))
+    contract = verify_contract(files, evidence, entries) if "signers" in evidence else None
+    lines = [f"node  {node}", *(f"peer  {peer}" for peer in peers)]
+    signed = "signed by all of them" if peers else "signed by it alone"
+    lines.append(f"its ledger of {note.size} entries, {signed}, has these {len(entries)}:")
+    lines += map(described, entries)
+    if contract is not None:
+        lines += contract
+    elif "job" in evidence:
+        lines.append("the contract itself is not here: of it, the entries have the digest alone")
+    return Found(node, peers, note.size, lines)
 
 
 def described(entry: Any) -> str:
@@ -120,18 +146,23 @@ def read_json(files: dict[str, bytes], name: str) -> Any:
 
 def read_evidence(files: dict[str, bytes]) -> Any:
     """Return what the bundle says that it holds, and require that it holds that and no more."""
-    evidence = read_json(files, "evidence.json")
+    evidence, malformed = read_json(files, "evidence.json"), "evidence.json is malformed"
     try:
         require(evidence["type"] == "coffer.evidence/1", "evidence.json is of another format")
         nodes, entries = [evidence["node"], *evidence["peers"]], evidence["entries"]
+        nodes += evidence.get("signers", [])
         is_rising = bool(entries) and entries == sorted(set(entries)) and entries[0] >= 0
+        is_of_job = isinstance(evidence.get("job", ""), str)
+        is_of_job &= "job" in evidence or "signers" not in evidence
+        require(is_of_job and all(isinstance(node, str) for node in nodes), malformed)
     except (KeyError, TypeError):
-        raise Fault("evidence.json is malformed") from None
+        raise Fault(malformed) from None
     require(is_rising, "evidence.json does not list entries in their order")
     known = {f"keys/{node}.pem" for node in nodes}
     known |= {f"entries/{index}{end}" for index in entries for end in (".json", ".tlog-proof")}
+    known |= {CONTRACT} if "signers" in evidence else set()
     for name in files:
-        is_known = name in known or name.partition("/")[0] not in ("entries", "keys")
+        is_known = name in known or name.partition("/")[0] not in ("entries", "keys", CONTRACT)
         require(is_known, f"{name} is not in evidence.json")
     return evidence
 
@@ -190,16 +221,98 @@ def verify_signature(note: Note, node: str, der: bytes) -> None:
     key_id = hashlib.sha256(der).digest()[:4]
     ours = [one[4:] for one in signatures if one[:4] == key_id]
     require(len(ours) == 1, f"the checkpoint is not signed by {node}")
+    is_right = is_signed(note.body.encode("utf-8"), ours[0], der)
+    require(is_right, f"the signature of {node} does not verify")
+
+
+def is_signed(data: bytes, made: bytes, der: bytes) -> bool:
+    """Tell whether openssl finds that a signature (ECDSA, SHA-256) is by this key."""
     with tempfile.TemporaryDirectory() as folder:
         key, signature, body = (Path(folder) / name for name in ("key", "signature", "body"))
         encoded = base64.b64encode(der).decode()
         pem = "\n".join(encoded[begin : begin + 64] for begin in range(0, len(encoded), 64))
         key.write_text(f"-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----\n", "ascii")
-        signature.write_bytes(ours[0])
-        body.write_bytes(note.body.encode("utf-8"))
+        signature.write_bytes(made)
+        body.write_bytes(data)
         command = ["openssl", "dgst", "-sha256", "-verify", str(key), "-signature", str(signature)]
         ran = subprocess.run([*command, str(body)], capture_output=True, check=False)  # noqa: S603
-    require(ran.returncode == 0, f"the signature of {node} does not verify")
+    return ran.returncode == 0
+
+
+def verify_contract(files: dict[str, bytes], evidence: Any, entries: Sequence[Any]) -> list[str]:
+    """Return lines on the contract, which is that of the entries and signed as they say."""
+    data, signatures = read_envelope(files)
+    digest = hashlib.sha256(data).hexdigest()
+    proposed = [one for one in entries if one["kind"] == "job.proposed"]
+    require(bool(proposed), "no entry is the proposal of the contract")
+    for one in entries:
+        if one["kind"] in ("job.proposed", "job.signed"):
+            is_it = isinstance(one["facts"], dict) and one["facts"].get("digest") == digest
+            require(is_it, f"the contract is not the one of entry {one['index']}")
+        if one["kind"] == "job.signed":
+            signer = one["facts"].get("node")
+            lacks = f"the contract lacks the signature that entry {one['index']} has"
+            require(signer in list(signatures), f"{lacks}, of {shown(signer)}")
+    # What DSSE signs: the type and the bytes, each with its length.
+    signed = b"DSSEv1 %d %s %d " % (len(CONTRACT_TYPE), CONTRACT_TYPE.encode(), len(data)) + data
+    for node in evidence["signers"]:
+        require(node in signatures, f"the contract is not signed by {node}")
+        is_right = is_signed(signed, signatures[node], read_key(files, node))
+        require(is_right, f"the signature of {node} on the contract does not verify")
+    return [
+        f"its contract has the digest of entry {proposed[0]['index']}, {digest}:",
+        *described_contract(read_object(data), evidence["job"], evidence["signers"], signatures),
+    ]
+
+
+def read_envelope(files: dict[str, bytes]) -> tuple[bytes, dict[str, bytes]]:
+    """Return the contract's bytes and the signatures by the id of the node, none verified."""
+    envelope = read_json(files, CONTRACT)
+    try:
+        require(envelope["payloadType"] == CONTRACT_TYPE, f"{CONTRACT} holds no contract")
+        data = decoded(envelope["payload"], CONTRACT)
+        signatures = {one["keyid"]: decoded(one["sig"], CONTRACT) for one in envelope["signatures"]}
+    except (KeyError, TypeError):
+        raise Fault(f"{CONTRACT} is malformed") from None
+    return data, signatures
+
+
+def read_object(data: bytes) -> Any:
+    """Return the contract, whose bytes are JSON."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise Fault("the contract is not JSON") from None
+
+
+def described_contract(
+    contract: Any, job: str, signers: Sequence[str], signatures: Collection[str]
+) -> list[str]:
+    """Return a contract as lines for people: the service, and what each party brings and gets."""
+    try:
+        require(contract["id"] == job, "the contract is of another job")
+        service = contract["service"]
+        lines = [f"service  {shown(service['name'])} version {shown(service['version'])}"]
+        for party in contract["parties"]:
+            node, dataset = party["node"], party["dataset"]
+            signed = "signed by it" if node in signers else "not signed by it"
+            if node in signatures and node not in signers:
+                signed = "its signature is not verified, as its key is not here"
+            lines += [f"party    {shown(node)}: {shown(party['name'])}, {signed}"]
+            lines += [f"  receives  {shown(party['receives'])}"]
+            if dataset is not None:
+                columns = [[column["name"], column["type"]] for column in dataset["columns"]]
+                lines += [f"  dataset   {shown(dataset['name'])}"]
+                lines += [f"  columns   {shown(columns)}, key {shown(dataset['key'])}"]
+                lines += [f"  gives     {shown(dataset['payload'])}"]
+    except (KeyError, TypeError):
+        raise Fault("the contract is malformed") from None
+    return lines
+
+
+def shown(said: Any) -> str:
+    """Return what somebody else said so that it cannot steer a terminal."""
+    return json.dumps(said, ensure_ascii=True)
 
 
 def verify_entry(files: dict[str, bytes], evidence: Any, index: int, note: Note) -> Any:
@@ -233,6 +346,8 @@ def verify_against(files: dict[str, bytes], node: str, note: Note, text: str) ->
         require(held.root == note.root, f"the ledger was forked: two of {held.size} entries")
         return
     name = f"earlier/{held.size}.proof"
+    unproven = f"nothing here proves that the ledger begins with the {held.size} entries you hold"
+    require(name in files, f"{unproven}: it was rewritten, or ask for evidence that proves it")
     lines = read_file(files, name).decode("ascii", "replace").splitlines()
     roots = roots_from_consistency(
         held.size, note.size, held.root, [decoded(line, name) for line in lines]

@@ -99,6 +99,7 @@ EVERY_VERB = {
     ("ledger", "list"): ("Ledger/ListEntries", pb.ListEntriesReply()),
     ("ledger", "verify"): ("Ledger/VerifyLedger", pb.VerifiedLedger()),
     ("ledger", "checkpoint"): ("Ledger/ShowCheckpoint", pb.LedgerCheckpoint()),
+    ("ledger", "checkpoint", "--of", "p"): ("Ledger/ShowPeerCheckpoint", pb.PeerCheckpoint()),
     ("ledger", "export", JOB_ID, "evidence.tar"): (
         "Ledger/ExportEvidence",
         pb.EvidenceChunk(chunk=b"a tar"),

@@ -15,11 +15,14 @@ from sqlalchemy.orm import Session
 
 from appliance.accounts.principals import Person, Principal
 from appliance.accounts.roles import Role, powers_of
+from appliance.contracts.contract import CONTRACT, digest_of
+from appliance.contracts.envelope import parse_envelope
 from appliance.governance.errors import PolicyRefuses
 from appliance.grants import store as grants_table
 from appliance.grants.store import GrantRow, GrantUseRow
 from appliance.jobs import attendant
 from appliance.jobs.errors import ApprovedBefore, RejectionNotYours
+from appliance.jobs.records import signed_contract
 from appliance.jobs.states import IllegalTransition
 from appliance.jobs.store import JobApprovalRow
 from appliance.jobs.views import JobView
@@ -76,6 +79,13 @@ def test_what_a_peers_policy_refuses_ends_by_itself_and_names_the_rule(tmp_path:
         assert "does not allow the service test.join" in there.cause
         assert "let the owner add it to services" in there.remedy
         assert not there.contract
+        assert await laboratory.store.run(partial(signed_contract, job_id=job.id)) is None
+        kept = await hospital.store.run(partial(signed_contract, job_id=job.id))
+        assert kept is not None
+        envelope, signers = kept
+        assert list(signers) == [hospital.node_id]
+        signed = parse_envelope(envelope.decode(), CONTRACT)
+        assert digest_of(signed.data) == job.digest
         assert await uses_at(hospital) == 0
 
     play(tmp_path, 2, test)

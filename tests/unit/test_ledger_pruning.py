@@ -1,10 +1,11 @@
 """Old entries are forgotten by whoever may, or by themselves; all that is left proves as before."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -41,7 +42,9 @@ def ran(own: LedgerNode, peer: LedgerNode, job: str) -> None:
     own.show(peer)
 
 
-def book_of(own: LedgerNode, peer: LedgerNode) -> LedgerBook:
+def book_of(
+    own: LedgerNode, peer: LedgerNode, names: Mapping[NodeId, str] = MappingProxyType({})
+) -> LedgerBook:
     def public_key_of(_session: object, node_id: NodeId) -> bytes | None:
         return peer.key.public_der if node_id == peer.id else None
 
@@ -49,8 +52,9 @@ def book_of(own: LedgerNode, peer: LedgerNode) -> LedgerBook:
         store=own.store,
         ledger=own.ledger,
         key=own.key,
-        names=lambda session: {},
+        names=lambda session: names,
         public_key_of=public_key_of,
+        contract_of=lambda session, job: None,
         trouble_with=lambda receiver: "",
         now=own.now,
     )

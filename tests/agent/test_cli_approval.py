@@ -56,6 +56,7 @@ def test_all_that_is_signed_is_shown_before_it_is_asked_for(
         "0 hospital patients 500 intersection yes",
         "1 laboratory (you) samples 480 nothing not yet",
         "• you learn which of your own rows hospital has",
+        "• dealer: none",
         f"digest {'d' * 64}",
     } <= lines
 

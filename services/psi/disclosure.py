@@ -122,7 +122,7 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
     """Return what each party learns of the other's data, and what that rests on."""
     given = [", ".join(gift_of(terms, rank).columns) for rank in (0, 1)]
     plan = plan_of(terms, gives_labels=takes_labels(terms))
-    values = [
+    values: list[Mapping[str, str | int]] = [
         {
             "columns": given[about],
             "most_tested": plan.most_tested(1 - about),

@@ -1,5 +1,6 @@
 """What a contract may ask of psi.sum, what each party learns by it, and with how much noise."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Final
@@ -248,7 +249,7 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
     """Return what each party learns of the other's data, and what that rests on."""
     parameters = parameters_of(terms)
     columns = ", ".join(parameters.columns)
-    values = {
+    values: Mapping[str, str | int] = {
         "columns": columns,
         "own_columns": columns,
         "minimum": parameters.minimum,
@@ -310,6 +311,8 @@ def _templates(terms: Terms, learner: int) -> tuple[Template, ...]:
 def _withholds(terms: Terms, learner: int) -> tuple[Template, ...]:
     """Return what a party is not told if the minimum is not reached."""
     party = terms.parties[learner]
-    found = (WITHHOLDS_VALUES if party.role == "receiver" else WITHHOLDS_ALL,)
-    found += (WITHHOLDS_SUMS,) if party.receives else ()
-    return found + ((WITHHOLDS_BY_NOISE,) if parameters_of(terms).epsilon is not None else ())
+    return (
+        WITHHOLDS_VALUES if party.role == "receiver" else WITHHOLDS_ALL,
+        *((WITHHOLDS_SUMS,) if party.receives else ()),
+        *((WITHHOLDS_BY_NOISE,) if parameters_of(terms).epsilon is not None else ()),
+    )

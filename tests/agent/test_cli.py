@@ -356,20 +356,6 @@ def test_show_asks_for_a_language_and_has_the_disclosure_as_data_too(
     assert [one.language for one in agent.asked_for("Jobs/GetJob")] == ["zh-CN", "en"]
 
 
-def test_what_a_job_rests_on_is_shown_after_what_parties_learn_and_told_apart_as_data(
-    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
-) -> None:
-    agent.lay("Jobs/GetJob", a_job())
-
-    coffer(agent, "jobs", "show", JOB_ID)
-    shown = capsys.readouterr().out
-    coffer(agent, "--json", "jobs", "show", JOB_ID)
-    lines = json.loads(capsys.readouterr().out)["disclosure"]
-
-    assert shown.index("you learn") < shown.index("hospital learns") < shown.index("dealer: none")
-    assert [(one["learner"], one["topic"]) for one in lines] == [(0, ""), (1, ""), (-1, "dealer")]
-
-
 def test_the_words_of_a_rejection_are_sent_as_what_the_others_are_told(agent: FakeAgent) -> None:
     agent.lay("Jobs/RejectJob", a_job("rejected"))
 

@@ -38,6 +38,25 @@ class Adversary(Enum):
     MALICIOUS = "malicious"
 
 
+class Topic(Enum):
+    """What a statement of a disclosure is about.
+
+    LEARNS:    what a party learns, does not learn, or could by its choice of data
+    WITHHELD:  what of that it is not told where too few rows stand behind it
+    ADVERSARY: what a corrupt party may do
+    COLLUSION: who must not collude
+    DEALER:    who hands out random values that the parties trust, if anybody does
+    SECURITY:  how hard the run is to break, and what that assumes
+    """
+
+    LEARNS = "learns"
+    WITHHELD = "withheld"
+    ADVERSARY = "adversary"
+    COLLUSION = "collusion"
+    DEALER = "dealer"
+    SECURITY = "security"
+
+
 class Parameters(BaseModel):
     """The base of each service's parameters: frozen, strict, and no unknown keys."""
 
@@ -101,19 +120,21 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One sentence of a disclosure: what ``learner`` learns, in translatable templates.
+    """One sentence of a disclosure, in translatable templates.
 
+    learner:  the rank of who learns it, None if it is of the run as a whole.
     about:    the rank whose data the knowledge comes from, None if it concerns no one's data.
     template: the sentence as others read it; it may use any of ``values``.
-    to_us:    the same as the learner itself reads it.
+    to_us:    the same as the learner itself reads it, empty if there is none.
     of_us:    the same as the party whose data it is reads it, empty if it names no such party.
     """
 
-    learner: int
+    learner: int | None
     about: int | None
     template: str
-    to_us: str
+    to_us: str = ""
     of_us: str = ""
+    topic: Topic = Topic.LEARNS
     values: Mapping[str, str | int] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -331,7 +352,8 @@ class Service:
     outputs:  names that a contract may let parties receive.
     assign:   (rank of each receiver, party count) -> role of each rank, if a proposer names none.
     check:    raises ConfigError on terms of the right shape that the service cannot run.
-    disclose: what each party will learn, beyond and including its output.
+    disclose: what each party will learn, beyond and including its output, and what that rests on:
+              something on each topic but WITHHELD, on those of the run by ``services.guarantees``.
     demand:   (terms, rank) -> what that asks of the dataset of the party of this rank, which
               brings one; its owner's policy judges it.
     uses:     what demand may make of columns, whatever the terms.

@@ -121,7 +121,7 @@ class JobParty(_message.Message):
     def __init__(self, rank: _Optional[int] = ..., name: _Optional[str] = ..., node_id: _Optional[str] = ..., role: _Optional[str] = ..., dataset: _Optional[str] = ..., row_count: _Optional[int] = ..., receives: _Optional[_Iterable[str]] = ..., signed: _Optional[bool] = ..., verdict: _Optional[str] = ..., reason: _Optional[str] = ..., here: _Optional[bool] = ..., is_bound: _Optional[bool] = ...) -> None: ...
 
 class DisclosureLine(_message.Message):
-    __slots__ = ("learner", "text", "about", "template", "values")
+    __slots__ = ("learner", "text", "about", "template", "values", "topic")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -134,12 +134,14 @@ class DisclosureLine(_message.Message):
     ABOUT_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
     learner: int
     text: str
     about: int
     template: str
     values: _containers.ScalarMap[str, str]
-    def __init__(self, learner: _Optional[int] = ..., text: _Optional[str] = ..., about: _Optional[int] = ..., template: _Optional[str] = ..., values: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    topic: str
+    def __init__(self, learner: _Optional[int] = ..., text: _Optional[str] = ..., about: _Optional[int] = ..., template: _Optional[str] = ..., values: _Optional[_Mapping[str, str]] = ..., topic: _Optional[str] = ...) -> None: ...
 
 class StageView(_message.Message):
     __slots__ = ("name", "title")

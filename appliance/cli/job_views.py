@@ -70,7 +70,7 @@ def job(one: pb.Job, defaults: Mapping[str, object] | None = None) -> Renderable
                 ("record", one.record),
             )
         ),
-        heading("What each party learns"),
+        heading("What each party learns, and what that rests on"),
         disclosure(one),
         heading("Parties"),
         parties(one),
@@ -96,7 +96,7 @@ def heading(text: str) -> Text:
 
 
 def disclosure(one: pb.Job) -> Table:
-    """Say line by line what each party learns, as "you learn …" where it is this node."""
+    """Say line by line what is disclosed, as "you learn …" where it is to this node."""
     made = Table.grid(padding=(0, 1))
     made.add_column(no_wrap=True)
     made.add_column(overflow="fold")
@@ -106,9 +106,11 @@ def disclosure(one: pb.Job) -> Table:
 
 
 def disclosure_lines(one: pb.Job) -> list[str]:
-    """Return the sentences of the disclosure: what this node learns first, then the others."""
+    """Return the sentences of the disclosure: of this node, of the others, and of the whole run."""
     ours = {party.rank for party in one.parties if party.here}
-    ordered = sorted(one.disclosure, key=lambda line: (line.learner not in ours, line.learner))
+    ordered = sorted(
+        one.disclosure, key=lambda line: (line.learner < 0, line.learner not in ours, line.learner)
+    )
     return [line.text for line in ordered]
 
 

@@ -160,11 +160,12 @@ def _party_to_proto(party: PartyView) -> pb.JobParty:
 def _disclosed_to_proto(line: DisclosedView, language: Language) -> pb.DisclosureLine:
     said = line.statement
     return pb.DisclosureLine(
-        learner=said.learner,
+        learner=-1 if said.learner is None else said.learner,
         text=line.text_in(language),
         about=-1 if said.about is None else said.about,
         template=said.template,
         values=said.facts,
+        topic=said.topic.value,
     )
 
 

@@ -196,7 +196,7 @@ class JobEnded(Facts):
 
 
 class JobDisclosed(Facts):
-    """What each party learns by the job, as it was shown to whoever approved it."""
+    """What each party learns by the job, and what that rests on, as whoever approved it saw it."""
 
     digest: Digest
     statements: Sentences

@@ -21,8 +21,16 @@ from services.psi.counting_terms import (
     MOST_SCALE,
     assign,
     memory,
+    rests_on,
 )
-from services.psi.disclosure import Template, size_of, statements
+from services.psi.disclosure import (
+    ASSUMPTIONS,
+    WITHHOLDS_NOTHING,
+    Template,
+    size_of,
+    statements,
+    withheld,
+)
 from services.psi.keyed import check_keys, columns_used
 from services.service import (
     Adversary,
@@ -76,7 +84,7 @@ def check(terms: Terms) -> None:
 
 
 def disclose(terms: Terms) -> tuple[Statement, ...]:
-    """Return what each party learns of the other's data."""
+    """Return what each party learns of the other's data, and what that rests on."""
     epsilon = _epsilon(terms)
     told = LEARNS_NOISY_COUNT if epsilon else LEARNS_COUNT
 
@@ -89,7 +97,15 @@ def disclose(terms: Terms) -> tuple[Statement, ...]:
             return size, LEARNS_NO_COUNT
         return size, told, *(() if epsilon else (CAN_COUNT_ONE,))
 
-    return statements(terms, templates, lambda about: {"epsilon": str(epsilon)})
+    def withholds(learner: int) -> tuple[Template, ...]:
+        party = terms.parties[learner]
+        return (WITHHOLDS_NOTHING,) if party.role == "receiver" or party.receives else ()
+
+    return (
+        *statements(terms, templates, ({"epsilon": str(epsilon)},) * 2),
+        *withheld(terms, withholds),
+        *rests_on(terms, *ASSUMPTIONS["ecdh"]),
+    )
 
 
 def demand(terms: Terms, rank: int) -> Demand:

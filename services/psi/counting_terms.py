@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from services.guarantees import guarantees
 from services.psi.disclosure import Template
 from services.psi.keyed import counts_of
-from services.service import Stage, Terms
+from services.psi.plan import STATISTICAL_BITS
+from services.service import Adversary, Stage, Statement, Terms
 
 KEYS = Stage(name="keys", title="Read the keys", weight=0.05)
 MATCH = Stage(name="match", title="Match blindly", weight=0.9, knows_result=True)
@@ -31,6 +33,16 @@ CAN_COUNT_ONE: Final[Template] = (
     "if %(learner)s brings a key that it guesses beside others that cannot match, "
     "the number tells it whether you hold that key",
 )
+
+
+def rests_on(terms: Terms, *assumptions: str) -> tuple[Statement, ...]:
+    """Return what a run that counts rests on."""
+    return guarantees(
+        terms,
+        Adversary.SEMI_HONEST,
+        assumptions=assumptions,
+        statistical_bits=STATISTICAL_BITS,
+    )
 
 
 def assign(receivers: tuple[int, ...], party_count: int) -> tuple[str, ...]:

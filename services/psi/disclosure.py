@@ -1,13 +1,14 @@
-"""What each party of psi.intersect learns, in sentences: read off the contract's terms alone."""
+"""What psi.intersect discloses, in sentences: read off the contract's terms alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from services.guarantees import guarantees
 from services.psi.gifts import gift_of, takes_labels
 from services.psi.keyed import dataset_of
 from services.psi.parameters import parameters_of
-from services.psi.plan import plan_of
-from services.service import PartyTerms, Statement, Terms
+from services.psi.plan import HASH_BITS, STATISTICAL_BITS, plan_of
+from services.service import PartyTerms, Statement, Terms, Topic
 
 Template = tuple[str, str, str]
 """What a party learns: as others read it, as it reads it itself, and as the other party does."""
@@ -87,8 +88,10 @@ GOES_FIRST: Final = (
     "%(learner)s gets its result before you do, and may stop before you get any",
 )
 MAY_BRING_MORE: Final = (
-    "if %(learner)s does not keep to the protocol, it may test %(most_tested)s keys",
-    "if you do not keep to the protocol, you may test %(most_tested)s keys",
+    "if %(learner)s does not keep to the protocol, it may test %(most_tested)s keys, and some more "
+    "if it computes 2^%(collision_bits)s hashes for that",
+    "if you do not keep to the protocol, you may test %(most_tested)s keys, and some more if you "
+    "compute 2^%(collision_bits)s hashes for that",
     "",
 )
 TELLS_MATCHES: Final = (
@@ -96,16 +99,49 @@ TELLS_MATCHES: Final = (
     "what %(about)s learns is what you say",
     "what you learn is what %(learner)s says: if it lies, that is wrong",
 )
+WITHHOLDS_NOTHING: Final = (
+    "whatever %(learner)s is to learn it is told however few keys match",
+    "whatever you are to learn you are told however few keys match",
+    "",
+)
+
+CURVE25519: Final = "decisional Diffie-Hellman on Curve25519, a group of order about 2^252"
+RISTRETTO255: Final = "gap Diffie-Hellman in ristretto255, a group of order about 2^252"
+DUAL_LPN: Final = "dual LPN over GF(2^128), regular noise in 312 places, hard as estimated"
+FIXED_KEY_AES: Final = "AES under fixed keys is a random permutation"
+RANDOM_ORACLES: Final = "hashes are random oracles"
+
+ASSUMPTIONS: Final = {
+    "ecdh": (CURVE25519, RANDOM_ORACLES),
+    "rr22": (RISTRETTO255, DUAL_LPN, FIXED_KEY_AES, RANDOM_ORACLES),
+}
+"""By protocol, those of its roles' docstrings (``Model:``)."""
 
 
 def disclose(terms: Terms) -> tuple[Statement, ...]:
-    """Return what each party learns of the other's data."""
+    """Return what each party learns of the other's data, and what that rests on."""
     given = [", ".join(gift_of(terms, rank).columns) for rank in (0, 1)]
     plan = plan_of(terms, gives_labels=takes_labels(terms))
-    return statements(
-        terms,
-        lambda learner: _templates(terms, learner, 1 - learner),
-        lambda about: {"columns": given[about], "most_tested": plan.most_tested(1 - about)},
+    values: list[Mapping[str, str | int]] = [
+        {
+            "columns": given[about],
+            "most_tested": plan.most_tested(1 - about),
+            "collision_bits": HASH_BITS // 2,
+        }
+        for about in (0, 1)
+    ]
+    return (
+        *statements(terms, lambda learner: _templates(terms, learner, 1 - learner), values),
+        *withheld(
+            terms,
+            lambda learner: (WITHHOLDS_NOTHING,) if terms.parties[learner].receives else (),
+        ),
+        *guarantees(
+            terms,
+            plan.adversary,
+            assumptions=ASSUMPTIONS[plan.protocol],
+            statistical_bits=STATISTICAL_BITS,
+        ),
     )
 
 
@@ -114,10 +150,20 @@ def size_of(terms: Terms, about: int) -> Template:
     return LEARNS_BOUND if dataset_of(terms.parties[about]).is_bound else LEARNS_SIZE
 
 
+def withheld(
+    terms: Terms,
+    templates: Callable[[int], tuple[Template, ...]],
+    values: Mapping[str, str | int] | None = None,
+) -> tuple[Statement, ...]:
+    """Return what each of two parties is not told where few rows stand behind it."""
+    return statements(terms, templates, (values or {},) * 2, topic=Topic.WITHHELD)
+
+
 def statements(
     terms: Terms,
     templates: Callable[[int], tuple[Template, ...]],
-    values: Callable[[int], Mapping[str, str | int]],
+    values: Sequence[Mapping[str, str | int]],
+    topic: Topic = Topic.LEARNS,
 ) -> tuple[Statement, ...]:
     """Return what each of two parties learns of the other.
 
@@ -128,6 +174,7 @@ def statements(
         Statement(
             learner=learner,
             about=about,
+            topic=topic,
             template=template,
             to_us=to_us,
             of_us=of_us,
@@ -136,7 +183,7 @@ def statements(
                 "about": terms.parties[about].name,
                 "own_rows": dataset_of(terms.parties[learner]).row_count,
                 "their_rows": dataset_of(terms.parties[about]).row_count,
-                **values(about),
+                **values[about],
             },
         )
         for learner, about in ((0, 1), (1, 0))

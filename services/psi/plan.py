@@ -22,6 +22,10 @@ PROCESS_BYTES: Final = 640 << 20
 """What a worker takes for itself, for reading its table and for one batch of it."""
 
 STATISTICAL_BITS: Final = 40
+"""What images, bounds of partitions and seeds of key-value stores are chosen for."""
+
+HASH_BITS: Final = 128
+"""Of a key, once it is read: to find two keys with one hash takes 2^64 steps."""
 
 _BYTES_A_ROW: Final = {"ecdh": 176, "rr22": 224}
 # What a run costs at each party: seconds for a row of either party and for the run, bytes likewise,

@@ -1,5 +1,6 @@
 """What a contract may ask of psi.sum, what each party learns by it, and with how much noise."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Final
@@ -8,8 +9,23 @@ from pydantic import Field
 
 from services.demand import ColumnUse, Demand
 from services.errors import ConfigError
-from services.psi.counting_terms import CAN_COUNT_ONE, HOW_MANY_MATCH, LEARNS_COUNT, MOST_SCALE
-from services.psi.disclosure import Template, size_of, statements
+from services.psi.counting_terms import (
+    CAN_COUNT_ONE,
+    HOW_MANY_MATCH,
+    LEARNS_COUNT,
+    MOST_SCALE,
+    rests_on,
+)
+from services.psi.disclosure import (
+    CURVE25519,
+    FIXED_KEY_AES,
+    RANDOM_ORACLES,
+    RISTRETTO255,
+    Template,
+    size_of,
+    statements,
+    withheld,
+)
 from services.psi.keyed import check_keys, columns_used, dataset_of, no_column
 from services.service import Parameters, Statement, Terms
 
@@ -95,6 +111,34 @@ HAS_NOISE: Final[Template] = (
     "for what a row of %(about)s holds; the number of keys that match has none",
     "the counts of values and the sums that %(learner)s learns hold noise: ε = %(epsilon)s in all, "
     "for what a row of yours holds; the number of keys that match has none",
+)
+
+WITHHOLDS_VALUES: Final[Template] = (
+    "if fewer than %(minimum)s keys match, %(learner)s is told nothing of values; how many match "
+    "it learns however few do",
+    "if fewer than %(minimum)s keys match, you are told nothing of values; how many match you "
+    "learn however few do",
+    "",
+)
+WITHHOLDS_ALL: Final[Template] = (
+    "if fewer than %(minimum)s keys match, %(learner)s is told that, and nothing else of what "
+    "matches",
+    "if fewer than %(minimum)s keys match, you are told that, and nothing else of what matches",
+    "",
+)
+WITHHOLDS_SUMS: Final[Template] = (
+    "%(learner)s is told neither sum nor mean of a column in which fewer than %(minimum)s of the "
+    "rows that match have a value",
+    "you are told neither sum nor mean of a column in which fewer than %(minimum)s of the rows "
+    "that match have a value",
+    "",
+)
+WITHHOLDS_BY_NOISE: Final[Template] = (
+    "what is withheld from %(learner)s is decided by numbers with noise: of somewhat fewer than "
+    "%(minimum)s it may be told, of somewhat more it may not",
+    "what is withheld from you is decided by numbers with noise: of somewhat fewer than "
+    "%(minimum)s you may be told, of somewhat more you may not",
+    "",
 )
 
 
@@ -203,18 +247,23 @@ def scales_of(parameters: SumParameters) -> tuple[float, tuple[float, ...]] | No
 
 
 def disclose(terms: Terms) -> tuple[Statement, ...]:
-    """Return what each party learns of the other's data."""
+    """Return what each party learns of the other's data, and what that rests on."""
     parameters = parameters_of(terms)
     columns = ", ".join(parameters.columns)
-    return statements(
-        terms,
-        lambda learner: (size_of(terms, 1 - learner), *_templates(terms, learner)),
-        lambda about: {
-            "columns": columns,
-            "own_columns": columns,
-            "minimum": parameters.minimum,
-            "epsilon": str(parameters.epsilon),
-        },
+    values: Mapping[str, str | int] = {
+        "columns": columns,
+        "own_columns": columns,
+        "minimum": parameters.minimum,
+        "epsilon": str(parameters.epsilon),
+    }
+    return (
+        *statements(
+            terms,
+            lambda learner: (size_of(terms, 1 - learner), *_templates(terms, learner)),
+            (values,) * 2,
+        ),
+        *withheld(terms, lambda learner: _withholds(terms, learner), values),
+        *rests_on(terms, CURVE25519, RISTRETTO255, FIXED_KEY_AES, RANDOM_ORACLES),
     )
 
 
@@ -258,3 +307,13 @@ def _templates(terms: Terms, learner: int) -> tuple[Template, ...]:
     if has_noise:
         return *learns, ALL_HAS_NOISE
     return *learns, CAN_REACH_MINIMUM, *((CAN_MARK_ROWS,) if party.receives else ())
+
+
+def _withholds(terms: Terms, learner: int) -> tuple[Template, ...]:
+    """Return what a party is not told if the minimum is not reached."""
+    party = terms.parties[learner]
+    return (
+        WITHHOLDS_VALUES if party.role == "receiver" else WITHHOLDS_ALL,
+        *((WITHHOLDS_SUMS,) if party.receives else ()),
+        *((WITHHOLDS_BY_NOISE,) if parameters_of(terms).epsilon is not None else ()),
+    )

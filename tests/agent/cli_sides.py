@@ -34,6 +34,7 @@ def a_job(state: str = "waiting_approval", **more: object) -> pb.Job:
                 learner=0, text="hospital learns which of its own rows laboratory has"
             ),
             pb.DisclosureLine(learner=1, text="you learn which of your own rows hospital has"),
+            pb.DisclosureLine(learner=-1, about=-1, topic="dealer", text="dealer: none"),
         ],
         **more,  # type: ignore[arg-type]
     )

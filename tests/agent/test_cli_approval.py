@@ -56,6 +56,7 @@ def test_all_that_is_signed_is_shown_before_it_is_asked_for(
         "0 hospital patients 500 intersection yes",
         "1 laboratory (you) samples 480 nothing not yet",
         "• you learn which of your own rows hospital has",
+        "• dealer: none",
         f"digest {'d' * 64}",
     } <= lines
 
@@ -84,3 +85,17 @@ def test_a_job_that_has_ended_is_refused_without_being_shown(
 
     assert code == 1
     assert capsys.readouterr().err == "error: the job has succeeded\nhint: see why\n"
+
+
+def test_what_a_job_rests_on_is_shown_after_what_parties_learn_and_told_apart_as_data(
+    agent: FakeAgent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent.lay("Jobs/GetJob", a_job())
+
+    coffer(agent, "jobs", "show", JOB_ID)
+    shown = capsys.readouterr().out
+    coffer(agent, "--json", "jobs", "show", JOB_ID)
+    lines = json.loads(capsys.readouterr().out)["disclosure"]
+
+    assert shown.index("you learn") < shown.index("hospital learns") < shown.index("dealer: none")
+    assert [(one["learner"], one["topic"]) for one in lines] == [(0, ""), (1, ""), (-1, "dealer")]

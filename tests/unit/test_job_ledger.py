@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from appliance.ledger import store as table
 from appliance.ledger.errors import EntryTooLong
-from appliance.ledger.facts import Kind
+from appliance.ledger.facts import JobDisclosed, Kind
 from appliance.ledger.ledger import Ledger
 from appliance.mailbox.letters import (
     Body,
@@ -22,8 +23,10 @@ from appliance.mailbox.letters import (
     Refusal,
 )
 from appliance.mailbox.letters import Kind as Letters
+from services.guarantees import guarantees
+from services.service import Adversary, Statement, Terms
 from tests.unit.contract_doubles import MemoryKey
-from tests.unit.job_doubles import OWNER, Fleet, Node, play
+from tests.unit.job_doubles import JOIN, OWNER, Fleet, Node, play
 from tests.unit.ledger_doubles import LedgerNode
 
 ALL = [
@@ -94,6 +97,34 @@ def test_a_job_is_recorded_from_its_proposal_to_its_end_and_both_sign_it(tmp_pat
         await agree(fleet, *[await size_at_end(node, job_id) for node in fleet.nodes])
         for node in fleet.nodes:
             await node.store.run(node.ledger.verify)
+
+    play(tmp_path, 2, test)
+
+
+def test_what_is_disclosed_is_recorded_with_what_it_rests_on(tmp_path: Path) -> None:
+    def disclose(terms: Terms) -> tuple[Statement, ...]:
+        return *JOIN.disclose(terms), *guarantees(
+            terms, Adversary.SEMI_HONEST, assumptions=("hashes hide",), statistical_bits=40
+        )
+
+    async def test(fleet: Fleet) -> None:
+        for node in fleet.nodes:
+            node.services[JOIN.name] = replace(JOIN, disclose=disclose)  # type: ignore[index]
+        job_id = await fleet.run_all()
+
+        def disclosed(session: Session) -> tuple[str, ...]:
+            (found,) = node.ledger.page(session, most=5, kinds=[Kind.JOB_DISCLOSED], job_id=job_id)
+            assert found.entry is not None
+            assert isinstance(found.entry.facts, JobDisclosed)
+            return found.entry.facts.statements
+
+        for node in fleet.nodes:
+            learnt, rests_on = (said := await node.store.run(disclosed))[:2], said[2:]
+            assert [one.partition(" ")[2] for one in learnt] == ["learns of 2 tables"] * 2
+            assert rests_on[0].startswith("adversary model: semi-honest: ")
+            assert rests_on[1].startswith("who must not collude: none; ")
+            assert rests_on[2].startswith("dealer: none; ")
+            assert "128 bits, if this holds: hashes hide; statistical security: 40" in rests_on[3]
 
     play(tmp_path, 2, test)
 

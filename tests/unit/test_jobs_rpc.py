@@ -13,8 +13,9 @@ from appliance.jobs.errors import SubmissionInvalid
 from appliance.jobs.progress import PeerReport, ProgressReport
 from appliance.jobs.rpc import JobsRpc, from_proto, to_proto
 from services.errors import ConfigError
-from services.psi.disclosure import LEARNS_SIZE
-from services.service import Statement, Terms
+from services.guarantees import guarantees
+from services.psi.disclosure import LEARNS_SIZE, RANDOM_ORACLES
+from services.service import Adversary, Statement, Terms
 from tests.unit.job_doubles import JOIN, OWNER, Fleet, Node
 
 Test = Callable[[Fleet], Awaitable[None]]
@@ -118,7 +119,10 @@ def test_progress_is_told_whole(tmp_path: Path) -> None:
 
 
 def disclose_count(terms: Terms) -> tuple[Statement, ...]:
-    """Say of the first party what is translated, of the second what is not and of no one's data."""
+    """Say of the first party what is translated, of the second what is not and of no one's data.
+
+    And say what the run rests on.
+    """
     template, to_us, of_us = LEARNS_SIZE
     values: dict[str, str | int] = {
         "learner": terms.parties[0].name,
@@ -128,7 +132,11 @@ def disclose_count(terms: Terms) -> tuple[Statement, ...]:
     counted = Statement(
         learner=0, about=1, template=template, to_us=to_us, of_us=of_us, values=values
     )
-    return counted, Statement(learner=1, about=None, template="it learns", to_us="you learn")
+    unsaid = Statement(learner=1, about=None, template="it learns", to_us="you learn")
+    rests_on = guarantees(
+        terms, Adversary.SEMI_HONEST, assumptions=(RANDOM_ORACLES,), statistical_bits=40
+    )
+    return counted, unsaid, *rests_on
 
 
 def test_the_disclosure_comes_in_the_language_that_is_asked_for_and_as_data(
@@ -146,15 +154,24 @@ def test_the_disclosure_comes_in_the_language_that_is_asked_for_and_as_data(
             return list((await rpc_of(node).GetJob(asked, None)).disclosure)
 
         chinese = await told(first, "zh-CN")
+        assert chinese[2].text.startswith("敌手模型：半诚实：")
+        assert "前提是以下假设成立：哈希函数是随机预言机；统计安全性：40 比特" in chinese[5].text
         assert chinese[0].text == "贵方将获知 laboratory 参与计算的数据行数：100"
         assert (await told(second, "zh-CN"))[0].text == "hospital 将获知贵方参与计算的数据行数：100"
-        assert [line.text for line in await told(second, "en")] == [
+        assert [line.text for line in await told(second, "en")][:2] == [
             "hospital learns how many rows you bring: 100",
             "you learn",
         ]
         assert await told(first, "") == await told(first, "en") == list(job.disclosure)
         for lines in (chinese, await told(second, "zh-CN"), await told(second, "")):
-            assert [(line.learner, line.about) for line in lines] == [(0, 1), (1, -1)]
+            assert [(line.learner, line.about) for line in lines[:2]] == [(0, 1), (1, -1)]
+            assert {line.topic for line in lines[:2]} == {"learns"}
+            assert {(line.learner, line.about) for line in lines[2:]} == {(-1, -1)}
+            assert [line.topic for line in lines[2:]] == [
+                *("adversary", "collusion", "dealer", "security")
+            ]
+            assert dict(lines[2].values) == {"adversary": "semi-honest"}
+            assert lines[5].values["assumptions"] == RANDOM_ORACLES
             assert lines[0].template == LEARNS_SIZE[0]
             values = {"learner": "hospital", "about": "laboratory", "their_rows": "100"}
             assert dict(lines[0].values) == values

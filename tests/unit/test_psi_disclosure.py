@@ -30,8 +30,8 @@ SHOP = replace(BANK, name="shop", role="sender")
 
 def told(learner: str, *, shop: PartyTerms = SHOP, **parameters: Any) -> str:
     made = Terms(parties=(BANK, shop), parameters=IntersectParameters.model_validate(parameters))
-    lines = [str(one) for one in disclose(made) if made.parties[one.learner].name == learner]
-    return "\n".join(lines)
+    rank = [party.name for party in made.parties].index(learner)
+    return "\n".join(str(one) for one in disclose(made) if one.learner == rank)
 
 
 @pytest.mark.parametrize(

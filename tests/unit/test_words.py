@@ -19,6 +19,7 @@ from appliance.policies.decide import Refused
 from appliance.policies.rules import Rule
 from appliance.words import catalogue
 from appliance.words.catalogue import Language, parse_language, read_catalogue, say
+from services import guarantees
 from services.errors import ConfigError
 from services.psi import cardinality, intersect, sums
 from services.psi.parameters import IntersectParameters
@@ -123,7 +124,7 @@ def written() -> set[str]:
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, tuple) and len(value) == 3 and isinstance(value[0], str):
                 found |= {one for one in value if one and "%(learner)s" in value[0]}
-    return found
+    return found | set(guarantees.SENTENCES)
 
 
 def policy_sentences() -> set[str]:
@@ -140,7 +141,19 @@ def words() -> dict[str, set[str]]:
         for rank in range(len(terms.parties))
         for word in SERVICES[name].demand(terms, rank).told_exactly
     }
-    return {"told": told | {rules.ROWS}, "allowed": {rules.NONE}}
+    return {"told": told | {rules.ROWS}, "allowed": {rules.NONE}} | rested_on()
+
+
+def rested_on() -> dict[str, set[str]]:
+    """Return the words that say what runs rest on, by the name of the value."""
+    found: dict[str, set[str]] = {}
+    for name, every in runnable().items():
+        for one in (one for terms in every for one in SERVICES[name].disclose(terms)):
+            words = {key: one.values[key] for key in one.facts if one.learner is None}
+            for key, value in words.items():
+                if isinstance(value, str):
+                    found.setdefault(key, set()).update(value.split(catalogue.SEPARATOR))
+    return found
 
 
 def placeholders(text: str) -> list[tuple[str, str]]:
@@ -187,6 +200,10 @@ def test_all_that_services_and_policies_can_say_is_said_in_chinese() -> None:
                     said = say(CHINESE, one.template_for(rank), one.values)
                     assert re.search(r"[\u4e00-\u9fff]", said)
                     assert "%(" not in said
+
+
+def test_assumptions_are_told_apart_in_either_language() -> None:
+    assert guarantees.SEPARATOR == catalogue.SEPARATOR
 
 
 def test_words_are_translated_only_where_a_value_is_made_of_words() -> None:

@@ -95,6 +95,7 @@ class HandNode:
             lambda: 0,
             lambda _: None,
             lambda _: None,
+            lambda _: True,
         )
         self.inbox = Inbox(self.store, lambda session, sender, kind: True)
         self.inbox.register(Kind.JOB_PROPOSED, self.docket.admit)

@@ -23,7 +23,9 @@ from appliance.jobs.attempts import is_due
 from appliance.jobs.checks import Checks
 from appliance.jobs.docket import Docket
 from appliance.jobs.errors import Unfit
+from appliance.jobs.figures import Figures
 from appliance.jobs.live import LiveJob, LiveJobs
+from appliance.jobs.metering import Meter, Tally
 from appliance.jobs.needs import PeerBook, Runner
 from appliance.jobs.progress import Course
 from appliance.jobs.reasons import Reason
@@ -39,6 +41,9 @@ from services.service import Service
 
 RETRY_SECONDS: Final = 5.0
 FORGET_SECONDS: Final = 3600.0
+KEEP_SECONDS: Final = 60.0
+"""How much of what a run took may be lost with the agent."""
+
 _LONGEST_TIMER_SECONDS: Final = 600.0
 
 log = logging.getLogger(__name__)
@@ -66,6 +71,7 @@ class Attendant:
         self,
         store: Store,
         docket: Docket,
+        figures: Figures,
         checks: Checks,
         key: IdentityKey,
         peers: PeerBook,
@@ -79,6 +85,7 @@ class Attendant:
         self._idle_seconds = idle_seconds
         self._store = store
         self._docket = docket
+        self._figures = figures
         self._checks = checks
         self._key = key
         self._peers = peers
@@ -106,6 +113,7 @@ class Attendant:
         """Attend to jobs until cancelled."""
         async with asyncio.TaskGroup() as attendances:
             attendances.create_task(self._forget_old())
+            attendances.create_task(self._keep_figures())
             while True:
                 job_id = await self._queue.get()
                 attendances.create_task(self._attend(job_id))
@@ -123,6 +131,19 @@ class Attendant:
                 await self._store.run(self._docket.forget_old)
             except StoreError as error:
                 log.warning("old letters stay for now: %s", error.what)
+
+    async def _keep_figures(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self.keep_figures()
+
+    async def keep_figures(self) -> None:
+        """Write down what jobs have taken so far, so that a crash loses little of it."""
+        for job_id in self._live.metered():
+            try:
+                await self._change(job_id, self._figures.keep)
+            except StoreError as error:
+                log.warning("what job %s has taken is not kept for now: %s", job_id, error.what)
 
     async def _attend(self, job_id: str) -> None:
         live = self._live.of(job_id)
@@ -226,7 +247,14 @@ class Attendant:
             live.begun = standing.attempt
             live.course = Course.begin(service.stages if service else (), time.monotonic())
             await self._runner.start(
-                job_id, contract, rank, source, staging, attempt=standing.attempt, seconds=seconds
+                job_id,
+                contract,
+                rank,
+                source,
+                staging,
+                attempt=standing.attempt,
+                seconds=seconds,
+                tally=await self._begin_tally(job_id, live),
             )
         except ContractUnsigned as error:
             await self._fail(job_id, Reason.INTERNAL, error.what, error.remedy)
@@ -250,12 +278,26 @@ class Attendant:
             seconds = self._seconds_left(standing, contract)
             live.begun = standing.attempt
             await self._runner.start(
-                job_id, contract, rank, source, folder, attempt=standing.attempt, seconds=seconds
+                job_id,
+                contract,
+                rank,
+                source,
+                folder,
+                attempt=standing.attempt,
+                seconds=seconds,
+                tally=await self._begin_tally(job_id, live),
             )
         except StoreError:
             raise
         except (ServiceError, OSError) as error:
             log.warning("job %s is not run again for its peers: %s", job_id, error)
+
+    async def _begin_tally(self, job_id: str, live: LiveJob) -> Tally:
+        """Return the tally of the next run, beside what earlier ones have taken."""
+        if live.meter is None:
+            kept = await self._store.run(lambda session: table.find_meter(session, job_id))
+            live.meter = Meter(Tally() if kept is None else kept.tally)
+        return live.meter.begin()
 
     async def _may_run_on(self, job_id: str) -> bool:
         """Tell whether our part may be done again: what was allowed may not be any more."""

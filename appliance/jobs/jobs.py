@@ -31,6 +31,7 @@ from appliance.jobs.errors import (
     NoResult,
     NoteInvalid,
 )
+from appliance.jobs.figures import Figures
 from appliance.jobs.live import LiveJobs
 from appliance.jobs.needs import DatasetBook, PeerBook, Runner
 from appliance.jobs.progress import PeerReport, ProgressReport
@@ -121,12 +122,13 @@ class Jobs:
         )
         records = Records(ledger, services)
         told = (self._require_terms, self._resumes, now_milliseconds, self._have_attended)
-        report_of = self._live.report_of
-        self._docket = Docket(outbox, key, peers, governor, records, ended, *told, report_of)
+        figures = Figures(self._live, now_milliseconds)
+        self._docket = Docket(outbox, key, peers, governor, records, ended, *told, figures)
         self.revision = Revision(self._docket)
         self._attendant = Attendant(
             store=store,
             docket=self._docket,
+            figures=figures,
             checks=self._checks,
             key=key,
             peers=peers,
@@ -158,6 +160,10 @@ class Jobs:
     async def run(self) -> None:
         """Attend to jobs until cancelled."""
         await self._attendant.run()
+
+    async def keep_figures(self) -> None:
+        """Write down what jobs have taken so far; for an agent that is about to stop."""
+        await self._attendant.keep_figures()
 
     async def submit(self, submission: Submission, by: Person) -> JobView:
         """Compose and check a contract, and propose it to its other parties once it is approved.

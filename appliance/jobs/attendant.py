@@ -242,6 +242,7 @@ class Attendant:
             source = await self._checks.require_dataset(contract, rank)
             staging = await asyncio.to_thread(self._folders.make_staging, job_id)
             seconds = self._seconds_left(standing, contract)
+            tally = await self._begin_tally(job_id, live)
             await self._change(job_id, self._docket.begin)
             service = find_service(contract, self._services)
             live.begun = standing.attempt
@@ -254,7 +255,7 @@ class Attendant:
                 staging,
                 attempt=standing.attempt,
                 seconds=seconds,
-                tally=await self._begin_tally(job_id, live),
+                tally=tally,
             )
         except ContractUnsigned as error:
             await self._fail(job_id, Reason.INTERNAL, error.what, error.remedy)
@@ -276,6 +277,7 @@ class Attendant:
             source = await self._checks.require_dataset(contract, rank)
             folder = await asyncio.to_thread(self._folders.make_repeat, job_id)
             seconds = self._seconds_left(standing, contract)
+            tally = await self._begin_tally(job_id, live)
             live.begun = standing.attempt
             await self._runner.start(
                 job_id,
@@ -285,7 +287,7 @@ class Attendant:
                 folder,
                 attempt=standing.attempt,
                 seconds=seconds,
-                tally=await self._begin_tally(job_id, live),
+                tally=tally,
             )
         except StoreError:
             raise

@@ -21,7 +21,7 @@ class Figures:
     def keep(self, session: Session, row: JobRow) -> None:
         """Write down what a job has taken so far, as a crash of the agent would lose it."""
         tally = self._live.tally_of(row.id)
-        if tally is not None:
+        if tally is not None and row.began_milliseconds is not None:
             table.keep_tally(session, row.id, tally)
 
     def close(self, session: Session, row: JobRow) -> None:

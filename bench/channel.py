@@ -27,6 +27,7 @@ from appliance.agent.relay import Relay, channel_pair, relay_handler
 from appliance.identity.certificates import LeafKeeper
 from appliance.identity.keys import FileKey
 from appliance.identity.node_id import NodeId
+from appliance.jobs.metering import Tally
 from appliance.peering import tls
 from bench.asked import Asked
 from services.errors import PeerLost, ServiceError
@@ -236,6 +237,7 @@ def _open(relay: Relay, own_rank: int, node: Node, end: socket.socket) -> None:
         watcher=_Unwatched(),
         attempt=0,
         last_attempt=0,
+        tally=Tally(),
     )
 
 

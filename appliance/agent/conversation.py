@@ -14,6 +14,7 @@ from grpc.aio import Channel, StreamStreamMultiCallable, UsageError
 from appliance.agent import frames
 from appliance.agent.frames import Abort, AbortCode, Open, Status
 from appliance.agent.tunnel import Tunnel
+from appliance.jobs.metering import Tally
 from appliance.peering.allowance import Allowance
 from services.errors import PeerLost, PeerProtocolError, ServiceError
 
@@ -79,6 +80,7 @@ class Conversation:
     connected:     our end of the worker's channel; owned from now on.
     dial:          returns the gRPC channel to the peer; None at the party that waits to be dialled.
     grace_seconds: how long a link may be down before the peer counts as lost.
+    tally:         counts what passes.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Conversation:
         last_attempt: int,
         dial: Callable[[], Awaitable[Channel]] | None,
         watcher: Watcher,
+        tally: Tally,
     ) -> None:
         connected.setblocking(False)
         self._peer = peer
@@ -108,6 +111,7 @@ class Conversation:
             stages=stages,
             attempt=attempt,
             last_attempt=last_attempt,
+            tally=tally,
         )
         self._statuses = Allowance(per_second=STATUSES_PER_SECOND, burst=STATUSES_AT_ONCE)
         self._stream: _Stream | None = None

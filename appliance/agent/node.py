@@ -271,6 +271,7 @@ class Node:
     async def close(self) -> None:
         """Stop workers, close the pairing port, and hang up."""
         await self.supervisor.close()
+        await self.jobs.keep_figures()
         await self.invitations.close()
         await self.enrolment.close()
         await self.links.close()

@@ -21,6 +21,7 @@ from appliance.agent.allocator import keep_large_buffers
 from appliance.agent.conversation import METHOD, Conversation, Watcher
 from appliance.agent.frames import AbortCode, Open, Status
 from appliance.identity.node_id import NodeId
+from appliance.jobs.metering import Tally
 from services.errors import PeerLost, ProtocolError, ServiceError
 
 OPENING_SECONDS: Final = 10.0
@@ -88,8 +89,12 @@ class Relay:
         watcher: Watcher,
         attempt: int,
         last_attempt: int,
+        tally: Tally,
     ) -> None:
-        """Begin an attempt's conversations, one for each peer; we own the sockets from now on."""
+        """Begin an attempt's conversations, one for each peer; we own the sockets from now on.
+
+        tally: counts what all of them carry.
+        """
         if job_id in self._jobs:
             raise RelayRefused(f"job {job_id} already has its conversations")
         self._jobs[job_id] = {rank: (node, job_id) for rank, node in peers.items()}
@@ -105,6 +110,7 @@ class Relay:
                 last_attempt=last_attempt,
                 dial=self._dialler(node) if own_rank < rank else None,
                 watcher=watcher,
+                tally=tally,
             )
             key = (node, job_id)
             self._conversations[key] = conversation

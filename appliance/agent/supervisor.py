@@ -29,6 +29,7 @@ from appliance.datasets.errors import DatasetError, revive
 from appliance.datasets.source import Inspected, Source, Wanted, require_outside
 from appliance.datasets.uploads import FOLDER as UPLOADED
 from appliance.jobs.attempts import last_attempt, pause_seconds
+from appliance.jobs.metering import Tally
 from appliance.jobs.progress import Course, PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
 from appliance.jobs.results import SCRATCH
@@ -73,7 +74,10 @@ class Listener(Protocol):
 
 @dataclass(kw_only=True)
 class Run:
-    """One job's worker while it lives; hears of the job's links too."""
+    """One job's worker while it lives; hears of the job's links too.
+
+    cpu_before_milliseconds: what the worker took to start, before it was this job's.
+    """
 
     job_id: str
     contract: Contract
@@ -83,6 +87,8 @@ class Run:
     service: Service
     attempt: int
     listener: Listener
+    tally: Tally
+    cpu_before_milliseconds: int
     trouble: "asyncio.Future[Failure]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -97,6 +103,11 @@ class Run:
     def last_attempt(self) -> int:
         """The last attempt that any party may begin."""
         return last_attempt(resumes=self.service.resumes(terms_of(self.contract, self.service)))
+
+    def measure(self) -> None:
+        """Take down the processor time that the worker has used for the job."""
+        used = self.worker.read_cpu_milliseconds() - self.cpu_before_milliseconds
+        self.tally.cpu_milliseconds = max(self.tally.cpu_milliseconds, used)
 
     def following(self, failure: Failure) -> int | None:
         """Return the attempt to go on with after a failure, None if it is the job's."""
@@ -180,10 +191,12 @@ class Supervisor:
         *,
         attempt: int,
         seconds: int,
+        tally: Tally,
     ) -> None:
         """Start the worker of a job, with ``folder`` for its results, and connect it to its peers.
 
         seconds: how long it may run. What its service has kept in earlier attempts is there again.
+        tally: what the run takes is counted in it.
 
         Raises: WorkerUnstartable.
         """
@@ -199,6 +212,8 @@ class Supervisor:
             service=SERVICES[contract.service.name],
             attempt=attempt,
             listener=self._listener,
+            tally=tally,
+            cpu_before_milliseconds=worker.read_cpu_milliseconds(),
         )
         self._runs[job_id] = run
         try:
@@ -259,6 +274,7 @@ class Supervisor:
             watcher=run,
             attempt=run.attempt,
             last_attempt=run.last_attempt,
+            tally=run.tally,
         )
         order = RunJob(
             contract=write_contract(run.contract),
@@ -287,6 +303,7 @@ class Supervisor:
                 trouble=run.trouble,
                 progressed=partial(self._pass_on, run),
             )
+            run.measure()
             failure = await self._finish(run, ended) if isinstance(ended, Finished) else ended
             if isinstance(failure, Failure):
                 following, what = run.following(failure), failure.what
@@ -310,6 +327,8 @@ class Supervisor:
             rounds=progressed.rounds,
             cpu_milliseconds=progressed.cpu_milliseconds,
         )
+        run.measure()
+        run.tally.rounds = report.rounds
         run.listener.worker_progressed(run.job_id, report)
         fraction = Course.begin(run.stages, 0.0).after_report(report, 0.0).fraction
         self._relay.tell_progress(run.job_id, Status(stage=report.stage, fraction=fraction))
@@ -357,6 +376,7 @@ class Supervisor:
         if run.task is not None:
             run.task.cancel()
             await asyncio.gather(run.task, return_exceptions=True)
+        run.measure()
         await run.worker.end()
         if code is None:
             await self._relay.leave(run.job_id)

@@ -11,6 +11,7 @@ from typing import Final
 
 from appliance.agent import frames
 from appliance.agent.frames import Abort, AbortCode, Ack, Data, Fin, Open, Status
+from appliance.jobs.metering import Tally
 from services.errors import LocalProtocolError, PeerProtocolError
 
 MAX_FRAMES: Final = 1024
@@ -23,6 +24,7 @@ class Tunnel:
     window_bytes: the most bytes that we hold for our worker; the peer is told, and held to it.
     stages: the stage names that the peer's status may carry.
     attempt, last_attempt: the job's one that is carried, and the last that the peer may begin.
+    tally: counts our worker's bytes, once, however often they are sent again.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Tunnel:
         stages: Set[str],
         attempt: int,
         last_attempt: int,
+        tally: Tally,
     ) -> None:
         self._job_id = job_id
         self._peer = peer
@@ -41,6 +44,7 @@ class Tunnel:
         self._stages = stages
         self.attempt = attempt
         self._last_attempt = last_attempt
+        self._tally = tally
         # Towards the peer: (offset after the frame, frame), kept until they are acknowledged.
         self._sent: deque[tuple[int, bytes]] = deque()
         self._unsent: deque[tuple[int, bytes]] = deque()
@@ -164,7 +168,10 @@ class Tunnel:
             return None
         end, piece = self._unsent.popleft()
         self._sent.append((end, piece))
-        self._handed_out = max(self._handed_out, end)
+        if end > self._handed_out:
+            is_fin = self._finished and end == self._end
+            self._tally.bytes_sent += 0 if is_fin else end - self._handed_out
+            self._handed_out = end
         return piece
 
     def receive(self, raw: bytes) -> Status | Abort | Open | None:
@@ -223,6 +230,7 @@ class Tunnel:
         has_room = held_bytes <= self._window_bytes and len(self._arrived) < MAX_FRAMES
         self._require(has_room, "more data than the window admits")
         self._expected += len(payload)
+        self._tally.bytes_received += len(payload)
         self._arrived.append(payload)
 
     def _receive_fin(self, offset: int) -> None:

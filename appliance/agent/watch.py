@@ -88,6 +88,7 @@ async def _await_trouble(trouble: "asyncio.Future[Failure]") -> Failure:
 
 async def _watch_memory(worker: WorkerProcess, most_bytes: int) -> Failure:
     while (held_bytes := worker.memory_bytes) <= most_bytes:
+        worker.read_cpu_milliseconds()  # of one that crashes, the last reading is all there is
         await asyncio.sleep(MEMORY_POLL_SECONDS)
     return Failure(
         reason=Reason.MEMORY,

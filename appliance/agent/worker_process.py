@@ -72,6 +72,7 @@ class WorkerProcess:
         self._log = bytearray()
         self._draining = asyncio.create_task(self._drain(printed))
         self._stopped: Stopped | None = None
+        self._cpu_milliseconds = 0
         self.pid = 0
         self.applied: tuple[str, ...] = ()
 
@@ -147,6 +148,14 @@ class WorkerProcess:
             return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.Error:
             return 0
+
+    def read_cpu_milliseconds(self) -> int:
+        """Return the processor time of the process; once it has ended, as it was read last."""
+        if self.is_running:
+            with contextlib.suppress(psutil.Error):
+                used = psutil.Process(self.pid).cpu_times()
+                self._cpu_milliseconds = int(1000 * (used.user + used.system))
+        return self._cpu_milliseconds
 
     async def give(self, order: Order, channels: Sequence[socket.socket] = ()) -> None:
         """Hand over the assignment; raises ConnectionError if the worker has died."""

@@ -153,6 +153,13 @@ def uses_by_job(session: Session, job_id: str) -> Sequence[GrantUseRow]:
     return session.scalars(wanted.order_by(GrantUseRow.grant_id)).all()
 
 
+def count_taken(session: Session, job_id: str, grantor: str) -> int:
+    """Return how many uses a job has taken of a node's grants."""
+    taken = select(func.count()).select_from(GrantUseRow).join(GrantRow)
+    wanted = taken.where(GrantUseRow.job_id == job_id, GrantRow.grantor == grantor)
+    return session.scalar(wanted) or 0
+
+
 def jobs_of(session: Session, grant_id: str) -> Sequence[str]:
     """Return the jobs that have taken a use of a grant."""
     wanted = select(GrantUseRow.job_id).where(GrantUseRow.grant_id == grant_id)

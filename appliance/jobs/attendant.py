@@ -24,7 +24,9 @@ from appliance.jobs.attempts import is_due
 from appliance.jobs.checks import Checks
 from appliance.jobs.docket import Docket
 from appliance.jobs.errors import Unfit
+from appliance.jobs.figures import Figures
 from appliance.jobs.live import LiveJob, LiveJobs
+from appliance.jobs.metering import Meter, Tally
 from appliance.jobs.needs import PeerBook, Runner
 from appliance.jobs.progress import Course
 from appliance.jobs.reasons import Reason
@@ -40,6 +42,9 @@ from services.service import Service
 
 RETRY_SECONDS: Final = 5.0
 FORGET_SECONDS: Final = 3600.0
+KEEP_SECONDS: Final = 60.0
+"""How much of what a run took may be lost with the agent."""
+
 _LONGEST_TIMER_SECONDS: Final = 600.0
 
 log = logging.getLogger(__name__)
@@ -67,6 +72,7 @@ class Attendant:
         self,
         store: Store,
         docket: Docket,
+        figures: Figures,
         checks: Checks,
         key: IdentityKey,
         peers: PeerBook,
@@ -80,6 +86,7 @@ class Attendant:
         self._idle_seconds = idle_seconds
         self._store = store
         self._docket = docket
+        self._figures = figures
         self._checks = checks
         self._key = key
         self._peers = peers
@@ -107,6 +114,7 @@ class Attendant:
         """Attend to jobs until cancelled."""
         async with asyncio.TaskGroup() as attendances:
             attendances.create_task(self._forget_old())
+            attendances.create_task(self._keep_figures())
             while True:
                 job_id = await self._queue.get()
                 attendances.create_task(self._attend(job_id))
@@ -124,6 +132,19 @@ class Attendant:
                 await self._store.run(self._docket.forget_old)
             except StoreError as error:
                 log.warning("old letters stay for now: %s", error.what)
+
+    async def _keep_figures(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self.keep_figures()
+
+    async def keep_figures(self) -> None:
+        """Write down what jobs have taken so far, so that a crash loses little of it."""
+        for job_id in self._live.metered():
+            try:
+                await self._change(job_id, self._figures.keep)
+            except StoreError as error:
+                log.warning("what job %s has taken is not kept for now: %s", job_id, error.what)
 
     async def _attend(self, job_id: str) -> None:
         live = self._live.of(job_id)
@@ -222,12 +243,20 @@ class Attendant:
             source = await self._checks.require_dataset(contract, rank)
             staging = await asyncio.to_thread(self._folders.make_staging, job_id)
             seconds = self._seconds_left(standing, contract)
+            tally = await self._begin_tally(job_id, live)
             await self._change(job_id, self._docket.begin)
             service = find_service(contract, self._services)
             live.begun = standing.attempt
             live.course = Course.begin(service.stages if service else (), time.monotonic())
             await self._runner.start(
-                job_id, contract, rank, source, staging, attempt=standing.attempt, seconds=seconds
+                job_id,
+                contract,
+                rank,
+                source,
+                staging,
+                attempt=standing.attempt,
+                seconds=seconds,
+                tally=tally,
             )
         except ContractUnsigned as error:
             await self._fail(job_id, Reason.INTERNAL, error.what, error.remedy)
@@ -250,14 +279,29 @@ class Attendant:
             source = await self._checks.require_dataset(contract, rank)
             folder = await asyncio.to_thread(self._folders.make_repeat, job_id)
             seconds = self._seconds_left(standing, contract)
+            tally = await self._begin_tally(job_id, live)
             live.begun, live.is_repeating = standing.attempt, True
             await self._runner.start(
-                job_id, contract, rank, source, folder, attempt=standing.attempt, seconds=seconds
+                job_id,
+                contract,
+                rank,
+                source,
+                folder,
+                attempt=standing.attempt,
+                seconds=seconds,
+                tally=tally,
             )
         except StoreError:
             raise
         except (ServiceError, OSError) as error:
             log.warning("job %s is not run again for its peers: %s", job_id, error)
+
+    async def _begin_tally(self, job_id: str, live: LiveJob) -> Tally:
+        """Return the tally of the next run, beside what earlier ones have taken."""
+        if live.meter is None:
+            kept = await self._store.run(lambda session: table.find_meter(session, job_id))
+            live.meter = Meter(Tally() if kept is None else kept.tally)
+        return live.meter.begin()
 
     async def _may_run_on(self, job_id: str) -> bool:
         """Tell whether our part may go on for a peer, as a policy is now and grants are.

@@ -4,10 +4,8 @@ Every method runs inside the caller's transaction. What must follow outside of i
 or stopped, results moved) is derived from the state alone, see :mod:`appliance.jobs.attendant`.
 """
 
-import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -24,8 +22,8 @@ from appliance.jobs import store as table
 from appliance.jobs.attempts import is_spent
 from appliance.jobs.crossing import crossing
 from appliance.jobs.errors import ApprovedBefore, Unfit, as_unfit, unfit_of
+from appliance.jobs.figures import Figures
 from appliance.jobs.needs import PeerBook
-from appliance.jobs.progress import ProgressReport
 from appliance.jobs.proposals import Proposals, open_job
 from appliance.jobs.reasons import Reason, sentence_of
 from appliance.jobs.records import Records
@@ -66,7 +64,7 @@ class Docket:
 
     ``require_terms`` raises Unfit on a contract that this node never signs, whatever its data.
     ``resumes`` tells whether a contract's run goes on after a crash.
-    ``report_of`` returns what our worker has told of a job last.
+    ``figures`` keeps what jobs have taken and our workers have told.
     ``may_approve`` tells whether one of our people, by id, may approve jobs now.
     ``changed`` is told of each job that a transaction has changed, see :class:`Telling`.
     """
@@ -83,13 +81,13 @@ class Docket:
         resumes: Callable[[Contract], bool],
         now_milliseconds: Callable[[], int],
         changed: Callable[[str], None],
-        report_of: Callable[[str], ProgressReport | None],
+        figures: Figures,
         may_approve: Callable[[str], bool],
     ) -> None:
         self._may_approve = may_approve
         self._require_terms = require_terms
         self._resumes = resumes
-        self._report_of = report_of
+        self._figures = figures
         self._key = key
         self._peers = peers
         self._governor = governor
@@ -307,6 +305,7 @@ class Docket:
         told = self._telling.with_names(session, row, what)
         self._telling.note(session, row, f"attempt {row.attempt + 1} was broken off: {told}")
         row.attempt = following
+        self._figures.keep(session, row)
 
     def fail(
         self,
@@ -515,6 +514,7 @@ class Docket:
             row.ended_milliseconds = self._now_milliseconds()
             self._telling.note(session, row, OUTCOMES[outcome])
             cause = decisive(positions, row.rank)
+            self._figures.keep(session, row)
             self._records.metered(session, row)
             self._records.ended(session, row, row.job_state, cause)
             if all(position.has_signed for position in positions):
@@ -539,8 +539,8 @@ class Docket:
         row.cause, row.remedy = self._telling.with_names(session, row, cause), remedy
         if row.began_milliseconds is None:
             self._governor.give_back(session, row.id)
-        elif (report := self._report_of(row.id)) is not None:
-            row.progress = json.dumps(asdict(report))
+        else:
+            self._figures.close(session, row)
         told = row.cause or sentence_of(reason.word, note)
         self._telling.note(session, row, f"here: {verdict.value}, as {told}")
 

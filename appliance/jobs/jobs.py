@@ -34,6 +34,7 @@ from appliance.jobs.errors import (
     NoteInvalid,
     RejectionNotYours,
 )
+from appliance.jobs.figures import Figures
 from appliance.jobs.live import LiveJobs
 from appliance.jobs.needs import DatasetBook, PeerBook, Runner
 from appliance.jobs.progress import PeerReport, ProgressReport
@@ -127,14 +128,15 @@ class Jobs:
         )
         self._records = Records(ledger, services)
         told = (self._require_terms, self._resumes, now_milliseconds, self._have_attended)
-        report_of = self._live.report_of
+        figures = Figures(self._live, now_milliseconds)
         self._docket = Docket(
-            outbox, key, peers, governor, self._records, ended, *told, report_of, may_approve
+            outbox, key, peers, governor, self._records, ended, *told, figures, may_approve
         )
         self.revision = Revision(self._docket)
         self._attendant = Attendant(
             store=store,
             docket=self._docket,
+            figures=figures,
             checks=self._checks,
             key=key,
             peers=peers,
@@ -166,6 +168,10 @@ class Jobs:
     async def run(self) -> None:
         """Attend to jobs until cancelled."""
         await self._attendant.run()
+
+    async def keep_figures(self) -> None:
+        """Write down what jobs have taken so far; for an agent that is about to stop."""
+        await self._attendant.keep_figures()
 
     async def submit(self, submission: Submission, by: Person) -> JobView:
         """Compose and check a contract, and propose it to its other parties once it is approved.

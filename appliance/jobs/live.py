@@ -1,10 +1,11 @@
-"""What is known of jobs only while the agent runs: progress, and who watches."""
+"""What is known of jobs only while the agent runs: progress, what they take, and who watches."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from appliance.jobs.metering import Meter, Tally
 from appliance.jobs.progress import Course, ProgressReport
 
 
@@ -13,6 +14,7 @@ class LiveJob:
     """The passing part of one job. ``version`` grows with each change of what is on disk.
 
     begun: the last attempt that was begun since the agent started.
+    meter: of all attempts; None if none was begun since then.
     """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -20,6 +22,7 @@ class LiveJob:
     course: Course | None = None
     begun: int | None = None
     is_repeating: bool = False
+    meter: Meter | None = None
     is_examined: bool = False
     timer: asyncio.TimerHandle | None = None
     watchers: set[asyncio.Event] = field(default_factory=set)
@@ -65,6 +68,15 @@ class LiveJobs:
         """Return what our worker has told of a job last, None if it does not run now."""
         course = self.course_of(job_id)
         return None if course is None else course.report
+
+    def tally_of(self, job_id: str) -> Tally | None:
+        """Return what a job has taken so far; None if no attempt was begun since the start."""
+        live = self._jobs.get(job_id)
+        return None if live is None or live.meter is None else live.meter.total
+
+    def metered(self) -> Sequence[str]:
+        """Return the ids of the jobs of which there is a tally."""
+        return [job_id for job_id, live in self._jobs.items() if live.meter is not None]
 
     def follow(self, job_id: str, step: Callable[[Course], Course]) -> None:
         """Take a step of a job's course; nothing if it does not run now."""

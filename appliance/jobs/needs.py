@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from appliance.contracts.contract import Contract, ContractDataset
 from appliance.datasets.source import Source
 from appliance.identity.node_id import NodeId
+from appliance.jobs.metering import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +77,13 @@ class Runner(Protocol):
         *,
         attempt: int,
         seconds: int,
+        tally: Tally,
     ) -> None:
         """Start the worker of a job, with ``folder`` for its results, and connect it to its peers.
 
         attempt: see :mod:`appliance.jobs.attempts`; files that the service kept lie beside folder.
         seconds: how long it may run.
+        tally: what the run takes is counted in it.
         Raises: a ServiceError if it cannot be started; then no ``worker_…`` method is called.
         """
 

@@ -13,11 +13,14 @@ from appliance.contracts.terms import get_service, terms_of
 from appliance.governance.actors import actor_of
 from appliance.governance.errors import PolicyRefuses
 from appliance.governance.governor import Permit
+from appliance.grants.store import count_taken
 from appliance.identity.node_id import NodeId
+from appliance.jobs import store as table
+from appliance.jobs.metering import Tally
 from appliance.jobs.reasons import Reason
 from appliance.jobs.states import JobState
-from appliance.jobs.store import JobRow, find_job, parties_of
-from appliance.jobs.verdicts import GivenVerdict
+from appliance.jobs.store import JobRow
+from appliance.jobs.verdicts import GivenVerdict, Verdict
 from appliance.ledger.entries import Actor, NodeItself, PeerNode
 from appliance.ledger.facts import (
     Facts,
@@ -113,7 +116,7 @@ class Records:
         self._add(session, row, Kind.JOB_STARTED, JobStarted(attempt=row.attempt))
 
     def metered(self, session: Session, row: JobRow) -> None:
-        """Record what a job took here that has begun, as far as our worker had told of it.
+        """Record what a job took here that has begun, in all its attempts, up to our verdict.
 
         Rows are those of the contract, which may be a bound; they count as used once the worker's
         part is done.
@@ -121,19 +124,23 @@ class Records:
         if row.began_milliseconds is None or not row.contract:
             return
         dataset = parse_contract(row.contract).parties[row.rank].dataset
-        told = json.loads(row.progress or "{}")
+        is_done = table.parties_of(session, row.id)[row.rank].verdict == Verdict.SUCCEEDED.value
         offered = dataset.row_count if dataset else 0
-        ended = row.ended_milliseconds or row.began_milliseconds
+        meter = table.find_meter(session, row.id)
+        tally = Tally() if meter is None else meter.tally
+        # Of a job whose verdict an older version gave, only the end is known.
+        until = (meter and meter.verdict_milliseconds) or row.ended_milliseconds or 0
         facts = JobMetered(
             dataset=dataset.name if dataset else None,
             rows_offered=offered,
-            rows_used=offered if row.files != "{}" or row.summary != "{}" else 0,
-            bytes_sent=told.get("bytes_sent", 0),
-            bytes_received=told.get("bytes_received", 0),
-            rounds=told.get("rounds", 0),
-            cpu_milliseconds=told.get("cpu_milliseconds", 0),
+            rows_used=offered if is_done else 0,
+            uses=count_taken(session, row.id, self._ledger.node_id.text),
+            bytes_sent=tally.bytes_sent,
+            bytes_received=tally.bytes_received,
+            rounds=tally.rounds,
+            cpu_milliseconds=tally.cpu_milliseconds,
             accelerator_milliseconds=0,  # no service has a kernel for one
-            wall_milliseconds=max(0, ended - row.began_milliseconds),
+            wall_milliseconds=max(0, until - row.began_milliseconds),
         )
         self._add(session, row, Kind.JOB_METERED, facts)
 
@@ -178,12 +185,12 @@ class Records:
 
 def signed_contract(session: Session, job_id: str) -> tuple[bytes, Collection[NodeId]] | None:
     """Return a job's contract in its envelope, and who has signed it; None if it was forgotten."""
-    row = find_job(session, job_id)
+    row = table.find_job(session, job_id)
     if row is None or not row.contract:
         return None
     signatures = {
         NodeId(party.node): party.signature
-        for party in parties_of(session, job_id)
+        for party in table.parties_of(session, job_id)
         if party.signature is not None
     }
     return write_envelope(row.contract, CONTRACT, signatures).encode(), signatures.keys()

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Mapped, Session, aliased, defer, mapped_column
 
 from appliance.identity.node_id import NodeId
+from appliance.jobs.metering import Tally
 from appliance.jobs.states import ENDED, JobState
 from appliance.jobs.verdicts import GivenVerdict, Position, Verdict
 from appliance.store.schema import Row
@@ -49,6 +50,30 @@ class JobRow(Row):
     def job_state(self) -> JobState:
         """The state as a value."""
         return JobState(self.state)
+
+
+class JobMeterRow(Row):
+    """What a job that has begun had taken here when this was written last; see metering.py."""
+
+    __tablename__ = "job_meters"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    bytes_sent: Mapped[int]
+    bytes_received: Mapped[int]
+    rounds: Mapped[int]
+    cpu_milliseconds: Mapped[int]
+    # When our own verdict was given: what comes after is waiting for others.
+    verdict_milliseconds: Mapped[int | None]
+
+    @property
+    def tally(self) -> Tally:
+        """The figures as a value."""
+        return Tally(
+            bytes_sent=self.bytes_sent,
+            bytes_received=self.bytes_received,
+            rounds=self.rounds,
+            cpu_milliseconds=self.cpu_milliseconds,
+        )
 
 
 class JobPartyRow(Row):
@@ -187,7 +212,30 @@ def forget_job(session: Session, job_id: str) -> None:
     session.execute(delete(JobApprovalRow).where(JobApprovalRow.job_id == job_id))
     session.execute(delete(JobEventRow).where(JobEventRow.job_id == job_id))
     session.execute(delete(JobPartyRow).where(JobPartyRow.job_id == job_id))
+    session.execute(delete(JobMeterRow).where(JobMeterRow.job_id == job_id))
     session.execute(delete(JobRow).where(JobRow.id == job_id))
+
+
+def find_meter(session: Session, job_id: str) -> JobMeterRow | None:
+    """Return what a job has taken, as it was written last; None of one that has not begun."""
+    return session.get(JobMeterRow, job_id)
+
+
+def keep_tally(session: Session, job_id: str, tally: Tally) -> JobMeterRow:
+    """Write down what a job has taken so far."""
+    kept = find_meter(session, job_id)
+    if kept is None:
+        kept = JobMeterRow(job_id=job_id, verdict_milliseconds=None)
+        session.add(kept)
+    kept.bytes_sent, kept.bytes_received = tally.bytes_sent, tally.bytes_received
+    kept.rounds, kept.cpu_milliseconds = tally.rounds, tally.cpu_milliseconds
+    return kept
+
+
+def end_meter(session: Session, job_id: str, now_milliseconds: int) -> None:
+    """Note that a job's time ends here, as our verdict is given."""
+    kept = find_meter(session, job_id) or keep_tally(session, job_id, Tally())
+    kept.verdict_milliseconds = now_milliseconds
 
 
 def unended_jobs(session: Session) -> Sequence[JobRow]:

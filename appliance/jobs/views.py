@@ -16,7 +16,7 @@ from appliance.jobs.attempts import LAST_ATTEMPT
 from appliance.jobs.progress import Course, ProgressReport
 from appliance.jobs.reasons import Reason, sentence_of
 from appliance.jobs.states import JobState
-from appliance.jobs.store import JobPartyRow, JobRow
+from appliance.jobs.store import JobMeterRow, JobPartyRow, JobRow
 from appliance.jobs.verdicts import GivenVerdict, Position, Verdict, decisive, explained, record_of
 from appliance.words.catalogue import Language, say
 from services.errors import ConfigError
@@ -164,7 +164,7 @@ def view_of(
             for one in table.approvals_of(session, row.id)
         ),
         contract=row.contract.decode("utf-8"),
-        progress=_last_progress(row, service),
+        progress=_last_progress(row, service, table.find_meter(session, row.id)),
     )
 
 
@@ -238,11 +238,14 @@ def progress_of(course: Course, now: float) -> ProgressView | None:
     )
 
 
-def _last_progress(row: JobRow, service: Service | None) -> ProgressView | None:
+def _last_progress(
+    row: JobRow, service: Service | None, meter: JobMeterRow | None
+) -> ProgressView | None:
     if not row.progress or service is None or row.began_milliseconds is None:
         return None
     report = ProgressReport(**json.loads(row.progress))
-    ended = row.ended_milliseconds or row.began_milliseconds
+    verdict = meter.verdict_milliseconds if meter else None
+    ended = verdict or row.ended_milliseconds or row.began_milliseconds
     return ProgressView(
         report=report,
         stage_title=_title(service.stages, report.stage),

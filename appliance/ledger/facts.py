@@ -203,11 +203,17 @@ class JobDisclosed(Facts):
 
 
 class JobMetered(Facts):
-    """What a job took; of a party without a dataset no rows."""
+    """What a job took at this node, as its own agent counted; of a party without a dataset no rows.
+
+    Bytes are those that the agent carried for the worker, in all attempts; of one that was broken
+    off, what had gone out or come in by then, which the peer's agent may count otherwise. Processor
+    time is the kernel's figure, rounds are the worker's word. Wall time ends with our verdict.
+    """
 
     dataset: Label | None = None
     rows_offered: Count
     rows_used: Count
+    uses: Count | None = None
     bytes_sent: Count
     bytes_received: Count
     rounds: Count

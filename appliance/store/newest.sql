@@ -360,4 +360,15 @@ CREATE TABLE ledger_receiver (
 	CONSTRAINT pk_ledger_receiver PRIMARY KEY (number)
 )
 
-INSERT INTO alembic_version VALUES ('0011')
+CREATE TABLE job_meters (
+	job_id TEXT NOT NULL,
+	bytes_sent INTEGER NOT NULL,
+	bytes_received INTEGER NOT NULL,
+	rounds INTEGER NOT NULL,
+	cpu_milliseconds INTEGER NOT NULL,
+	verdict_milliseconds INTEGER,
+	CONSTRAINT pk_job_meters PRIMARY KEY (job_id),
+	CONSTRAINT fk_job_meters_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id)
+)
+
+INSERT INTO alembic_version VALUES ('0012')

@@ -13,6 +13,7 @@ from appliance.agent.conversation import METHOD
 from appliance.agent.frames import AbortCode, Status
 from appliance.agent.relay import Relay, channel_pair, relay_handler
 from appliance.identity.node_id import NodeId
+from appliance.jobs.metering import Tally
 from appliance.peering.errors import PeerUnknown
 from services.errors import PeerLost, ServiceError
 
@@ -109,6 +110,7 @@ class Side:
         self.rank = rank
         self.id = node(rank)
         self.heard = Heard()
+        self.tally = Tally()
         self.wire = Wire()
         self.strangers: set[NodeId] = set()
         self.relay = Relay(
@@ -160,6 +162,7 @@ class Side:
             watcher=self.heard,
             attempt=attempt,
             last_attempt=last_attempt,
+            tally=self.tally,
         )
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from appliance.agent import supervisor as supervisors
 from appliance.contracts.contract import Contract
 from appliance.jobs.attempts import LAST_ATTEMPT
+from appliance.jobs.metering import Tally
 from appliance.jobs.progress import ProgressReport
 from appliance.jobs.reasons import Reason
 from tests.agent.worker_sides import JOB, Bench, Told, benches, contract_of
@@ -131,6 +132,14 @@ def test_a_worker_killed_on_its_way_is_followed_by_another_at_both_sides(
             assert all(again[n] == each.kept_before[n] for n in range(finished))
             assert len(again) == 1 / PARTITION
         assert not list(both[victim].bench.staging.parent.glob("scratch/spill/*"))
+        for each in both:
+            last = each.progress[-1]
+            for total, of_the_last in (
+                (each.bench.meter.total.bytes_sent, last.bytes_sent),
+                (each.bench.meter.total.bytes_received, last.bytes_received),
+                (each.bench.meter.total.cpu_milliseconds, 0),
+            ):
+                assert total > of_the_last
 
     tried(tmp_path, play)
 
@@ -231,7 +240,14 @@ def test_time_runs_out_however_often_the_run_was_begun_again(tmp_path: Path) -> 
     async def play(both: list[GoesOn]) -> None:
         left, _ = both
         await left.bench.supervisor.start(
-            JOB, left.contract, 0, left.bench.source, make(left.bench.staging), attempt=3, seconds=1
+            JOB,
+            left.contract,
+            0,
+            left.bench.source,
+            make(left.bench.staging),
+            attempt=3,
+            seconds=1,
+            tally=Tally(),
         )
         await left.bench.over()
 

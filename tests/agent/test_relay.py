@@ -68,6 +68,8 @@ def test_the_workers_do_not_notice_when_the_connection_drops_again_and_again() -
             cutting.cancel()
 
             assert read_right == data[0] and read_left == data[1]
+            assert (left.tally.bytes_sent, left.tally.bytes_received) == (24 << 20, 24 << 20)
+            assert (right.tally.bytes_sent, right.tally.bytes_received) == (24 << 20, 24 << 20)
             assert (0, False) in right.heard.links and right.heard.links[0] == (0, True)
             assert not left.heard.failures and not right.heard.failures
 
@@ -178,6 +180,7 @@ def test_three_parties_each_have_a_channel_to_each_other() -> None:
             for one in every:
                 for peer, end in one.workers.items():
                     assert await read(end, 2) == bytes([peer, one.rank])
+                assert (one.tally.bytes_sent, one.tally.bytes_received) == (4, 4)
 
     asyncio.run(run())
 

@@ -262,11 +262,14 @@ def test_a_worker_that_systemd_starts_is_watched_and_ended_like_a_child(
         worker = await WorkerProcess.start_unit(tmp_path / "s")
         assert worker.applied[0] == "a systemd unit of its own"
         assert worker.memory_bytes > 1 << 20
+        used = worker.read_cpu_milliseconds()
+        assert used > 0
         started.set()
         if how == "killed by us":
             return await worker.end()
         assert await worker.receive() is None
         assert not worker.is_running
+        assert worker.read_cpu_milliseconds() == used
         return await worker.wait()
 
     ending = asyncio.run(run())

@@ -25,6 +25,7 @@ from appliance.contracts.contract import (
 from appliance.datasets.inspect import inspect
 from appliance.datasets.source import Kind, Source, Wanted
 from appliance.datasets.table import Reading
+from appliance.jobs.metering import Meter, Tally
 from appliance.jobs.progress import PeerReport, ProgressReport
 from appliance.jobs.reasons import Reason
 from services.registry import SERVICES
@@ -86,6 +87,7 @@ class Bench:
         self.state.mkdir(parents=True)
         self.side = Side(rank)
         self.told = Told()
+        self.meter = Meter(Tally())
         # Built without its checks: a test may grant less memory than an operator may.
         self.config = ApplianceConfig.model_construct(
             state=self.state, worker_memory_bytes=memory_bytes, worker_threads=2
@@ -113,6 +115,7 @@ class Bench:
             self.staging,
             attempt=attempt,
             seconds=contract.limits.most_seconds,
+            tally=self.meter.begin(),
         )
 
     def kill_worker(self) -> None:

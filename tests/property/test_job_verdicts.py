@@ -21,6 +21,8 @@ from appliance.jobs import store as table
 from appliance.jobs.attempts import LAST_ATTEMPT
 from appliance.jobs.docket import Docket
 from appliance.jobs.errors import Unfit
+from appliance.jobs.figures import Figures
+from appliance.jobs.live import LiveJobs
 from appliance.jobs.needs import Pin
 from appliance.jobs.reasons import Reason
 from appliance.jobs.records import Records
@@ -94,7 +96,7 @@ class HandNode:
             lambda made: resumes,
             lambda: 0,
             lambda _: None,
-            lambda _: None,
+            Figures(LiveJobs(), lambda: 0),
             lambda _: True,
         )
         self.inbox = Inbox(self.store, lambda session, sender, kind: True)

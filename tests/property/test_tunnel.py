@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from appliance.agent import frames
 from appliance.agent.frames import Ack, Data, Fin, Open, Status
 from appliance.agent.tunnel import MAX_FRAMES, Tunnel
+from appliance.jobs.metering import Tally
 from services.errors import PeerProtocolError
 
 WINDOW_BYTES = frames.MIN_WINDOW_BYTES
 JOB = "job1"
 
 
-def tunnel(peer: int = 1) -> Tunnel:
+def tunnel(peer: int = 1, tally: Tally | None = None) -> Tunnel:
     return Tunnel(
         job_id=JOB,
         peer=peer,
@@ -24,6 +25,7 @@ def tunnel(peer: int = 1) -> Tunnel:
         stages={"blind"},
         attempt=1,
         last_attempt=2,
+        tally=tally or Tally(),
     )
 
 
@@ -60,7 +62,8 @@ class Link:
     """A stream between two ends that can be cut; what is under way is then gone."""
 
     def __init__(self) -> None:
-        self.ends = (End(tunnel(1)), End(tunnel(0)))
+        self.tallies = (Tally(), Tally())
+        self.ends = (End(tunnel(1, self.tallies[0])), End(tunnel(0, self.tallies[1])))
         self.connect()
 
     def connect(self) -> None:
@@ -130,6 +133,8 @@ def test_every_byte_arrives_once_and_in_order_however_often_the_stream_is_cut(
     assert (left.read, right.read) == (right.wrote, left.wrote)
     assert left.saw_end and right.saw_end
     assert left.tunnel.has_ended and right.tunnel.has_ended
+    for here, there, end in zip(link.tallies, link.tallies[::-1], link.ends, strict=True):
+        assert here.bytes_sent == there.bytes_received == len(end.wrote)
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=3 * MAX_FRAMES))

@@ -24,6 +24,7 @@ from appliance.jobs.checks import JobLimits
 from appliance.jobs.compose import Submission, SubmittedParty
 from appliance.jobs.errors import JobNotFound
 from appliance.jobs.jobs import Jobs
+from appliance.jobs.metering import Tally
 from appliance.jobs.needs import DescribedDataset, Pin
 from appliance.jobs.views import JobView
 from appliance.ledger.ledger import Ledger
@@ -203,6 +204,7 @@ class FakeRunner:
         self.stopped: list[str] = []
         self.attempts: list[int] = []
         self.seconds = 0
+        self.tallies: dict[str, Tally] = {}
         self.folders: dict[str, Path] = {}
         self.trouble: ServiceError | None = None
 
@@ -216,12 +218,14 @@ class FakeRunner:
         *,
         attempt: int,
         seconds: int,
+        tally: Tally,
     ) -> None:
         if self.trouble is not None:
             raise self.trouble
         self.started.append(job_id)
         self.attempts.append(attempt)
         self.seconds = seconds
+        self.tallies[job_id] = tally
         self.folders[job_id] = folder
 
     async def stop(self, job_id: str) -> None:

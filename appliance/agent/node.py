@@ -240,6 +240,7 @@ class Node:
             ledger=self.ledger,
             services=SERVICES,
             describe=self._describe,
+            is_registered=self.datasets.is_registered,
             peers=PairedPeers(self.peers).paired,
             judge_again=self.jobs.revision.by_policy,
             now_milliseconds=self._milliseconds,

@@ -38,6 +38,7 @@ from appliance.api.governance_pb2 import ShowPolicyRequest as ShowPolicyRequest
 from appliance.api.governance_pb2 import ListPolicyVersionsRequest as ListPolicyVersionsRequest
 from appliance.api.governance_pb2 import ListPolicyVersionsReply as ListPolicyVersionsReply
 from appliance.api.governance_pb2 import Policy as Policy
+from appliance.api.governance_pb2 import PolicyTaken as PolicyTaken
 from appliance.api.governance_pb2 import PolicyCaution as PolicyCaution
 from appliance.api.governance_pb2 import IssueGrantRequest as IssueGrantRequest
 from appliance.api.governance_pb2 import ListGrantsRequest as ListGrantsRequest

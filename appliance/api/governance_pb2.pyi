@@ -51,7 +51,7 @@ class ListPolicyVersionsReply(_message.Message):
     def __init__(self, versions: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("dataset", "version", "text", "digest", "changed_by", "changed_milliseconds", "cautions", "stopped_jobs")
+    __slots__ = ("dataset", "version", "text", "digest", "changed_by", "changed_milliseconds", "cautions", "stopped_jobs", "taken")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class Policy(_message.Message):
     CHANGED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     CAUTIONS_FIELD_NUMBER: _ClassVar[int]
     STOPPED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     version: int
     text: str
@@ -68,7 +69,20 @@ class Policy(_message.Message):
     changed_milliseconds: int
     cautions: _containers.RepeatedCompositeFieldContainer[PolicyCaution]
     stopped_jobs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, dataset: _Optional[str] = ..., version: _Optional[int] = ..., text: _Optional[str] = ..., digest: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_milliseconds: _Optional[int] = ..., cautions: _Optional[_Iterable[_Union[PolicyCaution, _Mapping]]] = ..., stopped_jobs: _Optional[_Iterable[str]] = ...) -> None: ...
+    taken: PolicyTaken
+    def __init__(self, dataset: _Optional[str] = ..., version: _Optional[int] = ..., text: _Optional[str] = ..., digest: _Optional[str] = ..., changed_by: _Optional[str] = ..., changed_milliseconds: _Optional[int] = ..., cautions: _Optional[_Iterable[_Union[PolicyCaution, _Mapping]]] = ..., stopped_jobs: _Optional[_Iterable[str]] = ..., taken: _Optional[_Union[PolicyTaken, _Mapping]] = ...) -> None: ...
+
+class PolicyTaken(_message.Message):
+    __slots__ = ("uses", "uses_today", "epsilon", "delta")
+    USES_FIELD_NUMBER: _ClassVar[int]
+    USES_TODAY_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    DELTA_FIELD_NUMBER: _ClassVar[int]
+    uses: int
+    uses_today: int
+    epsilon: str
+    delta: str
+    def __init__(self, uses: _Optional[int] = ..., uses_today: _Optional[int] = ..., epsilon: _Optional[str] = ..., delta: _Optional[str] = ...) -> None: ...
 
 class PolicyCaution(_message.Message):
     __slots__ = ("doubt", "text", "remedy")

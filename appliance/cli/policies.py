@@ -100,7 +100,8 @@ def show(
     terminal = terminal_of(ctx)
     with terminal.connect() as client:
         found = client.show_policy(dataset, version)
-    terminal.answer(found, found.text.rstrip("\n") or "# taken away: nothing is allowed")
+    text = found.text.rstrip("\n") or "# taken away: nothing is allowed"
+    terminal.answer(found, f"{text}\n{_taken(found.taken)}" if found.HasField("taken") else text)
     _tell_cautions(terminal, found)
 
 
@@ -124,6 +125,14 @@ def remove(ctx: typer.Context, dataset: OwnDataset, yes: Yes = False) -> None:
             raise Refused("the policy stays")
         changed = client.change_policy(dataset, "", over=present.version)
     terminal.answer(changed, _outcome(changed))
+
+
+def _taken(taken: pb.PolicyTaken) -> str:
+    """Return what counts against the policy as a comment, so that the text stays a policy."""
+    told = f"# taken so far: uses = {taken.uses}, of them today (UTC) {taken.uses_today}"
+    if taken.epsilon == "0":
+        return told
+    return f"{told}; of the budget epsilon = {taken.epsilon}, delta = {taken.delta}"
 
 
 def _set(

@@ -368,6 +368,10 @@ class Datasets:
         if row is not None:
             session.delete(row)
 
+    def is_registered(self, session: Session, name: str) -> bool:
+        """Tell whether a dataset of ours has that name."""
+        return session.get(table.DatasetRow, name) is not None
+
     async def forget_peer(self, peer: NodeId) -> None:
         """Forget all that was published between us and a peer that has left."""
         await self._store.run(lambda session: table.forget_peer(session, peer))

@@ -32,7 +32,7 @@ from appliance.policies.facts import Request, Spent, Standing
 from appliance.policies.policies import Version
 from appliance.policies.values import microseconds_of, plain_text
 
-_DAY_MILLISECONDS: Final = 24 * 3600 * 1000
+DAY_MILLISECONDS: Final = 24 * 3600 * 1000
 _NOTHING: Final = Spend(epsilon=Decimal(0), delta=Decimal(0))
 
 
@@ -200,7 +200,7 @@ class Governor:
         taken = grants_table.taken_at(session, job_id, self._own.text)
         counted = self._now_milliseconds() if taken is None else taken
         before = None if taken is None else (counted, job_id)
-        day = counted - counted % _DAY_MILLISECONDS
+        day = counted - counted % DAY_MILLISECONDS
         spent, after = self._losses(session, request, version, before)
         uses, of_day = grants_table.count_uses(
             session, self._own.text, request.dataset, since_milliseconds=day, before=before

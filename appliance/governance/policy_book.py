@@ -2,13 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
 from appliance.accounts.principals import Person
+from appliance.budgets import budgets
+from appliance.budgets.accountant import Spend
+from appliance.datasets.errors import DatasetNotFound
 from appliance.datasets.publication import Description
 from appliance.governance.actors import actor_of
 from appliance.governance.asked import Services
+from appliance.governance.governor import DAY_MILLISECONDS
+from appliance.grants import store as grants_table
 from appliance.identity.node_id import NodeId
 from appliance.ledger.entries import Actor, NodeItself
 from appliance.ledger.facts import Kind, PolicyChanged
@@ -28,11 +34,21 @@ from services.demand import ColumnUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What jobs have taken of a dataset so far, and what is left of its privacy budget by that."""
+
+    uses: int
+    uses_today: int
+    spent: Spend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyView:
     """A version of a policy. An empty text says that there is none, or that it was taken away.
 
     cautions: what its owner should look at again.
     stopped:  the jobs that this change has ended, as it refuses them.
+    taken:    what counts against the policy that holds now; None for any other.
     """
 
     dataset: str
@@ -43,12 +59,14 @@ class PolicyView:
     changed_milliseconds: int
     cautions: tuple[Caution, ...] = ()
     stopped: tuple[str, ...] = ()
+    taken: Taken | None = None
 
 
 class PolicyBook:
     """The policies of this node.
 
     describe:    how one of our datasets is described; raises DatasetNotFound.
+    is_registered: whether there is one of that name, in the caller's transaction.
     peers:       the paired peers by this node's names.
     judge_again: ends what the policy of a dataset refuses, as it is now; returns the jobs.
     """
@@ -60,6 +78,7 @@ class PolicyBook:
         ledger: Ledger,
         services: Services,
         describe: Callable[[str], Awaitable[Description]],
+        is_registered: Callable[[Session, str], bool],
         peers: Callable[[Session], Mapping[str, NodeId]],
         judge_again: Callable[[Session, str], Sequence[str]],
         now_milliseconds: Callable[[], int],
@@ -68,6 +87,7 @@ class PolicyBook:
         self._ledger = ledger
         self._services = services
         self._describe = describe
+        self._is_registered = is_registered
         self._peers = peers
         self._judge_again = judge_again
         self._now_milliseconds = now_milliseconds
@@ -116,6 +136,8 @@ class PolicyBook:
         columns = await self._columns_of(dataset)
 
         def work(session: Session) -> PolicyView:
+            if text and not self._is_registered(session, dataset):  # removed meanwhile
+                raise DatasetNotFound(dataset, ())
             version = policies.change(
                 session,
                 dataset,
@@ -197,7 +219,20 @@ class PolicyBook:
             changed_milliseconds=row.changed_milliseconds,
             cautions=review(policy, columns, self._services, self._now_milliseconds()),
             stopped=stopped,
+            taken=self._taken(session, dataset, policy) if row is rows[0] else None,
         )
+
+    def _taken(self, session: Session, dataset: str, policy: Policy) -> Taken:
+        now = self._now_milliseconds()
+        uses, today = grants_table.count_uses(
+            session,
+            self._ledger.node_id.text,
+            dataset,
+            since_milliseconds=now - now % DAY_MILLISECONDS,
+        )
+        most_delta = policy.budget.delta if policy.budget else Decimal(0)
+        spent = budgets.spent(session, dataset, most_delta=most_delta)
+        return Taken(uses=uses, uses_today=today, spent=spent)
 
 
 def _brief(row: PolicyRow) -> PolicyView:

@@ -8,6 +8,7 @@ from appliance.api import agent_pb2 as pb
 from appliance.api.agent_pb2_grpc import GrantsServicer, PoliciesServicer
 from appliance.governance.grant_book import GrantBook, GrantView, Wanted
 from appliance.governance.policy_book import PolicyBook, PolicyView
+from appliance.policies.values import plain_text
 
 
 class PoliciesRpc(PoliciesServicer):
@@ -96,7 +97,16 @@ def grant_to_proto(view: GrantView) -> pb.Grant:
 
 def to_proto(view: PolicyView) -> pb.Policy:
     """Return a policy as the API tells it."""
+    taken = None
+    if view.taken is not None:
+        taken = pb.PolicyTaken(
+            uses=view.taken.uses,
+            uses_today=view.taken.uses_today,
+            epsilon=plain_text(view.taken.spent.epsilon),
+            delta=plain_text(view.taken.spent.delta),
+        )
     return pb.Policy(
+        taken=taken,
         dataset=view.dataset,
         version=view.version,
         text=view.text,

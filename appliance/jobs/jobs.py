@@ -126,9 +126,8 @@ class Jobs:
             datasets=datasets,
             now_milliseconds=now_milliseconds,
         )
-        self._records = Records(ledger, services)
+        self._records, figures = Records(ledger, services), Figures(self._live, now_milliseconds)
         told = (self._require_terms, self._resumes, now_milliseconds, self._have_attended)
-        figures = Figures(self._live, now_milliseconds)
         self._docket = Docket(
             outbox, key, peers, governor, self._records, ended, *told, figures, may_approve
         )

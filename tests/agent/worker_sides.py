@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -106,7 +107,9 @@ class Bench:
                 await asyncio.sleep(0.02)
 
     async def start(self, contract: Contract, attempt: int = 0) -> None:
-        self.staging.mkdir(parents=True, exist_ok=True)
+        # Empty, as the agent's own: an attempt may be lost when its result is written already.
+        shutil.rmtree(self.staging, ignore_errors=True)
+        self.staging.mkdir(parents=True)
         await self.supervisor.start(
             JOB,
             contract,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -11,7 +12,18 @@ import pytest
 
 from appliance.api import agent_pb2 as pb
 from appliance.policies.rules import Rule
-from tests.fleet.nodes import Node, allow, arrived, eventually, fleet, pair, publish, write_ids
+from tests.fleet.nodes import (
+    Node,
+    allow,
+    approve,
+    arrived,
+    ended,
+    eventually,
+    fleet,
+    pair,
+    publish,
+    write_ids,
+)
 
 NOW: Final = datetime.now(UTC)
 NOISE: Final = {"columns": ["value"], "minimum": 20, "epsilon": "0.5", "bounds": [100]}
@@ -165,6 +177,25 @@ def test_a_rule_refuses_what_it_should_and_nothing_near_it(three: list[Node], ru
     assert (seen.state, seen.approvals_needed, seen.cause) == ("waiting_approval", 1, "")
     hospital.jobs.CancelJob(pb.CancelJobRequest(id=job.id))
     eventually(lambda: laboratory.job(job.id).ended)
+
+
+def test_an_owner_sees_what_jobs_have_taken(three: list[Node]) -> None:
+    hospital, laboratory, _ = three
+
+    def taken() -> pb.PolicyTaken:
+        shown = laboratory.policies.ShowPolicy(pb.ShowPolicyRequest(dataset="samples"))
+        found: pb.PolicyTaken = shown.taken
+        return found
+
+    set_policy(three, NOISY)
+    before = taken()
+    job = propose(hospital, laboratory, NOISY)
+    approve(laboratory, arrived(laboratory, job))
+    assert [ended(node, job).state for node in (hospital, laboratory)] == ["succeeded"] * 2
+
+    after = taken()
+    assert (after.uses, after.uses_today) == (before.uses + 1, before.uses_today + 1)
+    assert Decimal(after.epsilon) == Decimal(before.epsilon) + Decimal("0.5")
 
 
 def test_two_owners_who_change_one_policy_at_once(three: list[Node]) -> None:

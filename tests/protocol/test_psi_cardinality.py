@@ -72,7 +72,7 @@ def test_sizes_of_messages_are_those_of_the_sets() -> None:
         ((), {}, "nobody receives"),
         ((0,), {"epsilon": "0"}, "greater than 0"),
         ((0, 1), {"epsilon": "1e-18"}, "so much noise would leave nothing"),
-        ((0, 1), {"epsilon": "1e-400"}, "so much noise would leave nothing"),
+        ((0, 1), {"epsilon": "1e-400"}, "no more than 18 decimal places"),
     ],
 )
 def test_contracts_that_make_no_sense_are_refused(

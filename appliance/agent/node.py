@@ -349,6 +349,7 @@ class Node:
     async def _part_from(self, node_id: NodeId) -> None:
         """End all that goes on with a peer that is none any more."""
         await self.jobs.part_from(node_id)
+        await self.grants.part_from(node_id)
         await self.links.cut(node_id)
         await self.links.cut_inbound(node_id)
         await self.datasets.forget_peer(node_id)

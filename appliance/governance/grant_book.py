@@ -26,7 +26,7 @@ from appliance.grants.store import GrantRow
 from appliance.identity.errors import SignatureInvalid
 from appliance.identity.keys import IdentityKey
 from appliance.identity.node_id import NodeId
-from appliance.ledger.entries import Actor, PeerNode
+from appliance.ledger.entries import Actor, NodeItself, PeerNode
 from appliance.ledger.facts import GrantRevoked as RevokedFacts
 from appliance.ledger.facts import Kind as Entry
 from appliance.ledger.ledger import Ledger
@@ -46,6 +46,7 @@ MOST_GRANTS_OF_PEER: Final = 1000
 MOST_GRANTS_AN_HOUR: Final = 200
 _HOUR_SECONDS: Final = 3600
 _REVOKED: Final = "its owner takes it back"
+_PARTED: Final = "a party of it is no longer paired"
 
 log = logging.getLogger(__name__)
 
@@ -145,16 +146,37 @@ class GrantBook:
         """
 
         def work(session: Session) -> GrantView:
-            jobs = self._grants.revoke(session, self._own, grant_id, self._now_milliseconds())
-            row = self._row(session, grant_id)
-            for text in grant_of(row.body).grantees:
-                peer = NodeId(text)
-                if self._public_key_of(session, peer) is not None:
-                    self._outbox.put(session, peer, Kind.GRANT_REVOKED, RevokedLetter(id=grant_id))
-            stopped = self._end(session, grant_id, jobs, actor_of(by))
-            return self._view(session, row, tuple(stopped))
+            stopped = self._take_back(session, grant_id, _REVOKED, actor_of(by))
+            return self._view(session, self._row(session, grant_id), tuple(stopped))
 
         return await self._store.run(work)
+
+    async def part_from(self, node: NodeId) -> None:
+        """End what we and a peer that is none any more have granted each other for several jobs.
+
+        It forgets as much, so that after another pairing each grants anew what it still wants to.
+        """
+
+        def work(session: Session) -> None:
+            for row in table.standing_grants(session):
+                if row.revoked_milliseconds is not None:
+                    continue
+                if row.grantor == node.text:
+                    now = self._now_milliseconds()
+                    jobs = self._grants.revoke(session, node, row.id, now)
+                    self._end(session, row.id, jobs, _PARTED, NodeItself())
+                elif node.text in grant_of(row.body).grantees:
+                    self._take_back(session, row.id, _PARTED, NodeItself())
+
+        await self._store.run(work)
+
+    def _take_back(self, session: Session, grant_id: str, why: str, actor: Actor) -> Sequence[str]:
+        jobs = self._grants.revoke(session, self._own, grant_id, self._now_milliseconds())
+        for text in grant_of(self._row(session, grant_id).body).grantees:
+            peer = NodeId(text)
+            if self._public_key_of(session, peer) is not None:
+                self._outbox.put(session, peer, Kind.GRANT_REVOKED, RevokedLetter(id=grant_id))
+        return self._end(session, grant_id, jobs, why, actor)
 
     def _on_issued(self, session: Session, peer: NodeId, body: GrantIssued) -> None:
         key = self._public_key_of(session, peer)
@@ -187,14 +209,14 @@ class GrantBook:
             jobs = self._grants.revoke(session, peer, body.id, self._now_milliseconds())
         except (GrantNotFound, GrantRevoked):
             return  # of a job that has ended here without having begun; or taken back before
-        self._end(session, body.id, jobs, PeerNode(node=peer.text))
+        self._end(session, body.id, jobs, _REVOKED, PeerNode(node=peer.text))
 
     def _end(
-        self, session: Session, grant_id: str, jobs: Sequence[str], actor: Actor
+        self, session: Session, grant_id: str, jobs: Sequence[str], why: str, actor: Actor
     ) -> Sequence[str]:
-        facts = RevokedFacts(grant=grant_id, reason=_REVOKED)
+        facts = RevokedFacts(grant=grant_id, reason=why)
         self._ledger.append(session, Entry.GRANT_REVOKED, facts, actor)
-        return self._stop_jobs(session, jobs, f"the grant {grant_id} was revoked by its owner")
+        return self._stop_jobs(session, jobs, f"the grant {grant_id} was revoked: {why}")
 
     def _composed(
         self,

@@ -95,7 +95,7 @@ def test_a_revocation_ends_what_runs_at_both_within_five_seconds(granting: list[
     views = [ended(node, job) for node in granting]
     assert [view.state for view in views] == ["failed", "failed"]
     told = " ".join(event.text for event in views[1].events)
-    assert f"the grant {grant.id} was revoked by its owner" in told
+    assert f"the grant {grant.id} was revoked: its owner takes it back" in told
     assert eventually(lambda: (one := known(hospital, grant)) and one.revoked_milliseconds)
 
     again = submit(hospital, "patients", laboratory, "samples", hospital)

@@ -149,6 +149,18 @@ def test_what_a_peer_may_have_the_ledger_record_is_bounded_by_the_hour(grantee: 
     assert late.value.refusal is Refusal.NOT_ALLOWED
 
 
+def test_what_a_peer_has_granted_ends_with_its_pairing(grantee: Grantee) -> None:
+    granted = grantee.is_granted(expires=ISSUED + 9000)
+    grantee.use(granted)
+
+    for _ in range(2):  # once is enough
+        asyncio.run(grantee.book.part_from(OWNER.node_id))
+
+    row = grantee.do(lambda session: table.find_grant(session, granted))
+    assert row.revoked_milliseconds == grantee.now
+    assert grantee.stopped == [JOBS[0]]
+
+
 def test_a_grant_that_another_key_signed_is_not_kept(grantee: Grantee) -> None:
     with pytest.raises(LetterRefused) as refused:
         grantee.is_granted(expires=ISSUED + 9000, key=MemoryKey())

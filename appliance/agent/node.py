@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from appliance.accounts.accounts import Accounts
 from appliance.accounts.acts import AccountAct
-from appliance.accounts.principals import Principal, is_sovereign
+from appliance.accounts.principals import Principal, PrincipalKind, is_sovereign
 from appliance.accounts.roles import Power
 from appliance.agent.books import DescribedDatasets, PairedPeers
 from appliance.agent.config import ApplianceConfig
@@ -255,6 +255,7 @@ class Node:
         await self.datasets.load()
         await self.notes.started(VERSION)
         await self.jobs.recover()
+        await self.grants.end_with_strangers()
 
     def standing_work(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return the work that goes on as long as the agent runs."""
@@ -318,9 +319,22 @@ class Node:
 
     def _may_approve(self, person: str) -> bool:
         principal = Principal.parse(person)
-        if is_sovereign(principal):
+        account = self.accounts.find_of(principal)
+        known = {principal, *(account.bound_to if account else ())}
+        if any(map(is_sovereign, known)):
             return True
-        return Power.APPROVE_JOBS in self.accounts.powers_of(principal)
+        return self._is_let_in(principal) and (
+            Power.APPROVE_JOBS in self.accounts.powers_of(principal)
+        )
+
+    def _is_let_in(self, principal: Principal) -> bool:
+        match principal.kind:
+            case PrincipalKind.UID:
+                return int(principal.value) in self._config.admitted_uids
+            case PrincipalKind.OPERATOR:
+                return NodeId(principal.value) in self.operators.pins()
+            case PrincipalKind.ACCOUNT:
+                return True
 
     def _version_of(self, node_id: NodeId) -> str:
         peer = self.peers.find(node_id)
@@ -348,10 +362,10 @@ class Node:
 
     async def _part_from(self, node_id: NodeId) -> None:
         """End all that goes on with a peer that is none any more."""
-        await self.jobs.part_from(node_id)
-        await self.grants.part_from(node_id)
         await self.links.cut(node_id)
         await self.links.cut_inbound(node_id)
+        await self.jobs.part_from(node_id)
+        await self.grants.end_with_strangers()
         await self.datasets.forget_peer(node_id)
 
     async def _show(self) -> pb.NodeView:

@@ -172,13 +172,7 @@ class Export:
                 continue
             if batch.messages:
                 await self._send(writer, batch.messages)
-            await self._store.run(
-                partial(
-                    table.move_export,
-                    destination=receiver.address,
-                    next_number=batch.next_number,
-                )
-            )
+            await self._store.run(partial(self._move, receiver, batch.next_number))
             if batch.skipped is not None:
                 log.warning(
                     "entries up to %d were pruned before %s had them",
@@ -218,6 +212,11 @@ class Export:
             if len(messages) >= _BATCH_BYTES:
                 break
         return _Batch(bytes(messages), number + 1, skipped)
+
+    def _move(self, receiver: Receiver, next_number: int, session: Session) -> None:
+        if find_receiver(session) != receiver:
+            raise _Replaced
+        table.move_export(session, receiver.address, next_number)
 
     def _tell(self, receiver: Receiver, trouble: Exception | None) -> None:
         text = None if trouble is None else str(trouble) or "it did not answer in time"

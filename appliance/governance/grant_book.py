@@ -151,22 +151,25 @@ class GrantBook:
 
         return await self._store.run(work)
 
-    async def part_from(self, node: NodeId) -> None:
-        """End what we and a peer that is none any more have granted each other for several jobs.
+    async def end_with_strangers(self) -> None:
+        """End what we and peers that are none any more have granted each other for several jobs.
 
-        It forgets as much, so that after another pairing each grants anew what it still wants to.
+        They forget as much, so that after another pairing each grants anew what it still wants to.
         """
 
         def work(session: Session) -> None:
+            now = self._now_milliseconds()
             for row in table.standing_grants(session):
-                if row.revoked_milliseconds is not None:
+                if row.revoked_milliseconds is not None or row.expires_milliseconds <= now:
                     continue
-                if row.grantor == node.text:
-                    now = self._now_milliseconds()
-                    jobs = self._grants.revoke(session, node, row.id, now)
+                grantor = NodeId(row.grantor)
+                if grantor == self._own:
+                    to = map(NodeId, grant_of(row.body).grantees)
+                    if any(self._public_key_of(session, one) is None for one in to):
+                        self._take_back(session, row.id, _PARTED, NodeItself())
+                elif self._public_key_of(session, grantor) is None:
+                    jobs = self._grants.revoke(session, grantor, row.id, now)
                     self._end(session, row.id, jobs, _PARTED, NodeItself())
-                elif node.text in grant_of(row.body).grantees:
-                    self._take_back(session, row.id, _PARTED, NodeItself())
 
         await self._store.run(work)
 

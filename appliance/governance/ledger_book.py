@@ -295,6 +295,8 @@ class LedgerBook:
 
         def work(session: Session) -> Directed:
             keep_receiver(session, receiver)
+            if receiver is not None:
+                table.begin_export(session, receiver.address)
             self._ledger.append(session, Kind.LEDGER_DIRECTED, facts, actor_of(by))
             return self._directed(session)
 

@@ -16,7 +16,7 @@ from services.errors import ConfigError
 PORT: Final = 6514  # RFC 5425
 MOST_AUTHORITY_BYTES: Final = 64 * 1024
 _LAST_PORT: Final = 65535
-_MOST_HOST_CHARACTERS: Final = 255
+_MOST_CHARACTERS: Final = 250
 _ADDRESS: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>\d{1,5}))?")
 
 
@@ -79,7 +79,7 @@ def parse_address(named: str) -> str:
     """Return HOST:PORT, with the port of syslog over TLS if none is named. ReceiverUnfit."""
     found = _ADDRESS.fullmatch(named)
     port = int(found["port"] or PORT) if found else 0
-    if found is None or not 0 < port <= _LAST_PORT or len(named) > _MOST_HOST_CHARACTERS:
+    if found is None or not 0 < port <= _LAST_PORT or len(named) > _MOST_CHARACTERS:
         raise ReceiverUnfit(
             f"{named[:64]!r} is no address of a receiver",
             remedy="name HOST or HOST:PORT, as logs.example:6514 or [2001:db8::9]:6514",

@@ -251,7 +251,7 @@ class Jobs:
     async def cancel(self, job_id: str, by: Person) -> JobView:
         """Stop a job on all nodes. To stop what a peer proposes, unsigned, is to reject it.
 
-        Raises: IllegalTransition once this node's verdict has been given; PowerMissing.
+        Raises: IllegalTransition once this node's verdict has been given; RejectionNotYours.
         """
 
         def work(session: Session) -> str:

@@ -5,6 +5,10 @@ Rounds are the worker's word: the agent carries streams, which do not tell where
 """
 
 from dataclasses import dataclass
+from typing import Final
+
+MOST_ROUNDS: Final = 1 << 40
+"""What a worker says of its rounds beyond this is a lie, and no more than this is noted."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,6 +43,6 @@ class Meter:
         return Tally(
             bytes_sent=sum(one.bytes_sent for one in every),
             bytes_received=sum(one.bytes_received for one in every),
-            rounds=sum(one.rounds for one in every),
+            rounds=min(sum(one.rounds for one in every), MOST_ROUNDS),
             cpu_milliseconds=sum(one.cpu_milliseconds for one in every),
         )

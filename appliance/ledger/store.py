@@ -386,6 +386,11 @@ def export_position(session: Session, destination: str) -> int:
     return 0 if row is None else row.next_number
 
 
+def begin_export(session: Session, destination: str) -> None:
+    """Have a receiver be sent all from the first entry on."""
+    session.execute(delete(LedgerExportRow).where(LedgerExportRow.destination == destination))
+
+
 def move_export(session: Session, destination: str, next_number: int) -> None:
     """Keep that a receiver has all entries before this one."""
     session.merge(LedgerExportRow(destination=destination, next_number=next_number))

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 MOST_FILE_BYTES = 1 << 20
+MOST_BUNDLE_BYTES = 64 << 20
 PROOF_FORMAT = "c2sp.org/tlog-proof@v1"
 CONTRACT = "contract.dsse.json"
 CONTRACT_TYPE = "application/vnd.coffer.contract+json"
@@ -109,7 +110,8 @@ def described(entry: Any) -> str:
     """Return an entry as a line for people."""
     at = datetime.fromtimestamp(entry["at"] / 1000, timezone.utc)  # noqa: UP017 - also before 3.11
     said = json.dumps(entry["facts"], ensure_ascii=True, sort_keys=True)
-    return f"{entry['index']:>9}  {at:%Y-%m-%d %H:%M:%S}  {entry['kind']}  {said}"
+    kind = shown(entry["kind"]).strip('"')
+    return f"{int(entry['index']):>9}  {at:%Y-%m-%d %H:%M:%S}  {kind}  {said}"
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:
@@ -119,12 +121,15 @@ def read_bundle(path: Path) -> dict[str, bytes]:
         for one in found:
             require(one.stat().st_size <= MOST_FILE_BYTES, f"{one} is too large")
         return {one.relative_to(path).as_posix(): one.read_bytes() for one in found}
-    files = {}
+    files, total = {}, 0
     with tarfile.open(path, "r:") as archive:
         for member in archive:
-            require(member.isfile(), f"{member.name} is not a file")
-            require(member.name not in files, f"{member.name} is there twice")
-            require(member.size <= MOST_FILE_BYTES, f"{member.name} is too large")
+            name = shown(member.name)
+            require(member.isfile() and not member.issparse(), f"{name} is not a plain file")
+            require(member.name not in files, f"{name} is there twice")
+            total += member.size
+            require(member.size <= MOST_FILE_BYTES, f"{name} is too large")
+            require(total <= MOST_BUNDLE_BYTES, "the evidence is too large")
             content = archive.extractfile(member)
             files[member.name] = content.read() if content else b""
     return files

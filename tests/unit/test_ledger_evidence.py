@@ -374,3 +374,25 @@ def test_the_list_of_a_bundle_is_canonical(world: World) -> None:
         "entries": [5, 6, 7],
         "job": JOB,
     }
+
+
+def test_a_tar_that_says_it_is_larger_than_it_is_costs_no_memory(tmp_path: Path) -> None:
+    """A header of 512 bytes may stand for as many bytes as it likes, all of them zero."""
+    member = tarfile.TarInfo("evidence.json")
+    member.size, member.type = 0, tarfile.GNUTYPE_SPARSE
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"00004000000\0"  # of its real size, 512 MiB
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}\0 ".encode()
+    bomb = tmp_path / "bomb.tar"
+    bomb.write_bytes(bytes(header) + bytes(1024))
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "appliance.ledger.verify_evidence", str(bomb)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ran.returncode == 1
+    assert "is not a plain file" in ran.stdout + ran.stderr

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from appliance.policies.facts import Request, Standing
 from appliance.policies.policy import SHOWN, ColumnRule, Policy
 from appliance.policies.rules import NONE, ROWS, Refusal, Rule, Values
 from appliance.policies.values import EPOCH, VERSION, microseconds_of, plain_text
-from services.demand import ColumnDemand
+from services.demand import ColumnDemand, ColumnUse
 from services.service import Adversary
 
 _LAST_MILLISECOND: Final = 253_402_300_799_999  # of the year 9999
@@ -142,8 +143,8 @@ def _use(case: _Case) -> Iterator[Values]:
     peers = [peer.node.text for peer in case.request.peers]
     for name, asked, column in _usable(case):
         if not asked.uses <= (allowed := column.uses_among(peers)):
-            words = ", ".join(sorted(use.value for use in allowed))
-            for word in sorted(use.value for use in asked.uses - allowed):
+            words = ", ".join(_words(allowed))
+            for word in _words(asked.uses - allowed):
                 yield {"column": name, "use": word, "allowed": words}
 
 
@@ -245,6 +246,11 @@ _CHECKS: Final[Mapping[Rule, Callable[[_Case], Iterator[Values]]]] = {
     Rule.USES: _uses,
     Rule.USES_PER_DAY: _uses_per_day,
 }
+
+
+@lru_cache(maxsize=256)  # all sets of eight uses
+def _words(uses: frozenset[ColumnUse]) -> tuple[str, ...]:
+    return tuple(sorted(use.value for use in uses))
 
 
 def _usable(case: _Case) -> Iterator[tuple[str, ColumnDemand, ColumnRule]]:

@@ -356,7 +356,6 @@ class Node:
                 self.inbox.register(kind, handler)
         self.inbox.register(Kind.DATASET_PUBLISHED, self.datasets.on_published)
         self.inbox.register(Kind.DATASET_WITHDRAWN, self.datasets.on_withdrawn)
-        self.supervisor.tell(self.jobs)
         self.peers.when_gone(self._part_from)
         self.peers.when_seen(self.outbox.wake)
 

@@ -35,7 +35,7 @@ from services.demand import ColumnUse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What jobs have taken of a dataset so far, and what is left of its privacy budget by that."""
+    """What jobs have taken of a dataset so far: uses, and what is spent of its privacy budget."""
 
     uses: int
     uses_today: int

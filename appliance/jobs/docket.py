@@ -190,13 +190,14 @@ class Docket:
         permit = self.permit(session, row)
         given = table.approvals_of(session, row.id)
         if by.id in [one.person for one in given]:
-            raise ApprovedBefore(row.id, by.name, permit.approvals - len(given))
+            raise ApprovedBefore(row.id, by.name, permit.approvals - self._counted(given))
         approval = JobApprovalRow(
             job_id=row.id, person=by.id, name=by.name, at_milliseconds=self._now_milliseconds()
         )
         session.add(approval)
         session.flush()
-        needed = f", {len(given) + 1} of {permit.approvals}" if permit.approvals > 1 else ""
+        count = self._counted([*given, approval])
+        needed = f", {count} of {permit.approvals}" if permit.approvals > 1 else ""
         self._telling.note(session, row, f"approved by {by.name}{needed}")
         self._records.approved(session, row, by)
         self.sign_if_approved(session, row)
@@ -210,8 +211,7 @@ class Docket:
             self.expire(session, row)
             return
         permit = self.permit(session, row)
-        given = table.approvals_of(session, row.id)
-        if sum(self._may_approve(one.person) for one in given) < permit.approvals:
+        if self._counted(table.approvals_of(session, row.id)) < permit.approvals:
             return
         row.state = row.job_state.after(JobEvent.APPROVED).value
         contract = parse_contract(row.contract)
@@ -469,6 +469,10 @@ class Docket:
                 self._settle(session, row)
             else:
                 self.give_verdict(session, row, Verdict.CANCELLED, Reason.UNPAIRED)
+
+    def _counted(self, approvals: Sequence[JobApprovalRow]) -> int:
+        """Return how many of these are of people who may still approve."""
+        return sum(self._may_approve(one.person) for one in approvals)
 
     def _open(self, session: Session, contract: Contract, data: bytes, own: int) -> JobRow:
         return open_job(session, contract, data, own, self._now_milliseconds())

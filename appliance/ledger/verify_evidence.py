@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 MOST_FILE_BYTES = 1 << 20
 MOST_BUNDLE_BYTES = 64 << 20
+LAST_MILLISECOND = 253_402_300_799_999  # of the year 9999
 PROOF_FORMAT = "c2sp.org/tlog-proof@v1"
 CONTRACT = "contract.dsse.json"
 CONTRACT_TYPE = "application/vnd.coffer.contract+json"
@@ -111,7 +112,7 @@ def described(entry: Any) -> str:
     at = datetime.fromtimestamp(entry["at"] / 1000, timezone.utc)  # noqa: UP017 - also before 3.11
     said = json.dumps(entry["facts"], ensure_ascii=True, sort_keys=True)
     kind = shown(entry["kind"]).strip('"')
-    return f"{int(entry['index']):>9}  {at:%Y-%m-%d %H:%M:%S}  {kind}  {said}"
+    return f"{entry['index']:>9}  {at:%Y-%m-%d %H:%M:%S}  {kind}  {said}"
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:
@@ -333,12 +334,21 @@ def verify_entry(files: dict[str, bytes], evidence: Any, index: int, note: Note)
     root = root_from_inclusion(index, note.size, leaf_hash(content), hashes)
     require(root == note.root, f"entry {index} is not what the ledger has there")
     entry = read_json(files, f"{name}.json")
-    is_entry = isinstance(entry, dict) and {"index", "at", "kind", "facts"} <= set(entry)
-    require(is_entry, f"entry {index} is none")
-    require(entry["index"] == index, f"entry {index} says that it is {entry['index']}")
+    require_entry(entry, index)
     is_of_job = "job" not in evidence or entry.get("job") == evidence["job"]
     require(is_of_job, f"entry {index} is not of the job")
     return entry
+
+
+def require_entry(entry: Any, index: int) -> None:
+    """Return if this is an entry that can be shown: a ledger's owner may have signed anything."""
+    is_entry = isinstance(entry, dict) and {"index", "at", "kind", "facts"} <= set(entry)
+    require(is_entry, f"entry {index} is none")
+    require(entry["index"] == index, f"entry {index} says that it is {shown(entry['index'])}")
+    at = entry["at"]
+    is_time = type(at) is int and 0 <= at <= LAST_MILLISECOND
+    is_formed = is_time and isinstance(entry["kind"], str) and isinstance(entry["facts"], dict)
+    require(is_formed, f"entry {index} is malformed")
 
 
 def verify_against(files: dict[str, bytes], node: str, note: Note, text: str) -> None:

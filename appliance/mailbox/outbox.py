@@ -29,6 +29,8 @@ from services.errors import ServiceError
 
 SHORTEST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 15.0
+# Of one kind, to one peer.
+MOST_WAITING_ANSWERS: Final = 8
 
 Send = Callable[[NodeId, Letter], Awaitable[Receipt]]
 AfterCommit = Callable[[], None]
@@ -36,9 +38,6 @@ AfterCommit = Callable[[], None]
 WhenRefused = Callable[[Session, NodeId, Any, Refusal], AfterCommit | None]
 
 log = logging.getLogger(__name__)
-
-
-MOST_WAITING_ANSWERS: Final = 8
 
 
 class Outbox:

@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from appliance.identity.node_id import NodeId
+from appliance.ledger import verify_evidence
 from appliance.ledger.checkpoint import Note, countersign, parse_note, sign_checkpoint
 from appliance.ledger.errors import CheckpointNotFound, EntryNotFound
 from appliance.ledger.evidence import gather, gather_job, tar_of
@@ -396,3 +397,34 @@ def test_a_tar_that_says_it_is_larger_than_it_is_costs_no_memory(tmp_path: Path)
 
     assert ran.returncode == 1
     assert "is not a plain file" in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at": "x"},
+        {"at": -1},
+        {"at": 10**18},
+        {"at": True},
+        {"kind": 7},
+        {"facts": []},
+        {"index": "3\x1b[2J"},
+        {"index": [3]},
+    ],
+)
+def test_an_entry_that_its_owner_signed_malformed_is_a_fault_that_steers_no_terminal(
+    changes: dict[str, object],
+) -> None:
+    good = {"index": 3, "at": 1, "kind": "job.ended", "facts": {}}
+    verify_evidence.require_entry(good, 3)
+
+    with pytest.raises(verify_evidence.Fault, match="entry 3") as fault:
+        verify_evidence.require_entry(good | changes, 3)
+
+    assert str(fault.value).isprintable()
+
+
+def test_the_word_of_an_entry_is_shown_on_its_own_line() -> None:
+    entry = {"index": 3, "at": 1, "kind": "x\nparty  forged\x1b[2J", "facts": {}}
+
+    assert verify_evidence.described(entry).isprintable()
